@@ -1,0 +1,51 @@
+//! What is wrong or noteworthy in the input, as values: stable code, place, effect, way out.
+//!
+//! In: findings of reading and translating. Out: [`Diagnostic`]s in a stable order. Never: text
+//! layout or colour, which is `portway::render`'s.
+
+use crate::origin::Place;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// A human must act: part of the input does nothing.
+    Error,
+    /// It works, but probably not as meant, or not everywhere.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+/// A stable number, printed as `PW0203`; never used again for another meaning.
+///
+/// PW00xx text and documents, PW01xx schema and CEL rules, PW02xx references and backends,
+/// PW03xx listeners and Gateways, PW04xx attachment, PW05xx this host and standalone rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(pub u16);
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PW{:04}", self.0)
+    }
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Diagnostic {
+    /// Where.
+    pub place: Place,
+    /// Which finding.
+    pub code: Code,
+    /// How bad.
+    pub severity: Severity,
+    /// What it is: lower case, no full stop, names quoted with backticks.
+    pub what: String,
+    /// A few words under the marked text.
+    pub label: String,
+    /// What it does to traffic.
+    pub effect: Option<String>,
+    /// A way out.
+    pub help: Option<String>,
+    /// Other places that matter, each with a few words.
+    pub related: Vec<(Place, String)>,
+}

@@ -1,0 +1,73 @@
+//! Everything translate needs, as one value.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use crate::api::{
+    EndpointSlice, Gateway, GatewayClass, Namespace, ReferenceGrant, Service, TcpRoute,
+};
+use crate::origin::{ObjectKey, Sourced};
+
+/// The name our GatewayClasses carry in `spec.controllerName`.
+pub const CONTROLLER_NAME: &str = "portway.dev/gateway-controller";
+
+/// For whom the translation is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// This host: all Gateways share its ports; a missing GatewayClass counts as ours.
+    Standalone,
+    /// A cluster: each Gateway has addresses of its own.
+    Cluster,
+}
+
+/// All objects, and the facts that came back from the world.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// For whom.
+    pub target: Target,
+    /// Our controller's name.
+    pub controller_name: Arc<str>,
+    /// The objects.
+    pub objects: Objects,
+    /// What the data plane and the resolver reported.
+    pub facts: Facts,
+}
+
+/// The objects by kind and key.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "each field is the kind it is named after")]
+pub struct Objects {
+    pub gateway_classes: BTreeMap<ObjectKey, Arc<Sourced<GatewayClass>>>,
+    pub gateways: BTreeMap<ObjectKey, Arc<Sourced<Gateway>>>,
+    pub tcp_routes: BTreeMap<ObjectKey, Arc<Sourced<TcpRoute>>>,
+    pub reference_grants: BTreeMap<ObjectKey, Arc<Sourced<ReferenceGrant>>>,
+    pub namespaces: BTreeMap<ObjectKey, Arc<Sourced<Namespace>>>,
+    pub services: BTreeMap<ObjectKey, Arc<Sourced<Service>>>,
+    pub endpoint_slices: BTreeMap<ObjectKey, Arc<Sourced<EndpointSlice>>>,
+}
+
+/// Facts that came back from the world; empty for `check`.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// What the data plane has done.
+    pub applied: Applied,
+    /// Sockets that could not be bound, with the reason in words; `PortUnavailable`.
+    pub unbound: BTreeMap<SocketAddr, String>,
+    /// Addresses of this host that listeners may bind to, where known (`spec.addresses`).
+    pub host_addresses: Option<BTreeSet<IpAddr>>,
+    /// Addresses that FQDN endpoints resolved to.
+    pub resolved: BTreeMap<Arc<str>, Vec<IpAddr>>,
+}
+
+/// Whether the data plane has acknowledged what this translation gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Applied {
+    /// Suppose it has: what `check` shows.
+    #[default]
+    Assumed,
+    /// Not yet: `Programmed` is Unknown/`Pending` for what would be True.
+    Pending,
+    /// All workers have.
+    Acknowledged,
+}

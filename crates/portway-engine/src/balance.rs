@@ -1,0 +1,1 @@
+//! Which backend and endpoint a stream gets: exact weights from one ticket per route.

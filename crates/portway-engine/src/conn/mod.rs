@@ -1,0 +1,79 @@
+//! One TCP connection and its backend leg, as a machine: facts in, actions out.
+//!
+//! In: a plan chosen at birth, [`Event`]s, a [`crate::time::Moment`]. Out: [`Action`]s, then one
+//! [`crate::record::ConnRecord`]. Never: bytes. After [`Action::Relay`] the shell moves them by
+//! itself and tells only how each direction ended.
+
+use std::net::SocketAddr;
+
+use crate::record::{CloseReason, DialError};
+
+/// One of the two ends of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// The one who connected to us.
+    Client,
+    /// The one we connected to.
+    Backend,
+}
+
+/// How reading from a side came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum End {
+    /// FIN, and every byte before it has been written to the other side.
+    Eof,
+    /// RST (`ECONNRESET`, `EPIPE`).
+    Reset,
+    /// The peer stopped acknowledging (`ETIMEDOUT`).
+    Timeout,
+    /// Anything else the kernel said, as errno.
+    Other(i32),
+}
+
+/// A fact the shell reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The dial of the last [`Action::Dial`] is connected.
+    Dialled,
+    /// The dial of the last [`Action::Dial`] failed.
+    DialFailed(DialError),
+    /// Nothing more comes from this side.
+    Ended(Side, End),
+    /// The deadline has passed, or may have.
+    Tick,
+    /// This process ends now.
+    Shutdown,
+}
+
+/// What the shell must do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Connect to this address without blocking; a dial under way is given up first.
+    Dial(SocketAddr),
+    /// Move bytes both ways until each direction ends.
+    Relay,
+    /// Send FIN to this side; the other direction goes on.
+    ShutdownWrite(Side),
+    /// The last action: close both sockets as told and keep the record.
+    Close(Farewell),
+}
+
+/// How both sockets are closed, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Farewell {
+    /// How the client sees the end.
+    pub client: HowToClose,
+    /// How the endpoint sees the end.
+    pub backend: HowToClose,
+    /// Who ended it, and why.
+    pub reason: CloseReason,
+}
+
+/// How one socket is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HowToClose {
+    /// An ordinary close: FIN if none was sent yet.
+    Fin,
+    /// RST (`SO_LINGER` 0).
+    Reset,
+}
