@@ -3,6 +3,12 @@
 //! In: findings of reading and translating. Out: [`Diagnostic`]s in a stable order. Never: text
 //! layout or colour, which is `portway::render`'s.
 
+mod backends;
+mod host;
+mod listeners;
+mod reading;
+mod schema;
+
 use crate::origin::Place;
 
 /// How bad it is.
@@ -48,4 +54,28 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// Other places that matter, each with a few words.
     pub related: Vec<(Place, String)>,
+}
+
+/// What is known of a code: its page for `portway explain` and docs/reference/diagnostics.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The code.
+    pub code: Code,
+    /// One line: what is wrong in general.
+    pub title: &'static str,
+    /// Why it matters and what to do, in whole sentences; Markdown.
+    pub page: &'static str,
+}
+
+/// Every code, in order of its number.
+pub fn catalog() -> impl Iterator<Item = &'static Entry> {
+    [
+        reading::ALL,
+        schema::ALL,
+        backends::ALL,
+        listeners::ALL,
+        host::ALL,
+    ]
+    .into_iter()
+    .flatten()
 }
