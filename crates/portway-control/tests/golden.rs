@@ -1,0 +1,311 @@
+//! The golden cases: every `golden/**/NAME.yaml` is read and translated, and must give `NAME.want`.
+//!
+//! In: a manifest headed by comments that say what and why; among them may stand
+//! `# target: cluster` (default `standalone`) and facts from the world:
+//! `# fact: applied pending`, `# fact: unbound 0.0.0.0:8080 address in use`,
+//! `# fact: host 192.0.2.1 2001:db8::1`, `# fact: resolved db.example.com 192.0.2.1`. A line
+//! `#=== NAME.yaml` starts a further source. Out: what was skipped, the tables, one line a
+//! condition, one line a diagnostic. `PORTWAY_BLESS=1` rewrites the `.want` files; read them then.
+#![cfg(test)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the cases are files; the crate itself reads none"
+)]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use portway_control::diagnostic::{Diagnostic, Severity};
+use portway_control::manifest;
+use portway_control::origin::{Place, Source};
+use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Snapshot, Target};
+use portway_control::status::{Condition, Status};
+use portway_control::translate::{Translation, translate};
+use portway_engine::table::{RoutingTable, TableVersion, show};
+
+/// A case that says more than this is two cases.
+const WANT_LINES_MAX: usize = 25;
+
+#[test]
+fn every_golden_case_gives_what_it_wants() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let bless = std::env::var("PORTWAY_BLESS").is_ok_and(|value| value == "1");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    files.sort();
+    let (mut n_cases, mut failures) = (0, String::new());
+    for path in &files {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("yaml") => n_cases += 1,
+            Some("want") if path.with_extension("yaml").exists() => continue,
+            _ => {
+                _ = writeln!(failures, "{}: belongs to no case", path.display());
+                continue;
+            }
+        }
+        if let Err(problem) = check_case(path, bless) {
+            _ = writeln!(failures, "{}: {problem}", path.display());
+        }
+    }
+    println!("{n_cases} golden cases");
+    assert!(failures.is_empty(), "{failures}");
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
+}
+
+fn check_case(path: &Path, bless: bool) -> Result<(), String> {
+    let text = fs::read_to_string(path).unwrap();
+    if !text.starts_with("# ") {
+        return Err("a case starts with a comment that says what and why".into());
+    }
+    let got = run_case(&text);
+    if got.lines().count() > WANT_LINES_MAX {
+        return Err(format!(
+            "more than {WANT_LINES_MAX} lines: split the case\n{got}"
+        ));
+    }
+    let want_path = path.with_extension("want");
+    if bless {
+        fs::write(&want_path, &got).unwrap();
+        return Ok(());
+    }
+    match fs::read_to_string(&want_path) {
+        Ok(want) if want == got => Ok(()),
+        Ok(want) => Err(format!("differs\n{}", difference(&want, &got))),
+        Err(_) => Err(format!(
+            "has no .want; PORTWAY_BLESS=1 would write\n{}",
+            difference("", &got)
+        )),
+    }
+}
+
+/// Lines of `want` that are gone with `-`, lines of `got` that are new with `+`.
+fn difference(want: &str, got: &str) -> String {
+    let (old, new): (Vec<_>, Vec<_>) = (want.lines().collect(), got.lines().collect());
+    let mut text = String::new();
+    for line in old.iter().filter(|line| !new.contains(line)) {
+        _ = writeln!(text, "  - {line}");
+    }
+    for line in new.iter().filter(|line| !old.contains(line)) {
+        _ = writeln!(text, "  + {line}");
+    }
+    if text.is_empty() {
+        text.push_str("  the same lines in another order\n");
+    }
+    text
+}
+
+fn run_case(text: &str) -> String {
+    let sources = sources(text);
+    let reading = manifest::read(&sources);
+    let (target, facts) = directives(text);
+    let snapshot = Snapshot {
+        target,
+        controller_name: CONTROLLER_NAME.into(),
+        objects: reading.objects,
+        facts,
+    };
+    let translation = translate(&snapshot);
+    let mut out = String::new();
+    for (kind, n) in &reading.skipped {
+        _ = writeln!(out, "skipped {n} {kind}");
+    }
+    show_tables(&mut out, &translation);
+    for (key, status) in &translation.statuses {
+        show_status(&mut out, &key.to_string().replace('`', ""), status);
+    }
+    for diagnostic in reading.diagnostics.iter().chain(&translation.diagnostics) {
+        show_diagnostic(&mut out, diagnostic);
+    }
+    out
+}
+
+fn sources(text: &str) -> Vec<Source> {
+    let mut sources = vec![("case.yaml", String::new())];
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("#=== ") {
+            sources.push((name, String::new()));
+            continue;
+        }
+        let (_, source) = sources.last_mut().unwrap();
+        source.push_str(line);
+        source.push('\n');
+    }
+    sources
+        .into_iter()
+        .map(|(name, text)| Source {
+            name: name.into(),
+            text: text.into(),
+        })
+        .collect()
+}
+
+fn directives(text: &str) -> (Target, Facts) {
+    let (mut target, mut facts) = (Target::Standalone, Facts::default());
+    for line in text.lines().take_while(|line| line.starts_with('#')) {
+        if let Some(word) = line.strip_prefix("# target: ") {
+            target = match word {
+                "standalone" => Target::Standalone,
+                "cluster" => Target::Cluster,
+                other => panic!("no such target: {other}"),
+            };
+        }
+        if let Some(fact) = line.strip_prefix("# fact: ") {
+            take_fact(fact, &mut facts);
+        }
+    }
+    (target, facts)
+}
+
+fn take_fact(fact: &str, facts: &mut Facts) {
+    let (word, rest) = fact.split_once(' ').unwrap();
+    let (first, more) = rest.split_once(' ').unwrap_or((rest, ""));
+    match word {
+        "applied" => {
+            facts.applied = match rest {
+                "assumed" => Applied::Assumed,
+                "pending" => Applied::Pending,
+                "acknowledged" => Applied::Acknowledged,
+                other => panic!("no such state: {other}"),
+            }
+        }
+        "unbound" => {
+            _ = facts
+                .unbound
+                .insert(first.parse().unwrap(), more.to_owned())
+        }
+        "host" => {
+            let known = facts.host_addresses.get_or_insert_default();
+            known.extend(
+                rest.split_whitespace()
+                    .map(|ip| ip.parse::<std::net::IpAddr>().unwrap()),
+            );
+        }
+        "resolved" => {
+            let addresses = more.split_whitespace().map(|ip| ip.parse().unwrap());
+            facts.resolved.insert(Arc::from(first), addresses.collect());
+        }
+        other => panic!("no such fact: {other}"),
+    }
+}
+
+fn show_tables(out: &mut String, translation: &Translation) {
+    let host = std::iter::once((None, &translation.host_table));
+    let own = translation
+        .tables
+        .iter()
+        .map(|(key, spec)| (Some(key), spec));
+    for (key, spec) in host.chain(own) {
+        let built = RoutingTable::build(TableVersion(1), spec, None);
+        built.expect("translate gives tables that are closed");
+        if let Some(key) = key {
+            _ = writeln!(out, "table of {}", key.to_string().replace('`', ""));
+        }
+        out.push_str(&show::show(spec));
+    }
+}
+
+fn show_status(out: &mut String, key: &str, status: &Status) {
+    match status {
+        Status::GatewayClass(status) => {
+            show_conditions(out, key, &status.conditions);
+            let features = status.supported_features.iter();
+            let features: Vec<_> = features.map(|feature| &*feature.name).collect();
+            _ = writeln!(out, "{key}: supports {}", features.join(", "));
+        }
+        Status::Gateway(status) => {
+            for address in &status.addresses {
+                _ = writeln!(out, "{key}: address {} {}", address.kind, address.value);
+            }
+            show_conditions(out, key, &status.conditions);
+            for listener in &status.listeners {
+                let key = format!("{key} {}", listener.name);
+                let kinds: Vec<_> = listener.supported_kinds.iter().map(|k| &*k.kind).collect();
+                let n_routes = listener.attached_routes;
+                _ = writeln!(
+                    out,
+                    "{key}: {n_routes} attached, kinds [{}]",
+                    kinds.join(" ")
+                );
+                show_conditions(out, &key, &listener.conditions);
+            }
+        }
+        Status::Route(status) => {
+            for parent in &status.parents {
+                let to = &parent.parent_ref;
+                let mut key = format!("{key} at ");
+                if let Some(namespace) = &to.namespace {
+                    _ = write!(key, "{namespace}/");
+                }
+                key.push_str(&to.name);
+                if let Some(section) = &to.section_name {
+                    _ = write!(key, " {section}");
+                }
+                if let Some(port) = to.port {
+                    _ = write!(key, " :{port}");
+                }
+                show_conditions(out, &key, &parent.conditions);
+            }
+        }
+    }
+}
+
+fn show_conditions(out: &mut String, key: &str, conditions: &[Condition]) {
+    for condition in conditions {
+        assert_eq!(
+            condition.last_transition_time, "",
+            "translate knows no time"
+        );
+        let Condition {
+            kind,
+            status,
+            observed_generation,
+            reason,
+            message,
+            ..
+        } = condition;
+        _ = writeln!(
+            out,
+            "{key}: {kind}={status:?} {reason} @{observed_generation}: {message}"
+        );
+    }
+}
+
+fn show_diagnostic(out: &mut String, diagnostic: &Diagnostic) {
+    let severity = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    };
+    let (place, what) = (show_place(&diagnostic.place), &diagnostic.what);
+    _ = write!(out, "{severity} {} {place} {what}", diagnostic.code);
+    if !diagnostic.label.is_empty() {
+        _ = write!(out, " | {}", diagnostic.label);
+    }
+    if let Some(effect) = &diagnostic.effect {
+        _ = write!(out, " | effect: {effect}");
+    }
+    if let Some(help) = &diagnostic.help {
+        _ = write!(out, " | help: {help}");
+    }
+    for (place, words) in &diagnostic.related {
+        _ = write!(out, " | {} {words}", show_place(place));
+    }
+    out.push('\n');
+}
+
+fn show_place(place: &Place) -> String {
+    let source = place.source.as_deref().unwrap_or("?");
+    format!("{source}:{}:{}", place.span.line, place.span.column)
+}
