@@ -1,5 +1,7 @@
 //! Service: a name and ports for endpoints. Source: Kubernetes core/v1.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::ObjectMeta;
@@ -25,6 +27,8 @@ pub struct ServiceSpec {
     /// `None` = headless.
     #[serde(rename = "clusterIP")]
     pub cluster_ip: Option<String>,
+    /// Labels of the Pods behind it; none = slices are written by hand.
+    pub selector: BTreeMap<String, String>,
     /// Families in order of preference: `IPv4`, `IPv6`.
     pub ip_families: Vec<String>,
     /// Ports.

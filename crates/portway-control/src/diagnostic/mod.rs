@@ -56,6 +56,50 @@ pub struct Diagnostic {
     pub related: Vec<(Place, String)>,
 }
 
+impl Diagnostic {
+    /// A finding with nothing but what it is; the other methods add what else is known.
+    pub fn new(severity: Severity, code: Code, place: Place, what: impl Into<String>) -> Self {
+        Self {
+            place,
+            code,
+            severity,
+            what: what.into(),
+            label: String::new(),
+            effect: None,
+            help: None,
+            related: Vec::new(),
+        }
+    }
+
+    /// Adds a few words under the marked text.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// Adds what it does to traffic.
+    #[must_use]
+    pub fn effect(mut self, effect: impl Into<String>) -> Self {
+        self.effect = Some(effect.into());
+        self
+    }
+
+    /// Adds a way out.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds another place that matters.
+    #[must_use]
+    pub fn related(mut self, place: Place, words: impl Into<String>) -> Self {
+        self.related.push((place, words.into()));
+        self
+    }
+}
+
 /// What is known of a code: its page for `portway explain` and docs/reference/diagnostics.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
