@@ -8,7 +8,7 @@
 
 pub mod table;
 
-pub mod balance;
+mod balance;
 
 pub mod conn;
 

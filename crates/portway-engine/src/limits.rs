@@ -15,11 +15,35 @@ pub const DIAL_TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// First pause for an endpoint whose dial failed; doubles with each further failure.
 pub const AVOID_MIN: Duration = Duration::from_secs(1);
 
-/// Longest pause for an endpoint whose dials fail.
+/// Longest pause for an endpoint whose dials fail. A failure that lies this long behind the end of
+/// its pause is forgotten.
 pub const AVOID_MAX: Duration = Duration::from_secs(30);
+
+/// Endpoints one worker remembers as failed. Beyond it a failure is not noted, which costs a later
+/// connection one dial and never its endpoint. At about 60 bytes each this is 256 KiB a worker.
+pub const AVOIDED_MAX: usize = 4096;
 
 /// Backends of one route: the API allows 16 per rule.
 pub const BACKENDS_PER_ROUTE_MAX: usize = 16;
 
 /// Weight of one backend: the API's bound.
 pub const WEIGHT_MAX: u32 = 1_000_000;
+
+/// Listeners of one table: one for every port there is.
+pub const LISTENERS_MAX: usize = 65_536;
+
+/// Sockets of one listener: the API allows 16 addresses; four times that leaves room for names that
+/// stand for several.
+pub const BINDS_PER_LISTENER_MAX: usize = 64;
+
+/// Routes of one table: as many as listeners could name.
+pub const ROUTES_MAX: usize = 65_536;
+
+/// Endpoints of one backend, twenty times what one hears of in large clusters.
+pub const ENDPOINTS_PER_BACKEND_MAX: usize = 65_536;
+
+/// Endpoints of one table over all its routes: 32 bytes each, so 32 MiB.
+pub const ENDPOINTS_MAX: usize = 1_048_576;
+
+/// Bytes of a name: two names of 253 bytes, a namespace-like part of 63, separators and a port fit.
+pub const NAME_BYTES_MAX: usize = 640;

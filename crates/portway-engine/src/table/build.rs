@@ -1,21 +1,14 @@
 //! The only way to a [`RoutingTable`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Listener, ListenerId, RoutingTable, TableSpec, TableVersion};
-
-/// Why a spec is no table.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum TableError {
-    /// A listener names a route that is not there.
-    #[error("listener `{listener}` names route `{route}`, which the table does not have")]
-    NoSuchRoute {
-        /// The listener.
-        listener: Arc<str>,
-        /// The route it names.
-        route: Arc<str>,
-    },
-}
+use super::check::{TableError, check};
+use super::{
+    Listener, ListenerKey, ListenerSpec, Route, RouteSpec, RoutingTable, TableSpec, TableVersion,
+    TargetSpec,
+};
+use crate::balance::Shares;
 
 impl RoutingTable {
     /// Checks `spec` and builds the table. What is equal to `before` is shared with it.
@@ -24,22 +17,89 @@ impl RoutingTable {
     /// The first rule of [`TableError`] that `spec` breaks.
     pub fn build(
         version: TableVersion,
-        _spec: &TableSpec,
-        _before: Option<&Self>,
+        spec: &TableSpec,
+        before: Option<&Self>,
     ) -> Result<Self, TableError> {
-        Ok(Self {
+        check(spec)?;
+        let routes = plan_routes(&spec.routes, before);
+        let listeners = plan_listeners(&spec.listeners, &routes, before)?;
+        let table = Self {
             version,
-            listeners: Vec::new(),
+            listeners,
+            routes,
+        };
+        table.check_invariants();
+        Ok(table)
+    }
+
+    /// Every route a listener has is one of the table, and backends have weights and endpoints.
+    fn check_invariants(&self) {
+        let named = self.listeners.iter().filter_map(|it| it.route.as_ref());
+        debug_assert!({
+            let own: BTreeMap<_, _> = self.routes.iter().map(|it| (&it.name, it)).collect();
+            named
+                .map(|route| (route, own.get(&route.name)))
+                .all(|(route, own)| own.is_some_and(|own| Arc::ptr_eq(own, route)))
+        });
+        debug_assert!(
+            self.routes
+                .iter()
+                .flat_map(|route| &route.backends)
+                .all(|it| it.target != TargetSpec::Endpoints(Vec::new()))
+        );
+    }
+}
+
+fn plan_routes(specs: &[RouteSpec], before: Option<&RoutingTable>) -> Vec<Arc<Route>> {
+    let old = before.map_or(&[][..], |table| &table.routes);
+    let old: BTreeMap<&str, _> = old.iter().map(|it| (&*it.name, it)).collect();
+    let plan = |spec: &RouteSpec| match old.get(&*spec.name) {
+        Some(route) if route.backends == spec.backends => Arc::clone(route),
+        _ => Arc::new(Route {
+            name: spec.name.clone(),
+            backends: spec.backends.clone(),
+            shares: Shares::new(spec.backends.iter().map(|it| it.weight)),
+        }),
+    };
+    specs.iter().map(plan).collect()
+}
+
+fn plan_listeners(
+    specs: &[ListenerSpec],
+    routes: &[Arc<Route>],
+    before: Option<&RoutingTable>,
+) -> Result<Vec<Arc<Listener>>, TableError> {
+    let old = before.map_or(&[][..], |table| &table.listeners);
+    let old: BTreeMap<&str, _> = old.iter().map(|it| (&*it.name, it)).collect();
+    let routes: BTreeMap<&str, _> = routes.iter().map(|it| (&*it.name, it)).collect();
+    let plan = |spec: &ListenerSpec| {
+        let listener = plan_listener(spec, &routes)?;
+        Ok(match old.get(&*spec.name) {
+            Some(old) if ***old == listener => Arc::clone(old),
+            _ => Arc::new(listener),
         })
-    }
+    };
+    specs.iter().map(plan).collect()
+}
 
-    /// Which state of the configuration this shows.
-    pub fn version(&self) -> TableVersion {
-        self.version
-    }
-
-    /// All listeners with their ids.
-    pub fn listeners(&self) -> impl Iterator<Item = (ListenerId, &Arc<Listener>)> {
-        (0..).map(ListenerId).zip(&self.listeners)
-    }
+fn plan_listener(
+    spec: &ListenerSpec,
+    routes: &BTreeMap<&str, &Arc<Route>>,
+) -> Result<Listener, TableError> {
+    let resolve = |name: &Arc<str>| match routes.get(&**name) {
+        Some(route) => Ok(Arc::clone(route)),
+        None => Err(TableError::NoSuchRoute {
+            listener: spec.name.clone(),
+            route: name.clone(),
+        }),
+    };
+    let key = |addr: &_| ListenerKey {
+        protocol: spec.protocol,
+        addr: *addr,
+    };
+    Ok(Listener {
+        name: spec.name.clone(),
+        keys: spec.binds.iter().map(key).collect(),
+        route: spec.route.as_ref().map(resolve).transpose()?,
+    })
 }

@@ -1,20 +1,27 @@
 //! The routing table: Listener → Route → Backend → Endpoint, closed and validated.
 //!
 //! In: a [`TableSpec`], the only form that is stored or sent. Out: a [`RoutingTable`] in which every
-//! id resolves, proven by [`RoutingTable::build`]. Never: a "not found" path for the data plane.
+//! name and id resolves, proven by [`RoutingTable::build`]; `to_string` shows it, one fact a line.
+//! Never: a "not found" path for the data plane.
+//!
+//! A table is not changed but replaced. What two tables have in common they share ([`Listener`] and
+//! [`Route`] behind `Arc`), so a new table costs what changed, and [`diff::diff`] says what that is.
 
 mod build;
+mod check;
 pub mod diff;
 pub mod show;
 #[cfg(test)]
 mod tests;
 
-pub use build::TableError;
+pub use check::TableError;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+use crate::balance::Shares;
 
 /// What a table is built from: a plain tree, the boundary type for files and the feed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -32,7 +39,7 @@ pub struct ListenerSpec {
     pub name: Arc<str>,
     /// Transport of its sockets.
     pub protocol: Protocol,
-    /// Sockets to bind; an unspecified IPv6 address means IPv6 only (`IPV6_V6ONLY`).
+    /// Sockets to bind, none of which another listener binds; an unspecified IPv6 address means IPv6 only (`IPV6_V6ONLY`).
     pub binds: Vec<SocketAddr>,
     /// The route that gets its streams; `None`: every stream is accepted and reset.
     pub route: Option<Arc<str>>,
@@ -51,7 +58,7 @@ pub struct RouteSpec {
 /// A weighted target of a route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackendSpec {
-    /// For people, logs and metrics; unique in its route.
+    /// For people, logs and metrics. A route may name one target twice, so it need not be unique.
     pub name: Arc<str>,
     /// Its share is `weight` over the sum of its route's weights; 0 gets nothing.
     pub weight: u32,
@@ -62,7 +69,7 @@ pub struct BackendSpec {
 /// What the share of a backend gets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TargetSpec {
-    /// One of these addresses; must not be empty.
+    /// One of these addresses, in turns; must not be empty nor name one address twice.
     Endpoints(Vec<SocketAddr>),
     /// An active rejection: accepted, then reset.
     Reject(RejectReason),
@@ -100,31 +107,91 @@ pub struct TableVersion(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListenerId(pub(crate) u32);
 
-/// Which state of the configuration the workers route by.
+/// Which state of the configuration the workers route by: closed and validated.
 #[derive(Debug)]
 pub struct RoutingTable {
     version: TableVersion,
     listeners: Vec<Arc<Listener>>,
+    routes: Vec<Arc<Route>>,
 }
 
-/// A planned listener. A connection keeps the [`Route`] it was born with, never the whole table.
+/// A planned listener. A connection keeps the one it was born with, never the whole table.
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Listener {
     /// For people, logs and metrics.
     pub name: Arc<str>,
     /// Sockets to bind.
     pub keys: Vec<ListenerKey>,
-    /// The route that gets its streams.
+    /// The route that gets its streams; `None`: every stream is accepted and reset.
     pub route: Option<Arc<Route>>,
 }
 
 /// A planned route; shared with the table before when nothing of it changed.
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Route {
     /// For people, logs and metrics; tickets are kept by it.
     pub name: Arc<str>,
     /// Weighted targets.
     pub backends: Vec<BackendSpec>,
+    /// Whose turn it is, made from the weights of `backends`.
+    pub(crate) shares: Shares,
+}
+
+impl RoutingTable {
+    /// Which state of the configuration this shows.
+    pub fn version(&self) -> TableVersion {
+        self.version
+    }
+
+    /// All listeners with their ids, in the order of the spec.
+    pub fn listeners(&self) -> impl Iterator<Item = (ListenerId, &Arc<Listener>)> {
+        (0..).map(ListenerId).zip(&self.listeners)
+    }
+
+    /// All routes in the order of the spec, also those that no listener names.
+    pub fn routes(&self) -> &[Arc<Route>] {
+        &self.routes
+    }
+}
+
+impl TargetSpec {
+    /// The addresses it may dial; none for a rejection.
+    pub fn endpoints(&self) -> &[SocketAddr] {
+        match self {
+            Self::Endpoints(endpoints) => endpoints,
+            Self::Reject(_) => &[],
+        }
+    }
+}
+
+impl RejectReason {
+    /// The name in logs, metrics and `show`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoRoute => "no_route",
+            Self::NoWeight => "no_weight",
+            Self::InvalidBackend => "invalid_backend",
+            Self::NotPermitted => "not_permitted",
+            Self::NoEndpoint => "no_endpoint",
+            Self::Loop => "loop",
+        }
+    }
+
+    /// What is missing, in a sentence for people and docs.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::NoRoute => "no route is attached to the listener",
+            Self::NoWeight => "the weights of the route sum to zero",
+            Self::InvalidBackend => {
+                "the chosen backend does not exist, is of an unknown kind, or is refused"
+            }
+            Self::NotPermitted => "the chosen backend lies in a place that grants no access",
+            Self::NoEndpoint => "the chosen backend has no endpoint that may be used",
+            Self::Loop => "the chosen endpoint is a listener of this instance",
+        }
+    }
 }
 
 /// What stays the same of a listening socket between tables.
