@@ -19,6 +19,10 @@ pub enum CloseReason {
     ClientTimeout,
     /// The endpoint stopped acknowledging (keepalive or user timeout).
     BackendTimeout,
+    /// The client's socket failed in another way, with this errno.
+    ClientError(i32),
+    /// The endpoint's socket failed in another way, with this errno.
+    BackendError(i32),
     /// No endpoint could be reached; the client was reset.
     DialFailed,
     /// The client went away before an endpoint was reached.
@@ -29,6 +33,70 @@ pub enum CloseReason {
     Shutdown,
     /// The machine ran out of something (descriptors, memory, ports) in the middle.
     OutOfResources,
+}
+
+impl CloseReason {
+    /// Every reason there is, for docs and for metrics that start at zero; errno is 0 in it.
+    pub const ALL: [Self; 17] = [
+        Self::Finished,
+        Self::ClientReset,
+        Self::BackendReset,
+        Self::ClientTimeout,
+        Self::BackendTimeout,
+        Self::ClientError(0),
+        Self::BackendError(0),
+        Self::DialFailed,
+        Self::ClientGone,
+        Self::Rejected(RejectReason::NoRoute),
+        Self::Rejected(RejectReason::NoWeight),
+        Self::Rejected(RejectReason::InvalidBackend),
+        Self::Rejected(RejectReason::NotPermitted),
+        Self::Rejected(RejectReason::NoEndpoint),
+        Self::Rejected(RejectReason::Loop),
+        Self::Shutdown,
+        Self::OutOfResources,
+    ];
+
+    /// The name in logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::ClientReset => "client_reset",
+            Self::BackendReset => "backend_reset",
+            Self::ClientTimeout => "client_timeout",
+            Self::BackendTimeout => "backend_timeout",
+            Self::ClientError(_) => "client_error",
+            Self::BackendError(_) => "backend_error",
+            Self::DialFailed => "dial_failed",
+            Self::ClientGone => "client_gone",
+            Self::Rejected(RejectReason::NoRoute) => "rejected_no_route",
+            Self::Rejected(RejectReason::NoWeight) => "rejected_no_weight",
+            Self::Rejected(RejectReason::InvalidBackend) => "rejected_invalid_backend",
+            Self::Rejected(RejectReason::NotPermitted) => "rejected_not_permitted",
+            Self::Rejected(RejectReason::NoEndpoint) => "rejected_no_endpoint",
+            Self::Rejected(RejectReason::Loop) => "rejected_loop",
+            Self::Shutdown => "shutdown",
+            Self::OutOfResources => "out_of_resources",
+        }
+    }
+
+    /// What happened, in a sentence for people and docs.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Finished => "both sides sent their FIN and every byte was delivered",
+            Self::ClientReset => "the client reset the connection",
+            Self::BackendReset => "the endpoint reset the connection",
+            Self::ClientTimeout => "the client stopped acknowledging",
+            Self::BackendTimeout => "the endpoint stopped acknowledging",
+            Self::ClientError(_) => "the client's socket failed",
+            Self::BackendError(_) => "the endpoint's socket failed",
+            Self::DialFailed => "no endpoint of the chosen backend could be reached",
+            Self::ClientGone => "the client went away before an endpoint was reached",
+            Self::Rejected(reason) => reason.sentence(),
+            Self::Shutdown => "this instance ended before the connection did",
+            Self::OutOfResources => "this machine ran out of descriptors, memory or local ports",
+        }
+    }
 }
 
 /// The facts of one finished connection, for the log, metrics and `explain`.
@@ -58,6 +126,15 @@ pub struct ConnRecord {
     pub reason: CloseReason,
 }
 
+/// Bytes that were relayed, each way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Relayed {
+    /// From client to endpoint.
+    pub to_backend: u64,
+    /// From endpoint to client.
+    pub to_client: u64,
+}
+
 /// Why a dial failed. A closed set; the shell maps errno to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DialError {
@@ -71,4 +148,17 @@ pub enum DialError {
     OutOfResources,
     /// Anything else the kernel answered, as errno.
     Other(i32),
+}
+
+impl DialError {
+    /// The name in logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed_out",
+            Self::OutOfResources => "out_of_resources",
+            Self::Other(_) => "other",
+        }
+    }
 }

@@ -1,8 +1,14 @@
 //! One TCP connection and its backend leg, as a machine: facts in, actions out.
 //!
-//! In: a plan chosen at birth, [`Event`]s, a [`crate::time::Moment`]. Out: [`Action`]s, then one
-//! [`crate::record::ConnRecord`]. Never: bytes. After [`Action::Relay`] the shell moves them by
-//! itself and tells only how each direction ended.
+//! In: a listener and a ticket at birth, [`Event`]s, a [`crate::time::Moment`]. Out: [`Action`]s,
+//! then one [`crate::record::ConnRecord`]. Never: bytes. After [`Action::Relay`] the shell moves
+//! them by itself and tells only how each direction ended.
+
+mod connection;
+#[cfg(test)]
+mod tests;
+
+pub use connection::Connection;
 
 use std::net::SocketAddr;
 
@@ -15,6 +21,17 @@ pub enum Side {
     Client,
     /// The one we connected to.
     Backend,
+}
+
+impl Side {
+    /// The end across.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Backend,
+            Self::Backend => Self::Client,
+        }
+    }
 }
 
 /// How reading from a side came to its end.
@@ -37,10 +54,13 @@ pub enum Event {
     Dialled,
     /// The dial of the last [`Action::Dial`] failed.
     DialFailed(DialError),
-    /// Nothing more comes from this side.
+    /// Nothing more comes from this side: or, for any end but [`End::Eof`], nothing more can be
+    /// written to it either, so that may follow an `Eof`.
     Ended(Side, End),
     /// The deadline has passed, or may have.
     Tick,
+    /// This machine lacks what it takes to go on with this connection (memory, descriptors).
+    OutOfResources,
     /// This process ends now.
     Shutdown,
 }
