@@ -14,3 +14,22 @@ pub const DEPTH_MAX: usize = 64;
 
 /// Diagnostics kept for one reading; the rest is counted.
 pub const DIAGNOSTICS_MAX: usize = 10_000;
+
+/// Names that one sentence lists before it says how many more there are.
+pub const NAMES_SHOWN_MAX: usize = 8;
+
+/// Largest whole of a fraction that people read as it is: `1 of 3`, but not `17 of 70123`.
+pub const SHARE_DENOMINATOR_MAX: u64 = 1_000;
+
+/// Names compared in one translation to suggest what was meant: suggestions must not make hostile
+/// input slow.
+pub const NEAREST_COMPARISONS_MAX: usize = 100_000;
+
+/// Longest name that is compared, in bytes: the API's bound for names.
+pub const NEAREST_NAME_BYTES_MAX: usize = 253;
+
+/// Addresses in `status.addresses`: the API's bound.
+pub const STATUS_ADDRESSES_MAX: usize = 16;
+
+/// Entries in `status.parents`: the API's bound.
+pub const STATUS_PARENTS_MAX: usize = 32;

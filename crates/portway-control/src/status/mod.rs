@@ -3,6 +3,8 @@
 //! Field names and order are those of the API, so they serialize to what `kubectl get -o yaml`
 //! shows under `status`. Spec: spec.md 1.1, `gateway_types.go`, `shared_types.go` (v1.7.0).
 
+pub mod reason;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,26 @@ pub struct Condition {
     pub reason: String,
     /// For people.
     pub message: String,
+}
+
+impl Condition {
+    /// A condition that is not yet written anywhere.
+    pub fn new(
+        kind: &str,
+        status: ConditionStatus,
+        reason: &str,
+        message: impl Into<String>,
+        generation: i64,
+    ) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            status,
+            observed_generation: generation,
+            last_transition_time: String::new(),
+            reason: reason.to_owned(),
+            message: message.into(),
+        }
+    }
 }
 
 /// `metav1.ConditionStatus`.

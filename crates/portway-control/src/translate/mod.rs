@@ -1,4 +1,33 @@
 //! Objects → routing tables, statuses and diagnostics: pure, total, deterministic.
+//!
+//! In: a [`Snapshot`]. Out: a [`Translation`]. Never: clock, order of input beyond what
+//! [`age`] says, an object that breaks the others. The steps stand in [`translate`], in order; each
+//! is a module, [`plan`] is what they hand on.
+
+mod age;
+mod index;
+mod plan;
+mod report;
+mod words;
+
+mod class;
+mod listener;
+
+mod conflict;
+mod host;
+
+mod admit;
+mod attach;
+mod winner;
+
+mod grant;
+mod own;
+
+mod endpoint;
+
+mod backend;
+mod outcome;
+mod table;
 
 use std::collections::BTreeMap;
 
@@ -6,11 +35,11 @@ use portway_engine::table::TableSpec;
 
 use crate::diagnostic::Diagnostic;
 use crate::origin::ObjectKey;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Target};
 use crate::status::Statuses;
 
 /// What a snapshot means.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Translation {
     /// One table a Gateway for [`crate::snapshot::Target::Cluster`]; for a host one table in all,
     /// under [`Translation::host_table`].
@@ -24,6 +53,40 @@ pub struct Translation {
 }
 
 /// Translates a snapshot.
-pub fn translate(_snapshot: &Snapshot) -> Translation {
-    Translation::default()
+pub fn translate(snapshot: &Snapshot) -> Translation {
+    let mut report = report::Report::default();
+    let report = &mut report;
+    let index = index::Index::of(snapshot);
+
+    // Which Gateways are ours, and what their listeners can be.
+    let classes = class::judge(&index, report);
+    let mut gateways = listener::declared(&index, &classes, report);
+    conflict::find(&mut gateways, report);
+    host::bind(snapshot, &mut gateways, report);
+
+    // Which routes attach, and which of them gets the connections.
+    admit::check(&gateways, report);
+    let routes = attach::attach(&index, &mut gateways, report);
+    winner::choose(&mut gateways, &routes);
+    winner::report_superseded(&gateways, &routes, report);
+    winner::report_empty(&gateways, report);
+
+    // Where they send them.
+    let backends = backend::resolve(&index, &gateways, &routes, report);
+    backend::report_stray_slices(&index, report);
+
+    let mut translation = Translation::default();
+    match snapshot.target {
+        Target::Standalone => translation.host_table = table::one(&gateways, &routes, &backends),
+        Target::Cluster => translation.tables = table::one_each(&gateways, &routes, &backends),
+    }
+    translation.statuses = class::statuses(&index, &classes);
+    translation
+        .statuses
+        .extend(outcome::gateways(snapshot, &gateways));
+    translation
+        .statuses
+        .extend(outcome::routes(snapshot, &gateways, &routes, &backends));
+    translation.diagnostics = std::mem::take(report).finish();
+    translation
 }

@@ -1,0 +1,166 @@
+//! GatewayClasses: which are ours, and whose a Gateway is.
+//!
+//! In: the [`Index`]. Out: a [`Class`] for every class, statuses of ours. Never: a word about the
+//! classes of other controllers. Spec: `gatewayclass_types.go`, spec of `parametersRef` (v1.7.0).
+
+use std::collections::BTreeMap;
+
+use super::index::Index;
+use super::plan::Refusal;
+use super::report::{Report, error, note, warning};
+use crate::api::{Gateway, GatewayClass};
+use crate::origin::Sourced;
+use crate::snapshot::Target;
+use crate::status::reason::{self, kind};
+use crate::status::{Condition, ConditionStatus, GatewayClassStatus, Status, Statuses};
+use crate::status::{SupportedFeature, reason::SUPPORTED_VERSION};
+
+/// What every target supports, sorted; each has golden cases.
+const FEATURES: [&str; 3] = ["Gateway", "ReferenceGrant", "TCPRoute"];
+
+/// What this host supports besides: `spec.addresses` are bound as they are given.
+const HOST_FEATURES: [&str; 2] = ["GatewayAddressEmpty", "GatewayStaticAddresses"];
+
+/// Whose a class is.
+#[derive(Debug)]
+pub(super) enum Class<'a> {
+    /// Ours; refused if we cannot do what it asks for.
+    Ours(Option<Refusal>),
+    /// The controller it belongs to.
+    Foreign(&'a str),
+}
+
+/// Judges every class, and says what is wrong with ours.
+pub(super) fn judge<'a>(index: &Index<'a>, report: &mut Report) -> BTreeMap<&'a str, Class<'a>> {
+    let ours = &*index.snapshot.controller_name;
+    let judged = index.classes.iter().map(|((_, name), source)| {
+        let controller = source.object.spec.controller_name.as_str();
+        if controller == ours {
+            (*name, Class::Ours(refusal(source, report)))
+        } else {
+            (*name, Class::Foreign(controller))
+        }
+    });
+    judged.collect()
+}
+
+fn refusal(source: &Sourced<GatewayClass>, report: &mut Report) -> Option<Refusal> {
+    let parameters = source.object.spec.parameters_ref.as_ref()?;
+    let message = format!(
+        "no parameters are supported yet: parametersRef names {} `{}`",
+        parameters.kind, parameters.name
+    );
+    report.add(
+        error(
+            303,
+            source.origin.place("spec.parametersRef"),
+            format!("{} refers to parameters", source.key),
+        )
+        .label("not supported yet")
+        .effect("no Gateway of this class is served")
+        .help("remove `parametersRef`"),
+    );
+    Some(Refusal {
+        reason: reason::INVALID_PARAMETERS,
+        message,
+    })
+}
+
+/// Whether a Gateway is ours; if so, why its class is refused, if it is.
+pub(super) fn of_gateway(
+    index: &Index<'_>,
+    classes: &BTreeMap<&str, Class<'_>>,
+    gateway: &Sourced<Gateway>,
+    report: &mut Report,
+) -> Option<Option<Refusal>> {
+    let name = gateway.object.spec.gateway_class_name.as_str();
+    let place = || gateway.origin.place("spec.gatewayClassName");
+    match classes.get(name) {
+        Some(Class::Ours(None)) => Some(None),
+        Some(Class::Ours(Some(refusal))) => Some(Some(Refusal {
+            reason: refusal.reason,
+            message: format!("GatewayClass `{name}` is not accepted: {}", refusal.message),
+        })),
+        Some(Class::Foreign(controller)) => {
+            let what = format!("{} belongs to another controller", gateway.key);
+            report.add(
+                note(302, place(), what)
+                    .label(format!("controlled by `{controller}`"))
+                    .effect("Portway leaves it and its routes alone"),
+            );
+            None
+        }
+        None if index.snapshot.target == Target::Standalone => Some(None),
+        None => {
+            let guess = report.guess(name, classes.keys().copied());
+            let ours = &index.snapshot.controller_name;
+            let otherwise = format!("a class with `controllerName: {ours}` makes it Portway's");
+            report.add(
+                warning(301, place(), format!("there is no GatewayClass `{name}`"))
+                    .label("not in the input")
+                    .effect("taken for Portway's here; in a cluster its class decides")
+                    .help(guess.unwrap_or(otherwise)),
+            );
+            Some(None)
+        }
+    }
+}
+
+/// Statuses of the classes that are ours.
+pub(super) fn statuses(index: &Index<'_>, classes: &BTreeMap<&str, Class<'_>>) -> Statuses {
+    let mut statuses = Statuses::new();
+    for ((_, name), source) in &index.classes {
+        if let Some(Class::Ours(refusal)) = classes.get(name) {
+            let status = status(source, refusal.as_ref(), index.snapshot.target);
+            statuses.insert(source.key.clone(), Status::GatewayClass(status));
+        }
+    }
+    statuses
+}
+
+fn status(
+    source: &Sourced<GatewayClass>,
+    refusal: Option<&Refusal>,
+    target: Target,
+) -> GatewayClassStatus {
+    let generation = source.object.metadata.generation();
+    let accepted = match refusal {
+        None => (ConditionStatus::True, reason::ACCEPTED, "served by Portway"),
+        Some(refusal) => (
+            ConditionStatus::False,
+            refusal.reason,
+            refusal.message.as_str(),
+        ),
+    };
+    let more: &[&str] = match target {
+        Target::Standalone => &HOST_FEATURES,
+        Target::Cluster => &[],
+    };
+    let mut features: Vec<SupportedFeature> = FEATURES
+        .iter()
+        .chain(more)
+        .map(|name| SupportedFeature {
+            name: (*name).to_owned(),
+        })
+        .collect();
+    features.sort();
+    GatewayClassStatus {
+        conditions: vec![
+            Condition::new(
+                kind::ACCEPTED,
+                accepted.0,
+                accepted.1,
+                accepted.2,
+                generation,
+            ),
+            Condition::new(
+                kind::SUPPORTED_VERSION,
+                ConditionStatus::True,
+                SUPPORTED_VERSION,
+                "read as Gateway API v1.7.0",
+                generation,
+            ),
+        ],
+        supported_features: features,
+    }
+}

@@ -1,0 +1,301 @@
+//! The endpoints of one port of a Service.
+//!
+//! In: its EndpointSlices, addresses of names, our own sockets. Out: addresses in order, each once.
+//! Never: an endpoint that is not serving, or one that leads back to us.
+//! Spec: Kubernetes discovery/v1; KEP-1669: ready ones, or, if there is none, those that terminate
+//! and still serve. `ready` wins over `serving`: `publishNotReadyAddresses` asks for just that.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::index::Index;
+use super::own::OwnSockets;
+use super::report::{Report, error, warning};
+use crate::api::{AddressType, Endpoint, EndpointConditions, EndpointSlice, Service, ServicePort};
+use crate::origin::{Place, Sourced};
+use crate::snapshot::Target;
+
+/// What a port of a Service gives.
+#[derive(Debug, Default)]
+pub(super) struct Endpoints {
+    /// Usable addresses, sorted.
+    pub(super) usable: Vec<SocketAddr>,
+    /// Addresses left out because they are listeners of ours, and where they are written.
+    pub(super) loops: Vec<(SocketAddr, Arc<str>, Place)>,
+    /// Why there are none, if so: a few words and a way out.
+    pub(super) why_none: (String, String),
+}
+
+/// Whether an endpoint takes new connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Ready,
+    Terminating,
+    Unusable,
+}
+
+fn state(conditions: EndpointConditions) -> State {
+    let serving = conditions.serving.unwrap_or(true);
+    let terminating = conditions.terminating.unwrap_or(false);
+    match conditions.ready.unwrap_or(true) {
+        true => State::Ready,
+        false if serving && terminating => State::Terminating,
+        false => State::Unusable,
+    }
+}
+
+/// Everything found in the slices, before the choice.
+#[derive(Debug, Default)]
+struct Found {
+    ready: BTreeSet<SocketAddr>,
+    terminating: BTreeSet<SocketAddr>,
+    loops: BTreeSet<(SocketAddr, Arc<str>, Place)>,
+    n_endpoints: usize,
+    n_slices_with_port: usize,
+    other_ports: BTreeSet<String>,
+}
+
+/// Finds the endpoints of `port` of a Service.
+pub(super) fn find(
+    index: &Index<'_>,
+    own: &OwnSockets<'_>,
+    service: &Sourced<Service>,
+    port: &ServicePort,
+    report: &mut Report,
+) -> Endpoints {
+    let name = (&*service.key.namespace, &*service.key.name);
+    let slices = index.slices(name);
+    let mut found = Found::default();
+    for slice in slices {
+        let ports = matching_ports(slice, port, &mut found);
+        if ports.is_empty() {
+            continue;
+        }
+        found.n_slices_with_port += 1;
+        for (at, endpoint) in slice.object.endpoints.iter().enumerate() {
+            found.n_endpoints += 1;
+            let place = || slice.origin.place(&format!("endpoints[{at}].addresses[0]"));
+            for ip in addresses(index, slice, endpoint, place, report) {
+                for port in &ports {
+                    take(
+                        &mut found,
+                        own,
+                        SocketAddr::new(ip, *port),
+                        (endpoint, &place),
+                    );
+                }
+            }
+        }
+        report_refused_by_clusters(index, slice, report);
+    }
+    let why_none = why_none(service, port, slices.len(), &found);
+    let chosen = if found.ready.is_empty() {
+        found.terminating
+    } else {
+        found.ready
+    };
+    Endpoints {
+        usable: prefer_family(&chosen, &service.object.spec.ip_families),
+        loops: found.loops.into_iter().collect(),
+        why_none,
+    }
+}
+
+/// Numbers of the slice's ports that have the Service port's name and are TCP.
+fn matching_ports(
+    slice: &Sourced<EndpointSlice>,
+    port: &ServicePort,
+    found: &mut Found,
+) -> BTreeSet<u16> {
+    let mut numbers = BTreeSet::new();
+    for one in &slice.object.ports {
+        if one.name == port.name && one.protocol == port.protocol {
+            numbers.extend(one.port.filter(|number| *number != 0));
+        } else {
+            found.other_ports.insert(match one.name.as_str() {
+                "" => format!("unnamed {}", one.protocol),
+                name => format!("`{name}` {}", one.protocol),
+            });
+        }
+    }
+    numbers
+}
+
+fn take(
+    found: &mut Found,
+    own: &OwnSockets<'_>,
+    socket: SocketAddr,
+    (endpoint, place): (&Endpoint, &impl Fn() -> Place),
+) {
+    let state = state(endpoint.conditions);
+    if state == State::Unusable {
+        return;
+    }
+    if let Some(listener) = own.reached_by(socket) {
+        let listener = Arc::clone(listener);
+        found.loops.insert((socket, listener, place()));
+        return;
+    }
+    match state {
+        State::Ready => found.ready.insert(socket),
+        State::Terminating | State::Unusable => found.terminating.insert(socket),
+    };
+}
+
+/// The addresses of an endpoint: the first of its list, or what its name resolved to.
+fn addresses(
+    index: &Index<'_>,
+    slice: &Sourced<EndpointSlice>,
+    endpoint: &Endpoint,
+    place: impl Fn() -> Place,
+    report: &mut Report,
+) -> Vec<IpAddr> {
+    let Some(address) = endpoint.addresses.first() else {
+        return Vec::new();
+    };
+    if slice.object.address_type == AddressType::Fqdn {
+        return resolved(index, address, place, report);
+    }
+    let parsed = address.parse::<IpAddr>().ok().filter(|ip| {
+        let is_ipv4 = slice.object.address_type == AddressType::IPv4;
+        ip.is_ipv4() == is_ipv4
+    });
+    if parsed.is_none() {
+        let kind = match slice.object.address_type {
+            AddressType::IPv4 => "IPv4",
+            AddressType::IPv6 | AddressType::Fqdn => "IPv6",
+        };
+        report.add(
+            error(
+                214,
+                place(),
+                format!("`{address}` is not an {kind} address"),
+            )
+            .label(format!("the slice has `addressType: {kind}`"))
+            .effect("this endpoint gets no connections"),
+        );
+    }
+    parsed.into_iter().collect()
+}
+
+fn resolved(
+    index: &Index<'_>,
+    name: &str,
+    place: impl Fn() -> Place,
+    report: &mut Report,
+) -> Vec<IpAddr> {
+    let effect = "this endpoint gets no connections";
+    if index.snapshot.target == Target::Cluster {
+        report.add(
+            warning(211, place(), format!("`{name}` is a name, not an address"))
+                .label("names are resolved on a host only, not in a cluster")
+                .effect(effect)
+                .help("write addresses, or run this file with `portway run`"),
+        );
+        return Vec::new();
+    }
+    let known = index.snapshot.facts.resolved.get(name);
+    let known = known.filter(|known| !known.is_empty());
+    if known.is_none() {
+        report.add(
+            warning(212, place(), format!("`{name}` has no address yet"))
+                .label("not resolved")
+                .effect(effect)
+                .help("it is resolved while Portway runs; check that the name exists"),
+        );
+    }
+    known.cloned().unwrap_or_default()
+}
+
+/// Addresses that an API server does not take: they mean the node or the link they are read on.
+fn report_refused_by_clusters(
+    index: &Index<'_>,
+    slice: &Sourced<EndpointSlice>,
+    report: &mut Report,
+) {
+    if index.snapshot.target == Target::Standalone {
+        return;
+    }
+    let is_refused = |endpoint: &Endpoint| {
+        let first = endpoint.addresses.first();
+        first
+            .and_then(|address| address.parse().ok())
+            .is_some_and(|ip: IpAddr| match ip.to_canonical() {
+                IpAddr::V4(ip) => {
+                    let local_multicast = matches!(ip.octets(), [224, 0, 0, _]);
+                    ip.is_unspecified() || ip.is_loopback() || ip.is_link_local() || local_multicast
+                }
+                IpAddr::V6(ip) => {
+                    let local_multicast = ip.segments()[0] & 0xff0f == 0xff02;
+                    ip.is_unspecified()
+                        || ip.is_loopback()
+                        || ip.is_unicast_link_local()
+                        || local_multicast
+                }
+            })
+    };
+    let endpoints = &slice.object.endpoints;
+    let Some(at) = endpoints.iter().position(is_refused) else {
+        return;
+    };
+    let address = endpoints[at].addresses.first().map_or("", String::as_str);
+    let place = slice.origin.place(&format!("endpoints[{at}].addresses[0]"));
+    let what = format!("a cluster refuses the endpoint address `{address}`");
+    report.add(
+        warning(213, place, what)
+            .label("loopback, link-local and unspecified addresses name no other machine")
+            .effect("an API server does not take this slice; `portway run` does")
+            .help("use the Pod's or machine's own address in a cluster"),
+    );
+}
+
+/// Both families of a Service with `ipFamilies` show the same Pods, so one is enough: the first
+/// that has endpoints. Without `ipFamilies` each address stands for itself.
+fn prefer_family(chosen: &BTreeSet<SocketAddr>, families: &[String]) -> Vec<SocketAddr> {
+    for family in families {
+        let is_ipv6 = family == "IPv6";
+        let of_family = chosen.iter().filter(|socket| socket.is_ipv6() == is_ipv6);
+        let of_family: Vec<SocketAddr> = of_family.copied().collect();
+        if !of_family.is_empty() {
+            return of_family;
+        }
+    }
+    chosen.iter().copied().collect()
+}
+
+fn why_none(
+    service: &Sourced<Service>,
+    port: &ServicePort,
+    n_slices: usize,
+    found: &Found,
+) -> (String, String) {
+    let name = &service.key.name;
+    if n_slices == 0 {
+        let label = format!("kubernetes.io/service-name: {name}");
+        return (
+            "it has no EndpointSlice".to_owned(),
+            format!("add an EndpointSlice with the label `{label}`"),
+        );
+    }
+    if found.n_slices_with_port == 0 {
+        let wanted = match port.name.as_str() {
+            "" => "unnamed".to_owned(),
+            name => format!("`{name}`"),
+        };
+        let others: Vec<String> = found.other_ports.iter().take(8).cloned().collect();
+        let others = match others.is_empty() {
+            true => "no ports".to_owned(),
+            false => others.join(", "),
+        };
+        return (
+            format!("its EndpointSlices have no {} port {wanted}", port.protocol),
+            format!("they have {others}; name the port as the Service does"),
+        );
+    }
+    let n = found.n_endpoints;
+    (
+        format!("none of its {n} endpoints can be used"),
+        "wait until one is ready, or look at `conditions` in its EndpointSlices".to_owned(),
+    )
+}

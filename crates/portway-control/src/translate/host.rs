@@ -1,0 +1,251 @@
+//! What this host allows: addresses, ports claimed twice, sockets that could not be bound.
+//!
+//! In: judged Gateways and [`Facts`]. Out: the sockets each listener binds. Never: a bind; the
+//! facts say what came of it. In a cluster each Gateway has addresses of its own, so only the
+//! wildcards are bound and nothing can be claimed twice.
+//! Spec: `GatewaySpec.Addresses`, `AddressNotUsable`, `PortUnavailable` (`gateway_types.go`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::plan::{GatewayPlan, Refusal};
+use super::report::{Report, error, note};
+use super::words;
+use crate::api::GatewayAddress;
+use crate::snapshot::{Facts, Snapshot, Target};
+use crate::status::reason;
+
+/// All addresses of this host, as two sockets.
+const ANY: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+];
+
+/// The type of `spec.addresses` that is supported.
+const IP_ADDRESS: &str = "IPAddress";
+
+/// Gives every listener that is accepted so far its sockets.
+pub(super) fn bind(snapshot: &Snapshot, gateways: &mut [GatewayPlan<'_>], report: &mut Report) {
+    for gateway in &mut *gateways {
+        addresses(gateway, snapshot, report);
+        if gateway.refusal.is_some() {
+            continue;
+        }
+        for listener in &mut gateway.listeners {
+            if listener.refusal.is_none() {
+                let sockets = gateway.addresses.iter();
+                let port = listener.spec.port;
+                listener.binds = sockets.map(|ip| SocketAddr::new(*ip, port)).collect();
+            }
+        }
+    }
+    if snapshot.target == Target::Standalone {
+        claim(gateways, report);
+        report_unbound(gateways, &snapshot.facts, report);
+    }
+}
+
+/// The addresses a Gateway binds, from those it asks for.
+fn addresses(gateway: &mut GatewayPlan<'_>, snapshot: &Snapshot, report: &mut Report) {
+    let asked = &gateway.source.object.spec.addresses;
+    let mut usable = BTreeSet::new();
+    for (index, address) in asked.iter().enumerate() {
+        if address.kind != IP_ADDRESS {
+            refuse_type(gateway, index, address, report);
+        } else if address.value.is_empty() {
+            usable.extend(ANY);
+        } else if let Ok(ip) = address.value.parse::<IpAddr>() {
+            if snapshot.target == Target::Cluster || is_of_host(ip, &snapshot.facts) {
+                usable.insert(ip);
+            } else {
+                report_unusable(gateway, index, ip, report);
+                gateway.unusable.push(ip);
+            }
+        }
+    }
+    gateway.addresses = match snapshot.target {
+        Target::Standalone if !asked.is_empty() => without_covered(&usable),
+        Target::Standalone | Target::Cluster => ANY.to_vec(),
+    };
+}
+
+/// A wildcard socket takes every address of its family, so the others are not bound beside it.
+fn without_covered(addresses: &BTreeSet<IpAddr>) -> Vec<IpAddr> {
+    let uncovered = |ip: &&IpAddr| ip.is_unspecified() || !addresses.contains(&wildcard(**ip));
+    addresses.iter().filter(uncovered).copied().collect()
+}
+
+fn wildcard(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+fn is_of_host(ip: IpAddr, facts: &Facts) -> bool {
+    let known = facts.host_addresses.as_ref();
+    ip.is_unspecified() || ip.is_loopback() || known.is_none_or(|known| known.contains(&ip))
+}
+
+fn refuse_type(
+    gateway: &mut GatewayPlan<'_>,
+    index: usize,
+    address: &GatewayAddress,
+    report: &mut Report,
+) {
+    let origin = &gateway.source.origin;
+    let place = origin.place(&format!("spec.addresses[{index}].type"));
+    let what = format!("an address of type `{}` cannot be bound", address.kind);
+    report.add(
+        error(308, place, what)
+            .label("unsupported type of address")
+            .effect(format!("no listener of {} is served", gateway.source.key))
+            .help("use type `IPAddress` with an address of the host, or none for all"),
+    );
+    gateway.refusal.get_or_insert_with(|| Refusal {
+        reason: reason::UNSUPPORTED_ADDRESS,
+        message: format!("addresses of type `{}` are not supported", address.kind),
+    });
+}
+
+fn report_unusable(gateway: &GatewayPlan<'_>, index: usize, ip: IpAddr, report: &mut Report) {
+    let origin = &gateway.source.origin;
+    let place = origin.place(&format!("spec.addresses[{index}].value"));
+    report.add(
+        error(502, place, format!("`{ip}` is not an address of this host"))
+            .label("no interface has it")
+            .effect(format!("{} does not listen there", gateway.source.key))
+            .help("add it to an interface, or name an address that the host has"),
+    );
+}
+
+/// Who holds a port: a Gateway and a listener, as indices.
+type Holder = (usize, usize);
+
+/// The sockets that are given away. A wildcard and an address of its family exclude each other.
+#[derive(Debug, Default)]
+struct Claims {
+    sockets: BTreeMap<(u16, bool), BTreeMap<IpAddr, Holder>>,
+}
+
+impl Claims {
+    /// Who already holds `socket`, or a part of it.
+    fn holder(&self, socket: SocketAddr) -> Option<Holder> {
+        let held = self.sockets.get(&(socket.port(), socket.is_ipv6()))?;
+        let exact = held.get(&socket.ip());
+        let any = held.get(&wildcard(socket.ip()));
+        let part = held
+            .values()
+            .next()
+            .filter(|_| socket.ip().is_unspecified());
+        exact.or(any).or(part).copied()
+    }
+
+    fn take(&mut self, socket: SocketAddr, holder: Holder) {
+        let port = (socket.port(), socket.is_ipv6());
+        let held = self.sockets.entry(port).or_default();
+        held.insert(socket.ip(), holder);
+    }
+}
+
+/// Gives each port to the oldest Gateway that wants it; the younger one's listener is refused.
+fn claim(gateways: &mut [GatewayPlan<'_>], report: &mut Report) {
+    let mut by_age: Vec<usize> = (0..gateways.len()).collect();
+    by_age.sort_by_key(|at| gateways[*at].age);
+    let mut claims = Claims::default();
+    for at in by_age {
+        for own in 0..gateways[at].listeners.len() {
+            let binds = gateways[at].listeners[own].binds.clone();
+            let taken = binds.iter().find_map(|socket| claims.holder(*socket));
+            match taken {
+                Some(holder) => refuse_port(gateways, (at, own), holder, report),
+                None => binds
+                    .iter()
+                    .for_each(|socket| claims.take(*socket, (at, own))),
+            }
+        }
+    }
+}
+
+fn refuse_port(
+    gateways: &mut [GatewayPlan<'_>],
+    loser: Holder,
+    holder: Holder,
+    report: &mut Report,
+) {
+    let (gateway, older) = (&gateways[loser.0], &gateways[holder.0]);
+    let (listener, held) = (&gateway.listeners[loser.1], &older.listeners[holder.1]);
+    let port = listener.spec.port;
+    let holder_name = format!("{}, listener `{}`", older.source.key, held.spec.name);
+    let place = gateway.listener_place(listener.index, ".port");
+    let what = format!("port {port} already belongs to {holder_name}");
+    report.add(
+        error(501, place.clone(), what)
+            .label(format!("{} is older", older.source.key))
+            .effect(format!("listener `{}` is not served", listener.name))
+            .help("choose another port, or give the Gateways different `spec.addresses`")
+            .related(older.listener_place(held.index, ".port"), "the older claim"),
+    );
+    if gateway.age.by_input_order(older.age) {
+        let (older, younger) = (&older.source.key, &gateway.source.key);
+        report.add(
+            note(
+                506,
+                place,
+                format!("{older} counts as older than {younger}"),
+            )
+            .label("neither has a creationTimestamp: the order of input decides"),
+        );
+    }
+    let message = format!("port {port} already belongs to {holder_name}, which is older");
+    let listener = &mut gateways[loser.0].listeners[loser.1];
+    listener.binds.clear();
+    listener.refusal = Some(Refusal {
+        reason: reason::PORT_UNAVAILABLE,
+        message,
+    });
+}
+
+/// Listeners with a socket that could not be bound. They stay in the table: the proxy tries again,
+/// and their other sockets serve.
+fn report_unbound(gateways: &mut [GatewayPlan<'_>], facts: &Facts, report: &mut Report) {
+    if facts.unbound.is_empty() {
+        return;
+    }
+    for gateway in gateways {
+        for at in 0..gateway.listeners.len() {
+            let listener = &gateway.listeners[at];
+            let failed: Vec<(SocketAddr, &String)> = listener
+                .binds
+                .iter()
+                .filter_map(|socket| Some((*socket, facts.unbound.get(socket)?)))
+                .collect();
+            if failed.is_empty() {
+                continue;
+            }
+            let reasons: Vec<String> = failed
+                .iter()
+                .map(|(socket, why)| format!("{socket}: {why}"))
+                .collect();
+            let reasons = reasons.join("; ");
+            let serving = listener.binds.iter();
+            let serving = serving.filter(|socket| !facts.unbound.contains_key(socket));
+            let effect = match words::names(serving) {
+                none if none.is_empty() => "no connection reaches it; retried every second".into(),
+                others => format!("only {others} serves; the rest is retried every second"),
+            };
+            let what = format!("listener `{}` could not be bound: {reasons}", listener.name);
+            let place = gateway.listener_place(listener.index, ".port");
+            report.add(
+                error(503, place, what)
+                    .label("the host refused the socket")
+                    .effect(effect.clone())
+                    .help("free the port, choose another, or allow low ports to this user"),
+            );
+            gateway.listeners[at].refusal = Some(Refusal {
+                reason: reason::PORT_UNAVAILABLE,
+                message: format!("{reasons}; {effect}"),
+            });
+        }
+    }
+}

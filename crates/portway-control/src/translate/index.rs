@@ -1,0 +1,85 @@
+//! The snapshot by name: every look-up that a step needs, none of them a search.
+//!
+//! In: a [`Snapshot`]. Out: objects. Never: a decision.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::api::{EndpointSlice, Gateway, GatewayClass, Namespace, SERVICE_NAME_LABEL, Service};
+use crate::origin::{ObjectKey, Sourced};
+use crate::snapshot::Snapshot;
+
+/// `namespace`, `name`; the namespace is empty for cluster-scoped kinds.
+pub(super) type Name<'a> = (&'a str, &'a str);
+
+/// The snapshot by name.
+#[derive(Debug)]
+pub(super) struct Index<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) classes: BTreeMap<Name<'a>, &'a Sourced<GatewayClass>>,
+    pub(super) gateways: BTreeMap<Name<'a>, &'a Sourced<Gateway>>,
+    pub(super) services: BTreeMap<Name<'a>, &'a Sourced<Service>>,
+    pub(super) namespaces: BTreeMap<Name<'a>, &'a Sourced<Namespace>>,
+    slices: BTreeMap<Name<'a>, Vec<&'a Sourced<EndpointSlice>>>,
+}
+
+impl<'a> Index<'a> {
+    /// Indexes a snapshot.
+    pub(super) fn of(snapshot: &'a Snapshot) -> Self {
+        let objects = &snapshot.objects;
+        let mut slices: BTreeMap<Name<'a>, Vec<_>> = BTreeMap::new();
+        for slice in objects.endpoint_slices.values() {
+            if let Some(service) = slice.object.metadata.labels.get(SERVICE_NAME_LABEL) {
+                let name = (&*slice.key.namespace, service.as_str());
+                slices.entry(name).or_default().push(&**slice);
+            }
+        }
+        Self {
+            snapshot,
+            classes: by_name(&objects.gateway_classes),
+            gateways: by_name(&objects.gateways),
+            services: by_name(&objects.services),
+            namespaces: by_name(&objects.namespaces),
+            slices,
+        }
+    }
+
+    /// The slices of a Service, in order of their names.
+    pub(super) fn slices<'s>(&'s self, service: Name<'s>) -> &'s [&'a Sourced<EndpointSlice>] {
+        self.slices.get(&service).map_or(&[], Vec::as_slice)
+    }
+
+    /// Names of the Services in `namespace`.
+    pub(super) fn services_in<'s>(
+        &'s self,
+        namespace: &'s str,
+    ) -> impl Iterator<Item = &'a str> + 's {
+        names_in(&self.services, namespace)
+    }
+
+    /// Names of the Gateways in `namespace`.
+    pub(super) fn gateways_in<'s>(
+        &'s self,
+        namespace: &'s str,
+    ) -> impl Iterator<Item = &'a str> + 's {
+        names_in(&self.gateways, namespace)
+    }
+}
+
+fn by_name<T>(objects: &BTreeMap<ObjectKey, Arc<Sourced<T>>>) -> BTreeMap<Name<'_>, &Sourced<T>> {
+    let named = |(key, source): (_, _)| {
+        let (key, source): (&ObjectKey, &Arc<Sourced<T>>) = (key, source);
+        ((&*key.namespace, &*key.name), &**source)
+    };
+    objects.iter().map(named).collect()
+}
+
+fn names_in<'s, 'a, T>(
+    objects: &'s BTreeMap<Name<'a>, &'a T>,
+    namespace: &'s str,
+) -> impl Iterator<Item = &'a str> + 's {
+    objects
+        .range((namespace, "")..)
+        .take_while(move |((of, _), _)| *of == namespace)
+        .map(|((_, name), _)| *name)
+}

@@ -1,0 +1,297 @@
+//! Statuses from what is decided.
+//!
+//! In: plans and backends. Out: every condition with the generation it was decided for. Never: a
+//! time; whoever writes a status fills it in ([`crate::status::merge`]).
+//! Spec: `gateway_types.go`, `shared_types.go` (v1.7.0).
+
+use super::backend::Backends;
+use super::plan::{GatewayPlan, ListenerPlan, ParentPlan, RoutePlan};
+use super::winner::{Score, score};
+use super::words;
+use crate::api::GatewayAddress;
+use crate::limits::STATUS_ADDRESSES_MAX;
+use crate::snapshot::{Applied, Facts, Snapshot, Target};
+use crate::status::reason::{self, kind};
+use crate::status::{
+    Condition, ConditionStatus, GatewayStatus, ListenerStatus, RouteParentStatus, RouteStatus,
+    Status, Statuses,
+};
+
+/// A condition before it has a type and a generation.
+type Verdict = (ConditionStatus, &'static str, String);
+
+fn yes(reason: &'static str, message: impl Into<String>) -> Verdict {
+    (ConditionStatus::True, reason, message.into())
+}
+
+fn no(reason: &'static str, message: impl Into<String>) -> Verdict {
+    (ConditionStatus::False, reason, message.into())
+}
+
+fn condition(kind: &str, (status, reason, message): Verdict, generation: i64) -> Condition {
+    Condition::new(kind, status, reason, message, generation)
+}
+
+/// What would be True becomes Unknown until the data plane has acknowledged it.
+fn programmed(applied: Applied, message: impl Into<String>) -> Verdict {
+    match applied {
+        Applied::Assumed | Applied::Acknowledged => yes(reason::PROGRAMMED, message),
+        Applied::Pending => {
+            let message = "waiting for the data plane".to_owned();
+            (ConditionStatus::Unknown, reason::PENDING, message)
+        }
+    }
+}
+
+/// Statuses of the Gateways.
+pub(super) fn gateways(snapshot: &Snapshot, gateways: &[GatewayPlan<'_>]) -> Statuses {
+    let statuses = gateways.iter().map(|gateway| {
+        let status = Status::Gateway(gateway_status(snapshot, gateway));
+        (gateway.source.key.clone(), status)
+    });
+    statuses.collect()
+}
+
+fn gateway_status(snapshot: &Snapshot, gateway: &GatewayPlan<'_>) -> GatewayStatus {
+    let generation = gateway.source.object.metadata.generation();
+    let applied = snapshot.facts.applied;
+    let listeners = gateway.listeners.iter();
+    GatewayStatus {
+        addresses: addresses(snapshot, gateway),
+        conditions: vec![
+            condition(kind::ACCEPTED, gateway_accepted(gateway), generation),
+            condition(
+                kind::PROGRAMMED,
+                gateway_programmed(gateway, applied),
+                generation,
+            ),
+        ],
+        listeners: listeners
+            .map(|listener| listener_status(gateway, listener, applied))
+            .collect(),
+    }
+}
+
+fn gateway_accepted(gateway: &GatewayPlan<'_>) -> Verdict {
+    if let Some(refusal) = &gateway.refusal {
+        return no(refusal.reason, &*refusal.message);
+    }
+    let name = |listener: &&ListenerPlan<'_>| listener.spec.name.clone();
+    let (good, bad): (Vec<_>, Vec<_>) = gateway.listeners.iter().partition(|l| l.refusal.is_none());
+    if bad.is_empty() {
+        return yes(reason::ACCEPTED, "all listeners are accepted");
+    }
+    let bad_names = words::listeners(bad.iter().map(name));
+    if good.is_empty() {
+        let message = format!("{bad_names} not accepted, and no other is there");
+        return no(reason::LISTENERS_NOT_VALID, message);
+    }
+    let good_names = words::listeners(good.iter().map(name));
+    let message = format!("{bad_names} not accepted; {good_names} accepted");
+    yes(reason::LISTENERS_NOT_VALID, message)
+}
+
+fn gateway_programmed(gateway: &GatewayPlan<'_>, applied: Applied) -> Verdict {
+    if gateway.refusal.is_some() {
+        return no(reason::INVALID, "the Gateway is not accepted");
+    }
+    if gateway.listeners.iter().all(|l| l.refusal.is_some()) {
+        return no(reason::INVALID, "no listener is accepted");
+    }
+    if !gateway.unusable.is_empty() {
+        let unusable = words::names(&gateway.unusable);
+        let message = format!("not an address of this host: {unusable}");
+        return no(reason::ADDRESS_NOT_USABLE, message);
+    }
+    programmed(applied, "applied by the data plane")
+}
+
+/// What clients can connect to: the addresses asked for, or else those the host has towards
+/// others. In a cluster the Gateway's Service has them.
+fn addresses(snapshot: &Snapshot, gateway: &GatewayPlan<'_>) -> Vec<GatewayAddress> {
+    if snapshot.target == Target::Cluster || gateway.listeners.iter().all(|l| l.binds.is_empty()) {
+        return Vec::new();
+    }
+    let mut addresses = Vec::new();
+    for ip in &gateway.addresses {
+        if ip.is_unspecified() {
+            addresses.extend(outward(&snapshot.facts, ip.is_ipv6()));
+        } else {
+            addresses.push(ip.to_string());
+        }
+    }
+    let addresses = addresses.into_iter().take(STATUS_ADDRESSES_MAX);
+    addresses
+        .map(|value| GatewayAddress {
+            kind: "IPAddress".to_owned(),
+            value,
+        })
+        .collect()
+}
+
+/// Addresses of the host in one family that others can reach, as far as they are known.
+fn outward(facts: &Facts, is_ipv6: bool) -> impl Iterator<Item = String> {
+    let known = facts.host_addresses.iter().flatten();
+    known
+        .filter(move |ip| ip.is_ipv6() == is_ipv6 && !ip.is_loopback())
+        .filter(|ip| match ip {
+            std::net::IpAddr::V4(ip) => !ip.is_link_local(),
+            std::net::IpAddr::V6(ip) => !ip.is_unicast_link_local(),
+        })
+        .map(ToString::to_string)
+}
+
+fn listener_status(
+    gateway: &GatewayPlan<'_>,
+    listener: &ListenerPlan<'_>,
+    applied: Applied,
+) -> ListenerStatus {
+    let generation = gateway.source.object.metadata.generation();
+    let accepted = match &listener.refusal {
+        None => yes(reason::ACCEPTED, "the listener is valid"),
+        Some(refusal) => no(refusal.reason, &*refusal.message),
+    };
+    let resolved = match listener.unknown_kinds.as_slice() {
+        [] => yes(reason::RESOLVED_REFS, "all route kinds are supported"),
+        unknown => no(
+            reason::INVALID_ROUTE_KINDS,
+            format!("not supported here: {}", words::names(unknown)),
+        ),
+    };
+    let mut conditions = vec![condition(kind::ACCEPTED, accepted, generation)];
+    if let Some(conflict) = &listener.conflict {
+        let verdict = yes(conflict.reason, &*conflict.message);
+        conditions.push(condition(kind::CONFLICTED, verdict, generation));
+    }
+    let programmed = listener_programmed(gateway, listener, applied);
+    conditions.push(condition(kind::PROGRAMMED, programmed, generation));
+    conditions.push(condition(kind::RESOLVED_REFS, resolved, generation));
+    ListenerStatus {
+        attached_routes: i32::try_from(listener.routes.len()).unwrap_or(i32::MAX),
+        conditions,
+        name: listener.spec.name.clone(),
+        supported_kinds: listener.kinds.clone(),
+    }
+}
+
+fn listener_programmed(
+    gateway: &GatewayPlan<'_>,
+    listener: &ListenerPlan<'_>,
+    applied: Applied,
+) -> Verdict {
+    match &listener.refusal {
+        // A socket that could not be bound stays in the table and is tried again.
+        Some(refusal) if !listener.binds.is_empty() => no(reason::PENDING, &*refusal.message),
+        Some(refusal)
+            if listener.conflict.is_some() && refusal.reason != reason::UNSUPPORTED_PROTOCOL =>
+        {
+            no(refusal.reason, &*refusal.message)
+        }
+        Some(refusal) => no(reason::INVALID, &*refusal.message),
+        None if gateway.refusal.is_some() => no(reason::PENDING, "the Gateway is not accepted"),
+        None if listener.binds.is_empty() => no(reason::PENDING, "no address to listen on"),
+        None => programmed(applied, "applied by the data plane"),
+    }
+}
+
+/// Statuses of the routes.
+pub(super) fn routes(
+    snapshot: &Snapshot,
+    gateways: &[GatewayPlan<'_>],
+    routes: &[RoutePlan<'_>],
+    backends: &[Backends],
+) -> Statuses {
+    let mut statuses = Statuses::new();
+    for (at, route) in routes.iter().enumerate() {
+        let parents = route.parents.iter().map(|parent| RouteParentStatus {
+            conditions: parent_conditions(gateways, routes, (at, parent), &backends[at]),
+            controller_name: snapshot.controller_name.as_ref().to_owned(),
+            parent_ref: parent.reference.clone(),
+        });
+        let status = Status::Route(RouteStatus {
+            parents: parents.collect(),
+        });
+        statuses.insert(route.source.key.clone(), status);
+    }
+    statuses
+}
+
+fn parent_conditions(
+    gateways: &[GatewayPlan<'_>],
+    routes: &[RoutePlan<'_>],
+    (own, parent): (usize, &ParentPlan<'_>),
+    backends: &Backends,
+) -> Vec<Condition> {
+    let route = routes[own].source;
+    let generation = route.object.metadata.generation();
+    let gateway = &gateways[parent.gateway];
+    let accepted = match &parent.attached {
+        Ok(attached) => {
+            let names = attached.iter().map(|at| &gateway.listeners[*at].spec.name);
+            let mut message = format!("attached to {}", words::listeners(names));
+            if attached.len() < parent.n_selected {
+                message.push_str(&format!(
+                    ", {} of {} that the parentRef selects",
+                    attached.len(),
+                    parent.n_selected
+                ));
+            }
+            yes(reason::ACCEPTED, message)
+        }
+        Err(refusal) => no(refusal.reason, &*refusal.message),
+    };
+    let resolved = match &backends.problem {
+        None => yes(reason::RESOLVED_REFS, "all backendRefs are resolved"),
+        Some(problem) => no(problem.reason, &*problem.message),
+    };
+    let mut conditions = vec![condition(kind::ACCEPTED, accepted, generation)];
+    let n_rules = route.object.spec.rules.len();
+    if parent.attached.is_ok() && n_rules > 1 {
+        let dropped: Vec<String> = (1..n_rules).map(|at| at.to_string()).collect();
+        let message = format!(
+            "Dropped Rule {}: a stream has nothing to choose a rule by, only rule 0 is used",
+            dropped.join(", ")
+        );
+        let verdict = yes(reason::UNSUPPORTED_VALUE, message);
+        conditions.push(condition(kind::PARTIALLY_INVALID, verdict, generation));
+    }
+    conditions.push(condition(kind::RESOLVED_REFS, resolved, generation));
+    if parent.attached.is_ok() {
+        let score = score(gateways, own, parent);
+        let verdict = active(gateways, routes, parent, &score);
+        conditions.push(condition(kind::ACTIVE, verdict, generation));
+    }
+    conditions
+}
+
+/// Whether the route gets connections by this parentRef (`portway.dev/Active`).
+fn active(
+    gateways: &[GatewayPlan<'_>],
+    routes: &[RoutePlan<'_>],
+    parent: &ParentPlan<'_>,
+    score: &Score,
+) -> Verdict {
+    let listeners = &gateways[parent.gateway].listeners;
+    let names = |of: &[usize]| words::listeners(of.iter().map(|at| &listeners[*at].spec.name));
+    let lost = score.lost.iter().map(|(at, winner)| {
+        let listener = &listeners[*at].spec.name;
+        format!(
+            "listener `{listener}` goes to the older TCPRoute `{}`",
+            routes[*winner].short_name()
+        )
+    });
+    let lost: Vec<String> = lost.collect();
+    let with_lost = |message: String| match lost.as_slice() {
+        [] => message,
+        lost => format!("{message}; {}", lost.join("; ")),
+    };
+    if !score.served.is_empty() {
+        let message = format!("gets the connections of {}", names(&score.served));
+        return yes(reason::SERVING, with_lost(message));
+    }
+    if score.won.is_empty() {
+        return no(reason::SUPERSEDED, lost.join("; "));
+    }
+    let message = format!("{} not served", names(&score.won));
+    no(reason::NOT_SERVING, with_lost(message))
+}
