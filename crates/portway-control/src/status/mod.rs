@@ -3,7 +3,12 @@
 //! Field names and order are those of the API, so they serialize to what `kubectl get -o yaml`
 //! shows under `status`. Spec: spec.md 1.1, `gateway_types.go`, `shared_types.go` (v1.7.0).
 
+mod merge;
 pub mod reason;
+#[cfg(test)]
+mod tests;
+
+pub use merge::merge;
 
 use std::collections::BTreeMap;
 
