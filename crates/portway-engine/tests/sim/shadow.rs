@@ -77,6 +77,11 @@ impl Shadow {
         self.backend.as_ref()
     }
 
+    /// The side that has sent its FIN while the other has not.
+    pub(crate) fn half_closed(&self) -> Option<Side> {
+        self.finished.first().copied()
+    }
+
     /// Takes the first actions: a dial into some backend with weight, or a rejection for a reason
     /// that the listener has.
     pub(crate) fn birth(&mut self, actions: &[Action], now: Moment) {

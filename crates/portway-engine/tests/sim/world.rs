@@ -297,14 +297,19 @@ impl World {
 
     /// Facts that come late, early or twice, and mean nothing where they come.
     fn stray(&mut self, index: usize) {
-        let event = match self.live[index].shadow.state {
+        let shadow = &self.live[index].shadow;
+        let again = shadow.half_closed();
+        let again = again.map_or(Event::Tick, |side| Event::Ended(side, End::Eof));
+        let event = match shadow.state {
             State::Born => unreachable!("no connection is left unborn"),
             State::Dialling { .. } => self.random.pick(&[
+                again,
                 Event::Tick,
                 Event::Ended(Side::Backend, End::Eof),
                 Event::Ended(Side::Backend, End::Reset),
             ]),
             State::Relaying { .. } => self.random.pick(&[
+                again,
                 Event::Tick,
                 Event::Dialled,
                 Event::DialFailed(DialError::Refused),
