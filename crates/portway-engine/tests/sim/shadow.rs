@@ -77,6 +77,18 @@ impl Shadow {
         self.backend.as_ref()
     }
 
+    pub(crate) fn is_dialling(&self) -> bool {
+        matches!(self.state, State::Dialling { .. })
+    }
+
+    pub(crate) fn is_relaying(&self) -> bool {
+        matches!(self.state, State::Relaying { .. })
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_dialling() || self.is_relaying()
+    }
+
     /// The side that has sent its FIN while the other has not.
     pub(crate) fn half_closed(&self) -> Option<Side> {
         self.finished.first().copied()
