@@ -67,6 +67,7 @@ impl Avoidance {
     /// A dial to `endpoint` succeeded: it has never failed.
     pub fn succeeded(&mut self, endpoint: SocketAddr) {
         self.pauses.remove(&endpoint);
+        self.check_invariants();
     }
 
     /// How many endpoints are remembered.

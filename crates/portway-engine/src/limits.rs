@@ -45,5 +45,5 @@ pub const ENDPOINTS_PER_BACKEND_MAX: usize = 65_536;
 /// Endpoints of one table over all its routes: 32 bytes each, so 32 MiB.
 pub const ENDPOINTS_MAX: usize = 1_048_576;
 
-/// Bytes of a name: two names of 253 bytes, a namespace-like part of 63, separators and a port fit.
+/// Bytes of a name: two names of 253 bytes, a place of 63, separators and a port fit.
 pub const NAME_BYTES_MAX: usize = 640;

@@ -1,5 +1,7 @@
 //! Stories of single connections: every way one can end, told as facts and actions.
 
+mod random;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

@@ -91,7 +91,7 @@ pub enum RejectReason {
     NoWeight,
     /// The backend does not exist, is of an unknown kind, or is refused.
     InvalidBackend,
-    /// The backend lies in another namespace that grants no access.
+    /// The backend lies in a place that grants the route no access.
     NotPermitted,
     /// The backend has no endpoint that may be used.
     NoEndpoint,
