@@ -151,6 +151,15 @@ pub enum DialError {
 }
 
 impl DialError {
+    /// Every error there is, for docs and for metrics that start at zero; errno is 0 in it.
+    pub const ALL: [Self; 5] = [
+        Self::Refused,
+        Self::Unreachable,
+        Self::TimedOut,
+        Self::OutOfResources,
+        Self::Other(0),
+    ];
+
     /// The name in logs and metrics.
     pub const fn name(self) -> &'static str {
         match self {
@@ -161,4 +170,18 @@ impl DialError {
             Self::Other(_) => "other",
         }
     }
+
+    /// What happened, in a sentence for people and docs.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Refused => "nothing listens at that address and port",
+            Self::Unreachable => "there is no way to that address",
+            Self::TimedOut => "no answer within the dial timeout",
+            Self::OutOfResources => "this machine had no descriptor, memory or local port left",
+            Self::Other(_) => "the kernel gave another error, whose number the record holds",
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

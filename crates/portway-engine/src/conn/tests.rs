@@ -488,12 +488,3 @@ fn a_connection_is_small() {
     let size = size_of::<Connection>();
     assert!(size <= 112, "{size} bytes");
 }
-
-#[test]
-fn every_reason_has_a_name_of_its_own() {
-    let mut names: Vec<_> = CloseReason::ALL.iter().map(|it| it.name()).collect();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), CloseReason::ALL.len());
-    assert!(CloseReason::ALL.iter().all(|it| !it.sentence().is_empty()));
-}

@@ -187,7 +187,7 @@ impl RejectReason {
             Self::InvalidBackend => {
                 "the chosen backend does not exist, is of an unknown kind, or is refused"
             }
-            Self::NotPermitted => "the chosen backend lies in a place that grants no access",
+            Self::NotPermitted => "the route has no permission to use the chosen backend",
             Self::NoEndpoint => "the chosen backend has no endpoint that may be used",
             Self::Loop => "the chosen endpoint is a listener of this instance",
         }
