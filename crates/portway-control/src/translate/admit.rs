@@ -123,9 +123,8 @@ fn check_selector(
         };
         let field = format!("{FIELD}.selector.matchExpressions[{at}]");
         let what = format!(
-            "operator `{}` with {} values means nothing",
-            requirement.operator,
-            requirement.values.len()
+            "the requirement on label `{}` means nothing",
+            requirement.key
         );
         report.add(
             error(309, gateway.listener_place(index, &field), what)

@@ -247,7 +247,12 @@ impl Parent<'_> {
                 gateway.source.origin.place("spec.listeners"),
                 "its listeners",
             );
-        found.help = report.guess(section, names).filter(|_| !section.is_empty());
+        let is_named = |listener: &&ListenerPlan<'_>| listener.spec.name == section;
+        found.help = match gateway.listeners.iter().find(is_named) {
+            Some(named) => Some(format!("`{section}` is on port {}", named.spec.port)),
+            None if section.is_empty() => None,
+            None => report.guess(section, names),
+        };
         report.add(found);
         Refusal {
             reason: reason::NO_MATCHING_PARENT,

@@ -177,7 +177,7 @@ impl<'a> Resolver<'a, '_> {
         self.report_weightless(route, sum, &served);
         let mut specs = Vec::new();
         let mut problems: Vec<(Unresolved, String)> = Vec::new();
-        let mut names = BTreeSet::new();
+        let mut names: BTreeMap<String, usize> = BTreeMap::new();
         for (index, spec) in rule.backend_refs.iter().enumerate() {
             let reference = Reference {
                 route,
@@ -193,8 +193,10 @@ impl<'a> Resolver<'a, '_> {
                 TargetSpec::Reject(problem.reject)
             });
             let mut name = reference.name();
-            if !names.insert(name.clone()) {
-                name = format!("{name}#{index}");
+            let n_before = names.entry(name.clone()).or_default();
+            *n_before += 1;
+            if *n_before > 1 {
+                name = format!("{name}#{n_before}");
             }
             specs.push(BackendSpec {
                 name: name.into(),
@@ -317,9 +319,9 @@ impl<'a> Resolver<'a, '_> {
         let (why, help) = &found.why_none;
         let what = format!("{} has no endpoint: {why}", service.key);
         let has_pods = !service.object.spec.selector.is_empty();
-        let severity = match self.index.snapshot.target {
-            Target::Cluster if has_pods => Severity::Note,
-            _ => Severity::Warning,
+        let (severity, help) = match self.index.snapshot.target {
+            Target::Cluster if has_pods => (Severity::Note, "its Pods will give it some"),
+            _ => (Severity::Warning, help.as_str()),
         };
         let diagnostic = Diagnostic::new(severity, Code(208), reference.place(""), what)
             .label("nothing to connect to")
@@ -409,7 +411,7 @@ fn service_port<'s>(
         let what = format!("port {number} of {} is {}", service.key, first.protocol);
         let found = error(206, reference.place(".port"), what)
             .label("a TCPRoute needs a TCP port")
-            .help(format!("it has {}", ports_of(service)))
+            .help(format!("the Service has {}", ports_of(service)))
             .related(service.origin.place("spec.ports"), "its ports");
         Problem::invalid(Unresolved::Protocol, found)
     })

@@ -52,6 +52,7 @@ struct Found {
     terminating: BTreeSet<SocketAddr>,
     loops: BTreeSet<(SocketAddr, Arc<str>, Place)>,
     n_endpoints: usize,
+    n_unready: usize,
     n_slices_with_port: usize,
     other_ports: BTreeSet<String>,
 }
@@ -75,6 +76,7 @@ pub(super) fn find(
         found.n_slices_with_port += 1;
         for (at, endpoint) in slice.object.endpoints.iter().enumerate() {
             found.n_endpoints += 1;
+            found.n_unready += usize::from(state(endpoint.conditions) == State::Unusable);
             let place = || slice.origin.place(&format!("endpoints[{at}].addresses[0]"));
             for ip in addresses(index, slice, endpoint, place, report) {
                 for port in &ports {
@@ -280,8 +282,8 @@ fn why_none(
     }
     if found.n_slices_with_port == 0 {
         let wanted = match port.name.as_str() {
-            "" => "unnamed".to_owned(),
-            name => format!("`{name}`"),
+            "" => format!("unnamed {} port", port.protocol),
+            name => format!("{} port `{name}`", port.protocol),
         };
         let others: Vec<String> = found.other_ports.iter().take(8).cloned().collect();
         let others = match others.is_empty() {
@@ -289,13 +291,18 @@ fn why_none(
             false => others.join(", "),
         };
         return (
-            format!("its EndpointSlices have no {} port {wanted}", port.protocol),
+            format!("its EndpointSlices have no {wanted}"),
             format!("they have {others}; name the port as the Service does"),
         );
     }
-    let n = found.n_endpoints;
-    (
-        format!("none of its {n} endpoints can be used"),
-        "wait until one is ready, or look at `conditions` in its EndpointSlices".to_owned(),
-    )
+    let why = match found.n_endpoints {
+        0 => "its EndpointSlices are empty".to_owned(),
+        1 => "its only one cannot be used".to_owned(),
+        n => format!("none of its {n} can be used"),
+    };
+    let help = match found.n_unready {
+        0 => "what is said of its EndpointSlices tells why",
+        _ => "wait until one is ready, or look at `conditions` in its EndpointSlices",
+    };
+    (why, help.to_owned())
 }

@@ -39,9 +39,17 @@ pub(super) fn bind(snapshot: &Snapshot, gateways: &mut [GatewayPlan<'_>], report
             }
         }
     }
+    let facts = &snapshot.facts;
     if snapshot.target == Target::Standalone {
         claim(gateways, report);
-        report_unbound(gateways, &snapshot.facts, report);
+        report_unbound(gateways, facts, report);
+    }
+    for listener in gateways
+        .iter_mut()
+        .flat_map(|gateway| &mut gateway.listeners)
+    {
+        let mut binds = listener.binds.iter();
+        listener.is_bound = binds.any(|socket| !facts.unbound.contains_key(socket));
     }
 }
 

@@ -19,6 +19,9 @@ use crate::status::reason;
 /// Protocols that the API knows and we do not serve yet.
 const NOT_YET: [&str; 4] = ["HTTP", "HTTPS", "TLS", "UDP"];
 
+/// Kinds of routes that the API knows: whoever writes one means it.
+const ROUTE_KINDS: [&str; 5] = ["GRPCRoute", "HTTPRoute", "TCPRoute", "TLSRoute", "UDPRoute"];
+
 /// The protocol we serve.
 pub(super) const TCP: &str = "TCP";
 
@@ -89,6 +92,7 @@ fn listeners<'a>(source: &'a Sourced<Gateway>, report: &mut Report) -> Vec<Liste
             conflict: None,
             refusal,
             binds: Vec::new(),
+            is_bound: false,
             routes: Vec::new(),
             winner: None,
         });
@@ -161,11 +165,8 @@ fn kinds(
             "listener `{}` cannot take routes of kind `{name}`",
             spec.name
         );
-        let guess = if serves {
-            report.guess(&name, [TCP_ROUTE])
-        } else {
-            None
-        };
+        let is_slip = serves && !ROUTE_KINDS.contains(&name.as_str());
+        let guess = is_slip.then(|| report.guess(&name, [TCP_ROUTE])).flatten();
         let help = guess.unwrap_or_else(|| match serves {
             true => "a `TCP` listener takes `TCPRoute`".to_owned(),
             false => format!("protocol `{}` is not supported", spec.protocol),

@@ -81,13 +81,13 @@ fn gateway_accepted(gateway: &GatewayPlan<'_>) -> Verdict {
     if bad.is_empty() {
         return yes(reason::ACCEPTED, "all listeners are accepted");
     }
-    let bad_names = words::listeners(bad.iter().map(name));
+    let bad = words::names(bad.iter().map(name));
     if good.is_empty() {
-        let message = format!("{bad_names} not accepted, and no other is there");
+        let message = format!("no listener is accepted: {bad}");
         return no(reason::LISTENERS_NOT_VALID, message);
     }
-    let good_names = words::listeners(good.iter().map(name));
-    let message = format!("{bad_names} not accepted; {good_names} accepted");
+    let good = words::names(good.iter().map(name));
+    let message = format!("not accepted: {bad}; accepted: {good}");
     yes(reason::LISTENERS_NOT_VALID, message)
 }
 
@@ -285,13 +285,20 @@ fn active(
         [] => message,
         lost => format!("{message}; {}", lost.join("; ")),
     };
-    if !score.served.is_empty() {
-        let message = format!("gets the connections of {}", names(&score.served));
+    let bound = score
+        .won
+        .iter()
+        .copied()
+        .filter(|at| listeners[*at].is_bound);
+    let bound: Vec<usize> = bound.collect();
+    if !bound.is_empty() {
+        let message = format!("gets the connections of {}", names(&bound));
         return yes(reason::SERVING, with_lost(message));
     }
     if score.won.is_empty() {
         return no(reason::SUPERSEDED, lost.join("; "));
     }
-    let message = format!("{} not served", names(&score.won));
+    let verb = if score.won.len() == 1 { "is" } else { "are" };
+    let message = format!("{} {verb} not served", names(&score.won));
     no(reason::NOT_SERVING, with_lost(message))
 }

@@ -50,24 +50,26 @@ impl Report {
     }
 }
 
-/// Letters to insert, delete or replace, upper and lower case being one.
+/// Letters to insert, delete or replace, or neighbours to swap; upper and lower case are one.
 fn slips(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.to_ascii_lowercase().chars().collect();
+    let (from, to) = (from.to_ascii_lowercase(), to.to_ascii_lowercase());
+    let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
+    // Row `i` holds the slips from the first `i` letters to each beginning of `to`.
+    let mut before = Vec::new();
     let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, letter) in from.to_ascii_lowercase().chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, other) in row.iter_mut().skip(1).zip(&to) {
-            let best = (diagonal + usize::from(letter != *other)).min(left.min(*cell) + 1);
-            diagonal = *cell;
-            *cell = best;
-            left = best;
+    for i in 1..=from.len() {
+        let mut next = vec![i];
+        for j in 1..=to.len() {
+            let replaced = row[j - 1] + usize::from(from[i - 1] != to[j - 1]);
+            let mut best = replaced.min(row[j] + 1).min(next[j - 1] + 1);
+            if i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1] {
+                best = best.min(before[j - 2] + 1);
+            }
+            next.push(best);
         }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
+        before = std::mem::replace(&mut row, next);
     }
-    row.last().copied().unwrap_or_default()
+    row[to.len()]
 }
 
 /// Part of the input does nothing.

@@ -1,0 +1,396 @@
+//! What holds for every snapshot, whatever is in it: no panic, closed tables, the same bytes in
+//! whatever order objects came, a word about everything that is refused.
+#![cfg(test)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use portway_control::api::Kind;
+use portway_control::origin::{ObjectKey, Origin, Sourced};
+use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
+use portway_control::status::{Condition, ConditionStatus, Status, merge};
+use portway_control::translate::{Translation, translate};
+use portway_engine::table::{RoutingTable, TableVersion};
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// Few names, so that references meet objects, miss them, and meet several.
+fn name() -> impl Strategy<Value = &'static str> {
+    prop_oneof![Just("a"), Just("b"), Just("c")]
+}
+
+/// Few namespaces; `None` is the route's or Gateway's own.
+fn namespace() -> impl Strategy<Value = Option<&'static str>> {
+    prop_oneof![3 => Just(None), 1 => Just(Some("default")), 1 => Just(Some("other"))]
+}
+
+fn port() -> impl Strategy<Value = u16> {
+    prop_oneof![Just(80), Just(443), Just(5432)]
+}
+
+fn metadata() -> impl Strategy<Value = Value> {
+    (name(), namespace(), 1..5u8).prop_map(|(name, namespace, day)| {
+        json!({"name": name, "namespace": namespace, "generation": day,
+            "creationTimestamp": format!("2026-01-0{day}T00:00:00Z")})
+    })
+}
+
+fn listener() -> impl Strategy<Value = Value> {
+    let protocol =
+        prop_oneof![4 => Just("TCP"), 1 => Just("UDP"), 1 => Just("TLS"), 1 => Just("X")];
+    let selector = prop_oneof![
+        Just(json!(null)),
+        Just(json!({})),
+        Just(json!({"matchLabels": {"kubernetes.io/metadata.name": "other"}})),
+        Just(json!({"matchExpressions": [{"key": "x", "operator": "Odd"}]})),
+    ];
+    let from = prop_oneof![Just("Same"), Just("All"), Just("Selector")];
+    let kinds = prop_oneof![
+        3 => Just(json!([])),
+        1 => Just(json!([{"kind": "TCPRoute"}, {"kind": "Odd"}])),
+    ];
+    (name(), port(), protocol, from, selector, kinds).prop_map(
+        |(name, port, protocol, from, selector, kinds)| {
+            json!({"name": name, "port": port, "protocol": protocol, "allowedRoutes": {
+                "kinds": kinds, "namespaces": {"from": from, "selector": selector}}})
+        },
+    )
+}
+
+fn address() -> impl Strategy<Value = Value> {
+    let value = prop_oneof![Just("127.0.0.1"), Just("192.0.2.1"), Just("::1"), Just("")];
+    let kind = prop_oneof![5 => Just("IPAddress"), 1 => Just("Hostname")];
+    (kind, value).prop_map(|(kind, value)| json!({"type": kind, "value": value}))
+}
+
+fn gateway() -> impl Strategy<Value = Value> {
+    let listeners = prop::collection::vec(listener(), 1..4);
+    let addresses = prop::collection::vec(address(), 0..3);
+    (metadata(), name(), listeners, addresses).prop_map(
+        |(metadata, class, listeners, addresses)| {
+            json!({"kind": "Gateway", "metadata": metadata, "spec": {
+            "gatewayClassName": class, "listeners": listeners, "addresses": addresses}})
+        },
+    )
+}
+
+fn class() -> impl Strategy<Value = Value> {
+    let ours = prop_oneof![3 => Just(CONTROLLER_NAME), 1 => Just("example.com/other")];
+    let parameters = prop_oneof![
+        4 => Just(json!(null)),
+        1 => Just(json!({"group": "", "kind": "ConfigMap", "name": "x"})),
+    ];
+    (name(), ours, parameters).prop_map(|(name, ours, parameters)| {
+        json!({"kind": "GatewayClass", "metadata": {"name": name},
+            "spec": {"controllerName": ours, "parametersRef": parameters}})
+    })
+}
+
+fn route() -> impl Strategy<Value = Value> {
+    let section = prop::option::of(name());
+    let parent = (name(), namespace(), section, prop::option::of(port())).prop_map(
+        |(name, namespace, section, port)| {
+            json!({"name": name, "namespace": namespace, "sectionName": section, "port": port})
+        },
+    );
+    let kind = prop_oneof![6 => Just("Service"), 1 => Just("Odd")];
+    let backend = (kind, name(), namespace(), port(), 0..3u32).prop_map(
+        |(kind, name, namespace, port, weight)| {
+            json!({"kind": kind, "name": name, "namespace": namespace, "port": port,
+                "weight": weight})
+        },
+    );
+    let rule = prop::collection::vec(backend, 1..4).prop_map(|refs| json!({"backendRefs": refs}));
+    let parents = prop::collection::vec(parent, 0..3);
+    let rules = prop::collection::vec(rule, 1..3);
+    (metadata(), parents, rules).prop_map(|(metadata, parents, rules)| {
+        json!({"kind": "TCPRoute", "metadata": metadata,
+            "spec": {"parentRefs": parents, "rules": rules}})
+    })
+}
+
+fn grant() -> impl Strategy<Value = Value> {
+    (metadata(), prop::option::of(name())).prop_map(|(metadata, name)| {
+        json!({"kind": "ReferenceGrant", "metadata": metadata, "spec": {
+            "from": [{"group": "gateway.networking.k8s.io", "kind": "TCPRoute",
+                "namespace": "default"}],
+            "to": [{"group": "", "kind": "Service", "name": name}]}})
+    })
+}
+
+fn service() -> impl Strategy<Value = Value> {
+    let kind = prop_oneof![6 => Just("ClusterIP"), 1 => Just("ExternalName")];
+    let families = prop_oneof![Just(json!([])), Just(json!(["IPv6", "IPv4"]))];
+    let protocol = prop_oneof![6 => Just("TCP"), 1 => Just("UDP")];
+    (metadata(), kind, families, port(), protocol).prop_map(
+        |(metadata, kind, families, port, protocol)| {
+            json!({"kind": "Service", "metadata": metadata, "spec": {"type": kind,
+                "ipFamilies": families, "ports": [{"port": port, "protocol": protocol}]}})
+        },
+    )
+}
+
+fn slice() -> impl Strategy<Value = Value> {
+    let kind = prop_oneof![3 => Just("IPv4"), 1 => Just("IPv6"), 1 => Just("FQDN")];
+    let address = prop_oneof![
+        Just("192.0.2.1"),
+        Just("127.0.0.1"),
+        Just("::1"),
+        Just("2001:db8::1"),
+        Just("db.example.com"),
+    ];
+    let flag = || prop::option::of(any::<bool>());
+    let conditions = (flag(), flag(), flag()).prop_map(|(ready, serving, terminating)| {
+        json!({"ready": ready, "serving": serving, "terminating": terminating})
+    });
+    let endpoint = (address, conditions).prop_map(
+        |(address, conditions)| json!({"addresses": [address], "conditions": conditions}),
+    );
+    let endpoints = prop::collection::vec(endpoint, 0..4);
+    (
+        metadata(),
+        prop::option::of(name()),
+        kind,
+        endpoints,
+        port(),
+    )
+        .prop_map(|(mut metadata, service, kind, endpoints, port)| {
+            if let Some(service) = service {
+                metadata["labels"] = json!({"kubernetes.io/service-name": service});
+            }
+            json!({"kind": "EndpointSlice", "metadata": metadata, "addressType": kind,
+                "endpoints": endpoints, "ports": [{"port": port}]})
+        })
+}
+
+fn objects() -> impl Strategy<Value = Vec<Value>> {
+    let any_object = prop_oneof![
+        class(),
+        gateway(),
+        gateway(),
+        route(),
+        route(),
+        grant(),
+        service(),
+        slice(),
+    ];
+    prop::collection::vec(any_object, 0..16)
+}
+
+fn facts() -> impl Strategy<Value = Facts> {
+    let applied = prop_oneof![
+        Just(Applied::Assumed),
+        Just(Applied::Pending),
+        Just(Applied::Acknowledged)
+    ];
+    let unbound = prop_oneof![
+        Just(BTreeMap::new()),
+        Just([("0.0.0.0:80".parse().unwrap(), "in use".to_owned())].into()),
+    ];
+    let host = prop_oneof![
+        Just(None),
+        Just(Some(["192.0.2.1".parse().unwrap()].into()))
+    ];
+    (applied, unbound, host).prop_map(|(applied, unbound, host_addresses)| Facts {
+        applied,
+        unbound,
+        host_addresses,
+        resolved: [(
+            Arc::from("db.example.com"),
+            vec!["127.0.0.1".parse().unwrap()],
+        )]
+        .into(),
+    })
+}
+
+fn put<T: DeserializeOwned>(
+    map: &mut BTreeMap<ObjectKey, Arc<Sourced<T>>>,
+    kind: Kind,
+    given: &Value,
+    order: u64,
+) {
+    let metadata = &given["metadata"];
+    let namespace = match kind.is_namespaced() {
+        true => metadata["namespace"].as_str().unwrap_or("default"),
+        false => "",
+    };
+    let key = ObjectKey {
+        kind,
+        namespace: namespace.into(),
+        name: metadata["name"].as_str().unwrap().into(),
+    };
+    let sourced = Sourced {
+        object: serde_json::from_value(given.clone()).unwrap(),
+        key: key.clone(),
+        origin: Origin {
+            order,
+            ..Origin::default()
+        },
+        given: Arc::new(given.clone()),
+    };
+    map.entry(key).or_insert_with(|| Arc::new(sourced));
+}
+
+fn snapshot<'v>(
+    target: Target,
+    facts: &Facts,
+    given: impl IntoIterator<Item = &'v Value>,
+) -> Snapshot {
+    let mut objects = Objects::default();
+    for (order, object) in (0..).zip(given) {
+        match object["kind"].as_str().unwrap() {
+            "GatewayClass" => put(
+                &mut objects.gateway_classes,
+                Kind::GatewayClass,
+                object,
+                order,
+            ),
+            "Gateway" => put(&mut objects.gateways, Kind::Gateway, object, order),
+            "TCPRoute" => put(&mut objects.tcp_routes, Kind::TcpRoute, object, order),
+            "ReferenceGrant" => {
+                put(
+                    &mut objects.reference_grants,
+                    Kind::ReferenceGrant,
+                    object,
+                    order,
+                );
+            }
+            "Service" => put(&mut objects.services, Kind::Service, object, order),
+            "EndpointSlice" => put(
+                &mut objects.endpoint_slices,
+                Kind::EndpointSlice,
+                object,
+                order,
+            ),
+            other => panic!("no such kind: {other}"),
+        }
+    }
+    Snapshot {
+        target,
+        controller_name: CONTROLLER_NAME.into(),
+        objects,
+        facts: facts.clone(),
+    }
+}
+
+fn conditions(translation: &Translation) -> Vec<&Condition> {
+    translation
+        .statuses
+        .values()
+        .flat_map(conditions_of)
+        .collect()
+}
+
+fn conditions_of(status: &Status) -> Vec<&Condition> {
+    match status {
+        Status::GatewayClass(status) => status.conditions.iter().collect(),
+        Status::Gateway(status) => {
+            let listeners = status.listeners.iter();
+            let listeners = listeners.flat_map(|listener| &listener.conditions);
+            status.conditions.iter().chain(listeners).collect()
+        }
+        Status::Route(status) => {
+            let parents = status.parents.iter();
+            parents.flat_map(|parent| &parent.conditions).collect()
+        }
+    }
+}
+
+fn check(translation: &Translation) {
+    let own = translation.tables.values();
+    for table in own.chain([&translation.host_table]) {
+        RoutingTable::build(TableVersion(1), table, None).expect("a table that is closed");
+    }
+    let refused = conditions(translation)
+        .into_iter()
+        .find(|one| one.status == ConditionStatus::False);
+    if let Some(refused) = refused {
+        assert!(
+            !translation.diagnostics.is_empty(),
+            "nothing told of {refused:?}"
+        );
+    }
+    for status in translation.statuses.values() {
+        let stored = merge(&Value::Null, status, CONTROLLER_NAME, "now").expect("a first write");
+        assert_eq!(merge(&stored, status, CONTROLLER_NAME, "later"), None);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn every_snapshot_gives_closed_tables_and_a_word_about_what_is_refused(
+        objects in objects(),
+        facts in facts(),
+    ) {
+        for target in [Target::Standalone, Target::Cluster] {
+            check(&translate(&snapshot(target, &facts, &objects)));
+        }
+    }
+
+    /// With creation times the order of input decides nothing. The first of two objects of one
+    /// name counts, which reading would have refused, so each name is kept once before.
+    #[test]
+    fn shuffled_input_gives_equal_bytes(
+        (objects, shuffled) in objects().prop_flat_map(|objects| {
+            let mut seen = std::collections::BTreeSet::new();
+            let mut unique = objects;
+            unique.retain(|object| {
+                let metadata = &object["metadata"];
+                let namespace = metadata["namespace"].as_str().unwrap_or("default");
+                let key = format!("{} {namespace} {}", object["kind"], metadata["name"]);
+                seen.insert(key)
+            });
+            (Just(unique.clone()), Just(unique).prop_shuffle())
+        }),
+        facts in facts(),
+    ) {
+        for target in [Target::Standalone, Target::Cluster] {
+            let one = translate(&snapshot(target, &facts, &objects));
+            let other = translate(&snapshot(target, &facts, &shuffled));
+            assert_eq!(format!("{one:?}"), format!("{other:?}"));
+        }
+    }
+}
+
+/// 5,000 routes on ports of their own, ten endpoints each: all of it is looked up, nothing searched.
+#[test]
+fn five_thousand_routes_are_no_burden() {
+    let mut objects = Vec::new();
+    for gateway in 0..100_u16 {
+        let listeners: Vec<Value> = (0..50)
+            .map(|at| {
+                json!({"name": format!("l{at}"), "port": 10_000 + gateway * 50 + at,
+                "protocol": "TCP"})
+            })
+            .collect();
+        objects.push(
+            json!({"kind": "Gateway", "metadata": {"name": format!("g{gateway}")},
+            "spec": {"gatewayClassName": "x", "listeners": listeners}}),
+        );
+    }
+    for at in 0..5_000_u16 {
+        let endpoints: Vec<Value> = (0..10)
+            .map(|n| json!({"addresses": [format!("10.{}.{}.{n}", at / 250, at % 250)]}))
+            .collect();
+        let label = json!({"kubernetes.io/service-name": format!("s{at}")});
+        objects.push(json!({"kind": "TCPRoute", "metadata": {"name": format!("r{at}")}, "spec": {
+            "parentRefs": [{"name": format!("g{}", at / 50), "sectionName": format!("l{}", at % 50)}],
+            "rules": [{"backendRefs": [{"name": format!("s{at}"), "port": 80}]}]}}));
+        objects.push(
+            json!({"kind": "Service", "metadata": {"name": format!("s{at}")},
+            "spec": {"ports": [{"port": 80}]}}),
+        );
+        objects.push(json!({"kind": "EndpointSlice",
+            "metadata": {"name": format!("e{at}"), "labels": label}, "addressType": "IPv4",
+            "endpoints": endpoints, "ports": [{"port": 8080}]}));
+    }
+    let snapshot = snapshot(Target::Standalone, &Facts::default(), &objects);
+    let translation = translate(&snapshot);
+    let table = &translation.host_table;
+    assert_eq!((table.listeners.len(), table.routes.len()), (5_000, 5_000));
+    assert_eq!(translation.diagnostics, []);
+    RoutingTable::build(TableVersion(1), table, None).expect("a table that is closed");
+}
