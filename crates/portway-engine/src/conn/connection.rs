@@ -276,9 +276,10 @@ impl Connection {
     /// Why no endpoint was reached: ours if every dial failed for want of something here.
     fn unreachable(&self) -> CloseReason {
         let mut errors = self.failed_dials.iter().map(|(_, error)| *error);
-        match errors.all(|it| it == DialError::OutOfResources) {
-            true => CloseReason::OutOfResources,
-            false => CloseReason::DialFailed,
+        if errors.all(|it| it == DialError::OutOfResources) {
+            CloseReason::OutOfResources
+        } else {
+            CloseReason::DialFailed
         }
     }
 

@@ -126,10 +126,8 @@ impl World {
             Some(route) => self.tickets.entry(route.name.clone()).or_default(),
             None => &mut 0,
         };
-        let port = u16::try_from(1024 + id).unwrap();
-        let client = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), port));
         let avoid = &self.workers[worker].avoid;
-        let mut machine = Connection::new(listener, client, *ticket, avoid, self.now);
+        let mut machine = Connection::new(listener, client(id), *ticket, avoid, self.now);
         *ticket += 1;
         let actions = drain(&mut machine);
         let mut shadow = Shadow::new(listener, self.dial_timeout, self.now);
@@ -191,6 +189,7 @@ impl World {
         assert_eq!(record.bytes_to_backend, relayed.to_backend);
         assert_eq!(record.bytes_to_client, relayed.to_client);
         assert_eq!(record.ended, self.now);
+        assert_eq!(record.client, client(live.id));
         self.n_recorded += 1;
         *self.reasons.entry(record.reason.name()).or_default() += 1;
         if matches!(record.reason, CloseReason::Rejected(_)) {
@@ -207,17 +206,19 @@ impl World {
         let want = live.shadow.expect(event, now);
         live.machine.handle(avoid, event, now);
         let actions = drain(&mut live.machine);
+        let id = live.id;
+        self.tell(|| format!("  #{id} {event:?}: {actions:?}"));
+
+        let live = &mut self.live[index];
+        let pauses = &self.workers[live.worker].pauses;
         let avoids = |endpoint| pauses.avoids(endpoint, now);
         live.shadow.obey(want, &actions, now, avoids);
         live.farewell = live.farewell.or(farewell(&actions));
-        if let Want::Fin(to) = want {
-            live.wire.direction_from(to.other()).pass_fin();
+        match want {
+            Want::Fin(to) => live.wire.direction_from(to.other()).pass_fin(),
+            Want::RelayAndFin => live.wire.direction_from(Side::Client).pass_fin(),
+            _ => {}
         }
-        if want == Want::RelayAndFin {
-            live.wire.direction_from(Side::Client).pass_fin();
-        }
-        let id = live.id;
-        self.tell(|| format!("  #{id} {event:?}: {actions:?}"));
     }
 
     /// What must hold after every step.
@@ -290,6 +291,12 @@ fn learn(pauses: &mut Pauses, state: State, event: Event, now: Moment) {
         Event::Tick if until <= now => pauses.failed(endpoint, now),
         _ => {}
     }
+}
+
+/// Every client has an address of its own.
+fn client(id: u64) -> SocketAddr {
+    let port = u16::try_from(1024 + id).unwrap();
+    SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), port))
 }
 
 fn drain(machine: &mut Connection) -> Vec<Action> {
