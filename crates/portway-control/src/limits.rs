@@ -33,3 +33,7 @@ pub const STATUS_ADDRESSES_MAX: usize = 16;
 
 /// Entries in `status.parents`: the API's bound.
 pub const STATUS_PARENTS_MAX: usize = 32;
+
+/// Requirements of one namespace selector: people write two or three, and each is looked at for
+/// every route.
+pub const SELECTOR_REQUIREMENTS_MAX: usize = 256;

@@ -17,7 +17,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use portway_control::diagnostic::{Diagnostic, Severity};
+use portway_control::diagnostic::{Diagnostic, Severity, catalog};
 use portway_control::manifest;
 use portway_control::origin::{Place, Source};
 use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Snapshot, Target};
@@ -288,8 +288,11 @@ fn show_diagnostic(out: &mut String, diagnostic: &Diagnostic) {
         Severity::Warning => "warning",
         Severity::Note => "note",
     };
+    let code = diagnostic.code;
+    let known = catalog().any(|entry| entry.code == code);
+    assert!(known, "{code} has no entry in the catalog");
     let (place, what) = (show_place(&diagnostic.place), &diagnostic.what);
-    _ = write!(out, "{severity} {} {place} {what}", diagnostic.code);
+    _ = write!(out, "{severity} {code} {place} {what}");
     if !diagnostic.label.is_empty() {
         _ = write!(out, " | {}", diagnostic.label);
     }

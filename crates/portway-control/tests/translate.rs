@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use portway_control::api::Kind;
+use portway_control::diagnostic::Severity;
 use portway_control::origin::{ObjectKey, Origin, Sourced};
 use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
 use portway_control::status::{Condition, ConditionStatus, Status, merge};
 use portway_control::translate::{Translation, translate};
+use portway_engine::limits::ENDPOINTS_PER_BACKEND_MAX;
 use portway_engine::table::{RoutingTable, TableVersion};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
 use serde::de::DeserializeOwned;
@@ -353,6 +355,81 @@ proptest! {
             assert_eq!(format!("{one:?}"), format!("{other:?}"));
         }
     }
+}
+
+fn gateway_and_route(rules: &Value) -> Vec<Value> {
+    let listener = json!({"name": "db", "port": 5432, "protocol": "TCP"});
+    vec![
+        json!({"kind": "Gateway", "metadata": {"name": "edge"},
+            "spec": {"gatewayClassName": "x", "listeners": [listener]}}),
+        json!({"kind": "TCPRoute", "metadata": {"name": "db"},
+            "spec": {"parentRefs": [{"name": "edge"}], "rules": rules}}),
+        json!({"kind": "Service", "metadata": {"name": "db"}, "spec": {"ports": [{"port": 5432}]}}),
+    ]
+}
+
+fn reasons(translation: &Translation, kind: &str) -> Vec<String> {
+    let all = conditions(translation).into_iter();
+    let of_kind = all.filter(|condition| condition.kind == kind);
+    of_kind.map(|condition| condition.reason.clone()).collect()
+}
+
+/// An API server refuses such a route; objects built in code come without its checks.
+#[test]
+fn a_reference_without_a_port_is_not_found() {
+    let objects = gateway_and_route(&json!([{"backendRefs": [{"name": "db"}]}]));
+    let snapshot = snapshot(Target::Standalone, &Facts::default(), &objects);
+    let translation = translate(&snapshot);
+    let table = translation.host_table.to_string();
+    assert!(
+        table.contains("100% default/db -> reject invalid_backend"),
+        "{table}"
+    );
+    let resolved = reasons(&translation, "ResolvedRefs");
+    assert_eq!(resolved, ["ResolvedRefs", "BackendNotFound"]);
+}
+
+#[test]
+fn a_route_without_rules_leaves_its_listener_rejecting() {
+    let objects = gateway_and_route(&json!([]));
+    let snapshot = snapshot(Target::Standalone, &Facts::default(), &objects);
+    let table = translate(&snapshot).host_table.to_string();
+    assert_eq!(
+        table,
+        "listen default/edge/db tcp 0.0.0.0:5432 [::]:5432 -> reject no_route\n"
+    );
+}
+
+#[test]
+fn a_second_listener_of_one_name_does_not_count() {
+    let mut objects = gateway_and_route(&json!([{"backendRefs": [{"name": "db", "port": 1}]}]));
+    let listeners = &mut objects[0]["spec"]["listeners"];
+    let second = json!({"name": "db", "port": 5433, "protocol": "TCP"});
+    listeners.as_array_mut().unwrap().push(second);
+    let snapshot = snapshot(Target::Standalone, &Facts::default(), &objects);
+    let table = translate(&snapshot).host_table;
+    assert_eq!(table.listeners.len(), 1);
+    RoutingTable::build(TableVersion(1), &table, None).expect("a table that is closed");
+}
+
+/// One more than a table takes: nothing is cut off in silence, and the table is still built.
+#[test]
+fn a_backend_with_too_many_endpoints_rejects() {
+    let mut objects = gateway_and_route(&json!([{"backendRefs": [{"name": "db", "port": 5432}]}]));
+    let endpoints: Vec<Value> = (0..=ENDPOINTS_PER_BACKEND_MAX)
+        .map(|n| json!({"addresses": [format!("10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255)]}))
+        .collect();
+    objects.push(json!({"kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": {"name": "db", "labels": {"kubernetes.io/service-name": "db"}},
+        "endpoints": endpoints, "ports": [{"port": 5432}]}));
+    let snapshot = snapshot(Target::Standalone, &Facts::default(), &objects);
+    let translation = translate(&snapshot);
+    let table = translation.host_table.to_string();
+    assert!(table.contains("-> reject no_endpoint"), "{table}");
+    let [told] = &*translation.diagnostics else {
+        panic!("{:?}", translation.diagnostics);
+    };
+    assert_eq!(told.severity, Severity::Error);
 }
 
 /// 5,000 routes on ports of their own, ten endpoints each: all of it is looked up, nothing searched.

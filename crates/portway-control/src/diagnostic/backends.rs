@@ -26,7 +26,7 @@ pub(super) const ALL: &[Entry] = &[
     },
     Entry {
         code: Code(203),
-        title: "a Service has no such port",
+        title: "a Service has no such port, or none is named",
         page: "`backendRef.port` is a port number of the Service (`spec.ports[].port`), not the \
                `targetPort` of its Pods. The Service that is named has other ports. \
                `ResolvedRefs` is False with reason `BackendNotFound`, and the backend's share \
@@ -60,14 +60,6 @@ pub(super) const ALL: &[Entry] = &[
                port, or set the Service port's `protocol` right.",
     },
     Entry {
-        code: Code(207),
-        title: "a reference to a Service names no port",
-        page: "A Service may have many ports, so a `backendRef` to one must say which. An API \
-               server refuses the route; where one comes without its checks, `ResolvedRefs` is \
-               False with reason `BackendNotFound`, and the backend's share is accepted and \
-               reset.",
-    },
-    Entry {
         code: Code(208),
         title: "a Service has no endpoint that may be used",
         page: "The Service and its port exist, but no EndpointSlice gives an address for it: \
@@ -76,8 +68,9 @@ pub(super) const ALL: &[Entry] = &[
                accepted and reset until an endpoint appears. Slices belong to a Service by \
                their label `kubernetes.io/service-name`, and their ports are matched by name \
                and protocol. Endpoints that are not ready but terminating and still serving are \
-               used when no other is ready. In a cluster the slices of a Service with a \
-               selector come from its Pods, so their absence from files is only a note there.",
+               used when no other is ready. A table holds a bounded number of endpoints; a \
+               backend that finds no room is told so. In a cluster the slices of a Service with \
+               a selector come from its Pods, so their absence from files is only a note there.",
     },
     Entry {
         code: Code(210),
@@ -126,12 +119,5 @@ pub(super) const ALL: &[Entry] = &[
         title: "an EndpointSlice names a Service that is not in the input",
         page: "The label `kubernetes.io/service-name` of the slice names a Service that none of \
                the files holds. Routes refer to Services, so nothing leads to these endpoints.",
-    },
-    Entry {
-        code: Code(217),
-        title: "there is no room for the endpoints of a backend",
-        page: "A table holds a bounded number of endpoints, because routes that share a Service \
-               each carry its addresses, and hostile input must not use up memory. The backends \
-               that found no room reject their share.",
     },
 ];

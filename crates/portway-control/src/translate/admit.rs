@@ -10,6 +10,7 @@ use super::index::Index;
 use super::plan::GatewayPlan;
 use super::report::{Report, error, warning};
 use crate::api::{From, LabelSelector, LabelSelectorRequirement, RouteNamespaces};
+use crate::limits::SELECTOR_REQUIREMENTS_MAX;
 
 /// The label that every Namespace has, listed or not.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -61,10 +62,17 @@ fn matches(
             .map(String::as_str),
     };
     let mut wanted = selector.match_labels.iter();
-    wanted.all(|(key, value)| label(key) == Some(value))
+    !is_too_long(selector)
+        && wanted.all(|(key, value)| label(key) == Some(value))
         && selector.match_expressions.iter().all(|requirement| {
             problem(requirement).is_none() && holds(requirement, label(&requirement.key))
         })
+}
+
+/// Every requirement is looked at for every route, so their number must be bounded.
+fn is_too_long(selector: &LabelSelector) -> bool {
+    let n_requirements = selector.match_labels.len() + selector.match_expressions.len();
+    n_requirements > SELECTOR_REQUIREMENTS_MAX
 }
 
 fn holds(requirement: &LabelSelectorRequirement, value: Option<&str>) -> bool {
@@ -117,6 +125,15 @@ fn check_selector(
         );
         return;
     };
+    if is_too_long(selector) {
+        let what = format!("a selector may have {SELECTOR_REQUIREMENTS_MAX} requirements");
+        report.add(
+            error(309, gateway.listener_place(index, FIELD), what)
+                .label("selects no namespace")
+                .effect(effect),
+        );
+        return;
+    }
     for (at, requirement) in selector.match_expressions.iter().enumerate() {
         let Some(problem) = problem(requirement) else {
             continue;

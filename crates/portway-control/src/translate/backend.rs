@@ -391,9 +391,10 @@ fn service_port<'s>(
 ) -> Result<&'s ServicePort, Problem> {
     let ports = &service.object.spec.ports;
     let Some(number) = reference.spec.port else {
-        let found = error(207, reference.place(""), "a Service needs a port")
-            .label("names none")
-            .help(format!("it has {}", ports_of(service)));
+        let what = format!("the reference to {} names no port", service.key);
+        let found = error(203, reference.place(""), what)
+            .label(format!("it has {}", ports_of(service)))
+            .related(service.origin.place("spec.ports"), "its ports");
         return Err(Problem::invalid(Unresolved::Missing, found));
     };
     let mut numbered = ports.iter().filter(|port| port.port == number);
@@ -468,7 +469,7 @@ fn only_loops(reference: Reference<'_>, service: &Sourced<Service>, found: &Endp
 
 fn too_many(reference: Reference<'_>, service: &Sourced<Service>) -> Problem {
     let what = format!("no room for the endpoints of {}", service.key);
-    let diagnostic = error(217, reference.place(""), what)
+    let diagnostic = error(208, reference.place(""), what)
         .label(format!(
             "a backend may have {ENDPOINTS_PER_BACKEND_MAX}, all together {ENDPOINTS_MAX}"
         ))

@@ -9,10 +9,13 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::index::Index;
+use portway_engine::limits::ENDPOINTS_PER_BACKEND_MAX;
+
+use super::index::{Index, Slices};
 use super::own::OwnSockets;
 use super::report::{Report, error, warning};
 use crate::api::{AddressType, Endpoint, EndpointConditions, EndpointSlice, Service, ServicePort};
+use crate::limits::NAMES_SHOWN_MAX;
 use crate::origin::{Place, Sourced};
 use crate::snapshot::Target;
 
@@ -53,11 +56,11 @@ struct Found {
     loops: BTreeSet<(SocketAddr, Arc<str>, Place)>,
     n_endpoints: usize,
     n_unready: usize,
-    n_slices_with_port: usize,
-    other_ports: BTreeSet<String>,
+    n_slices: usize,
 }
 
-/// Finds the endpoints of `port` of a Service.
+/// Finds the endpoints of `port` of a Service. A backend may not have more than
+/// [`ENDPOINTS_PER_BACKEND_MAX`], so the search ends soon after.
 pub(super) fn find(
     index: &Index<'_>,
     own: &OwnSockets<'_>,
@@ -65,33 +68,28 @@ pub(super) fn find(
     port: &ServicePort,
     report: &mut Report,
 ) -> Endpoints {
-    let name = (&*service.key.namespace, &*service.key.name);
-    let slices = index.slices(name);
+    let nothing = Slices::default();
+    let slices = index.slices((&*service.key.namespace, &*service.key.name));
+    let slices = slices.unwrap_or(&nothing);
+    let matching = slices.by_port.get(&(&*port.name, &*port.protocol));
     let mut found = Found::default();
-    for slice in slices {
-        let ports = matching_ports(slice, port, &mut found);
-        if ports.is_empty() {
-            continue;
+    for (slice, number) in matching.into_iter().flatten() {
+        if found.ready.len() > ENDPOINTS_PER_BACKEND_MAX {
+            break;
         }
-        found.n_slices_with_port += 1;
+        found.n_slices += 1;
         for (at, endpoint) in slice.object.endpoints.iter().enumerate() {
             found.n_endpoints += 1;
             found.n_unready += usize::from(state(endpoint.conditions) == State::Unusable);
             let place = || slice.origin.place(&format!("endpoints[{at}].addresses[0]"));
             for ip in addresses(index, slice, endpoint, place, report) {
-                for port in &ports {
-                    take(
-                        &mut found,
-                        own,
-                        SocketAddr::new(ip, *port),
-                        (endpoint, &place),
-                    );
-                }
+                let socket = SocketAddr::new(ip, *number);
+                take(&mut found, own, socket, (endpoint, &place));
             }
         }
         report_refused_by_clusters(index, slice, report);
     }
-    let why_none = why_none(service, port, slices.len(), &found);
+    let why_none = why_none(service, port, slices, &found);
     let chosen = if found.ready.is_empty() {
         found.terminating
     } else {
@@ -102,26 +100,6 @@ pub(super) fn find(
         loops: found.loops.into_iter().collect(),
         why_none,
     }
-}
-
-/// Numbers of the slice's ports that have the Service port's name and are TCP.
-fn matching_ports(
-    slice: &Sourced<EndpointSlice>,
-    port: &ServicePort,
-    found: &mut Found,
-) -> BTreeSet<u16> {
-    let mut numbers = BTreeSet::new();
-    for one in &slice.object.ports {
-        if one.name == port.name && one.protocol == port.protocol {
-            numbers.extend(one.port.filter(|number| *number != 0));
-        } else {
-            found.other_ports.insert(match one.name.as_str() {
-                "" => format!("unnamed {}", one.protocol),
-                name => format!("`{name}` {}", one.protocol),
-            });
-        }
-    }
-    numbers
 }
 
 fn take(
@@ -269,31 +247,24 @@ fn prefer_family(chosen: &BTreeSet<SocketAddr>, families: &[String]) -> Vec<Sock
 fn why_none(
     service: &Sourced<Service>,
     port: &ServicePort,
-    n_slices: usize,
+    slices: &Slices<'_>,
     found: &Found,
 ) -> (String, String) {
-    let name = &service.key.name;
-    if n_slices == 0 {
-        let label = format!("kubernetes.io/service-name: {name}");
-        return (
-            "it has no EndpointSlice".to_owned(),
-            format!("add an EndpointSlice with the label `{label}`"),
-        );
+    if slices.n_slices == 0 {
+        let label = format!("kubernetes.io/service-name: {}", service.key.name);
+        let help = format!("add an EndpointSlice with the label `{label}`");
+        return ("it has no EndpointSlice".to_owned(), help);
     }
-    if found.n_slices_with_port == 0 {
-        let wanted = match port.name.as_str() {
-            "" => format!("unnamed {} port", port.protocol),
-            name => format!("{} port `{name}`", port.protocol),
+    if found.n_slices == 0 {
+        let wanted = named_port(&port.name, &port.protocol);
+        let others = slices.by_port.keys().take(NAMES_SHOWN_MAX);
+        let others = others.map(|(name, protocol)| named_port(name, protocol));
+        let others = match others.collect::<Vec<_>>() {
+            none if none.is_empty() => "no ports".to_owned(),
+            others => others.join(", "),
         };
-        let others: Vec<String> = found.other_ports.iter().take(8).cloned().collect();
-        let others = match others.is_empty() {
-            true => "no ports".to_owned(),
-            false => others.join(", "),
-        };
-        return (
-            format!("its EndpointSlices have no {wanted}"),
-            format!("they have {others}; name the port as the Service does"),
-        );
+        let help = format!("they have {others}; name the slices' ports as the Service does");
+        return (format!("its EndpointSlices have no {wanted}"), help);
     }
     let why = match found.n_endpoints {
         0 => "its EndpointSlices are empty".to_owned(),
@@ -305,4 +276,11 @@ fn why_none(
         _ => "wait until one is ready, or look at `conditions` in its EndpointSlices",
     };
     (why, help.to_owned())
+}
+
+fn named_port(name: &str, protocol: &str) -> String {
+    match name {
+        "" => format!("{protocol} port without a name"),
+        name => format!("{protocol} port `{name}`"),
+    }
 }

@@ -8,6 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use portway_engine::limits::LISTENERS_MAX;
+
 use super::plan::{GatewayPlan, Refusal};
 use super::report::{Report, error, note};
 use super::words;
@@ -134,6 +136,7 @@ type Holder = (usize, usize);
 #[derive(Debug, Default)]
 struct Claims {
     sockets: BTreeMap<(u16, bool), BTreeMap<IpAddr, Holder>>,
+    n_holders: usize,
 }
 
 impl Claims {
@@ -149,10 +152,13 @@ impl Claims {
         exact.or(any).or(part).copied()
     }
 
-    fn take(&mut self, socket: SocketAddr, holder: Holder) {
-        let port = (socket.port(), socket.is_ipv6());
-        let held = self.sockets.entry(port).or_default();
-        held.insert(socket.ip(), holder);
+    fn take(&mut self, sockets: &[SocketAddr], holder: Holder) {
+        self.n_holders += usize::from(!sockets.is_empty());
+        for socket in sockets {
+            let port = (socket.port(), socket.is_ipv6());
+            let held = self.sockets.entry(port).or_default();
+            held.insert(socket.ip(), holder);
+        }
     }
 }
 
@@ -167,9 +173,10 @@ fn claim(gateways: &mut [GatewayPlan<'_>], report: &mut Report) {
             let taken = binds.iter().find_map(|socket| claims.holder(*socket));
             match taken {
                 Some(holder) => refuse_port(gateways, (at, own), holder, report),
-                None => binds
-                    .iter()
-                    .for_each(|socket| claims.take(*socket, (at, own))),
+                None if claims.n_holders == LISTENERS_MAX => {
+                    refuse_crowd(&mut gateways[at], own, report);
+                }
+                None => claims.take(&binds, (at, own)),
             }
         }
     }
@@ -212,6 +219,20 @@ fn refuse_port(
         reason: reason::PORT_UNAVAILABLE,
         message,
     });
+}
+
+/// A table holds one listener for every port there is; with many addresses more can be declared.
+fn refuse_crowd(gateway: &mut GatewayPlan<'_>, at: usize, report: &mut Report) {
+    let listener = &mut gateway.listeners[at];
+    let message = format!("one instance serves {LISTENERS_MAX} listeners at most");
+    listener.binds.clear();
+    listener.refusal = Some(Refusal {
+        reason: reason::PORT_UNAVAILABLE,
+        message: message.clone(),
+    });
+    let place = gateway.listener_place(gateway.listeners[at].index, "");
+    let effect = format!("listener `{}` is not served", gateway.listeners[at].name);
+    report.add(error(501, place, message).effect(effect));
 }
 
 /// Listeners with a socket that could not be bound. They stay in the table: the proxy tries again,

@@ -12,6 +12,31 @@ use crate::snapshot::Snapshot;
 /// `namespace`, `name`; the namespace is empty for cluster-scoped kinds.
 pub(super) type Name<'a> = (&'a str, &'a str);
 
+/// A slice and the number of one of its ports.
+pub(super) type Numbered<'a> = (&'a Sourced<EndpointSlice>, u16);
+
+/// The slices of one Service.
+#[derive(Debug, Default)]
+pub(super) struct Slices<'a> {
+    /// How many there are.
+    pub(super) n_slices: usize,
+    /// Slices by the name and protocol of a port, in order of their names, with its number.
+    pub(super) by_port: BTreeMap<(&'a str, &'a str), Vec<Numbered<'a>>>,
+}
+
+impl<'a> Slices<'a> {
+    /// A port without a number means all of them, which is none to dial.
+    fn add(&mut self, slice: &'a Sourced<EndpointSlice>) {
+        self.n_slices += 1;
+        for port in &slice.object.ports {
+            let key = (port.name.as_str(), port.protocol.as_str());
+            let number = port.port.filter(|number| *number != 0);
+            let numbered = self.by_port.entry(key).or_default();
+            numbered.extend(number.map(|number| (slice, number)));
+        }
+    }
+}
+
 /// The snapshot by name.
 #[derive(Debug)]
 pub(super) struct Index<'a> {
@@ -20,18 +45,18 @@ pub(super) struct Index<'a> {
     pub(super) gateways: BTreeMap<Name<'a>, &'a Sourced<Gateway>>,
     pub(super) services: BTreeMap<Name<'a>, &'a Sourced<Service>>,
     pub(super) namespaces: BTreeMap<Name<'a>, &'a Sourced<Namespace>>,
-    slices: BTreeMap<Name<'a>, Vec<&'a Sourced<EndpointSlice>>>,
+    slices: BTreeMap<Name<'a>, Slices<'a>>,
 }
 
 impl<'a> Index<'a> {
     /// Indexes a snapshot.
     pub(super) fn of(snapshot: &'a Snapshot) -> Self {
         let objects = &snapshot.objects;
-        let mut slices: BTreeMap<Name<'a>, Vec<_>> = BTreeMap::new();
+        let mut slices: BTreeMap<Name<'a>, Slices<'a>> = BTreeMap::new();
         for slice in objects.endpoint_slices.values() {
             if let Some(service) = slice.object.metadata.labels.get(SERVICE_NAME_LABEL) {
                 let name = (&*slice.key.namespace, service.as_str());
-                slices.entry(name).or_default().push(&**slice);
+                slices.entry(name).or_default().add(slice);
             }
         }
         Self {
@@ -44,9 +69,9 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// The slices of a Service, in order of their names.
-    pub(super) fn slices<'s>(&'s self, service: Name<'s>) -> &'s [&'a Sourced<EndpointSlice>] {
-        self.slices.get(&service).map_or(&[], Vec::as_slice)
+    /// The slices of a Service; none if it has none.
+    pub(super) fn slices<'s>(&'s self, service: Name<'s>) -> Option<&'s Slices<'a>> {
+        self.slices.get(&service)
     }
 
     /// Names of the Services in `namespace`.

@@ -29,6 +29,9 @@ mod backend;
 mod outcome;
 mod table;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use portway_engine::table::TableSpec;

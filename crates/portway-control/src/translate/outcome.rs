@@ -4,12 +4,14 @@
 //! time; whoever writes a status fills it in ([`crate::status::merge`]).
 //! Spec: `gateway_types.go`, `shared_types.go` (v1.7.0).
 
+use std::collections::BTreeMap;
+
 use super::backend::Backends;
 use super::plan::{GatewayPlan, ListenerPlan, ParentPlan, RoutePlan};
 use super::winner::{Score, score};
 use super::words;
 use crate::api::GatewayAddress;
-use crate::limits::STATUS_ADDRESSES_MAX;
+use crate::limits::{NAMES_SHOWN_MAX, STATUS_ADDRESSES_MAX};
 use crate::snapshot::{Applied, Facts, Snapshot, Target};
 use crate::status::reason::{self, kind};
 use crate::status::{
@@ -273,12 +275,14 @@ fn active(
 ) -> Verdict {
     let listeners = &gateways[parent.gateway].listeners;
     let names = |of: &[usize]| words::listeners(of.iter().map(|at| &listeners[*at].spec.name));
-    let lost = score.lost.iter().map(|(at, winner)| {
-        let listener = &listeners[*at].spec.name;
-        format!(
-            "listener `{listener}` goes to the older TCPRoute `{}`",
-            routes[*winner].short_name()
-        )
+    let mut winners: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (at, winner) in &score.lost {
+        winners.entry(*winner).or_default().push(*at);
+    }
+    let lost = winners.iter().take(NAMES_SHOWN_MAX).map(|(winner, lost)| {
+        let verb = if lost.len() == 1 { "goes" } else { "go" };
+        let winner = routes[*winner].short_name();
+        format!("{} {verb} to the older TCPRoute `{winner}`", names(lost))
     });
     let lost: Vec<String> = lost.collect();
     let with_lost = |message: String| match lost.as_slice() {

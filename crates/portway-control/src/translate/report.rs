@@ -34,7 +34,8 @@ impl Report {
         candidates: impl IntoIterator<Item = &'c str>,
     ) -> Option<String> {
         let left = NEAREST_COMPARISONS_MAX - self.n_comparisons;
-        let slips_max = (wanted.chars().count() / 3).max(1);
+        let n_letters = wanted.chars().count();
+        let slips_max = (n_letters / 3).max(1).min(n_letters.saturating_sub(1));
         let mut nearest: Option<(usize, &str)> = None;
         for candidate in candidates.into_iter().take(left) {
             self.n_comparisons += 1;
