@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::api::{
-    EndpointSlice, Gateway, GatewayClass, Namespace, ReferenceGrant, Service, TcpRoute,
+    EndpointSlice, Gateway, GatewayClass, Kind, Namespace, ReferenceGrant, Service, TcpRoute,
 };
 use crate::origin::{ObjectKey, Sourced};
 
@@ -45,6 +45,21 @@ pub struct Objects {
     pub namespaces: BTreeMap<ObjectKey, Arc<Sourced<Namespace>>>,
     pub services: BTreeMap<ObjectKey, Arc<Sourced<Service>>>,
     pub endpoint_slices: BTreeMap<ObjectKey, Arc<Sourced<EndpointSlice>>>,
+}
+
+impl Objects {
+    /// The object of a key as it was given.
+    pub fn given(&self, key: &ObjectKey) -> Option<&Arc<serde_json::Value>> {
+        Some(match key.kind {
+            Kind::GatewayClass => &self.gateway_classes.get(key)?.given,
+            Kind::Gateway => &self.gateways.get(key)?.given,
+            Kind::TcpRoute => &self.tcp_routes.get(key)?.given,
+            Kind::ReferenceGrant => &self.reference_grants.get(key)?.given,
+            Kind::Namespace => &self.namespaces.get(key)?.given,
+            Kind::Service => &self.services.get(key)?.given,
+            Kind::EndpointSlice => &self.endpoint_slices.get(key)?.given,
+        })
+    }
 }
 
 /// Facts that came back from the world; empty for `check`.

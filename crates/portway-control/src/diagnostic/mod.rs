@@ -9,6 +9,8 @@ mod listeners;
 mod reading;
 mod schema;
 
+pub use reading::NOT_TEXT;
+
 use crate::origin::Place;
 
 /// How bad it is.
