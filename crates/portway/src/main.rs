@@ -1,2 +1,45 @@
-//! To be written.
-fn main() {}
+//! Portway: an L4 gateway on this host or in a cluster, described by Gateway API objects.
+//!
+//! In: a command line. Out: an exit code. The verbs are in [`cli`]; [`wiring`] shows on one page
+//! who is connected to whom while a gateway runs.
+#![forbid(unsafe_code)]
+
+mod cli;
+
+mod wiring;
+
+mod news;
+
+mod conn_log;
+mod logging;
+mod state_log;
+
+mod source_files;
+
+mod resolver;
+
+mod host;
+mod signals;
+
+mod echo;
+
+mod outline;
+
+mod render;
+
+mod exit;
+mod limits;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            render::failure(&error);
+            exit::Exit::CouldNotRun.into()
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The command line: a file a verb, each from what was typed (`Args`) to what is meant.
+//!
+//! In: arguments and `PORTWAY_…` variables. Out: an [`Exit`]. Never: text, which is
+//! [`crate::render`]'s.
+
+mod check;
+mod demo;
+mod input;
+mod run;
+mod wait;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::exit::Exit;
+
+/// The version, and the commit it was built from.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (commit ",
+    env!("PORTWAY_COMMIT"),
+    ")"
+);
+
+/// A layer 4 gateway that speaks Kubernetes Gateway API, with or without a cluster.
+#[derive(Debug, Parser)]
+#[command(
+    name = "portway",
+    version = VERSION,
+    max_term_width = 100,
+    propagate_version = true,
+    after_help = "\
+Start with:
+  portway demo                            a gateway, two backends, real streams
+  portway check -f examples/tcp-routing   what these files mean, and what is wrong
+  portway run -f examples/tcp-routing     be the gateway that they describe
+
+Every flag can be given as a variable: --dial-timeout is PORTWAY_DIAL_TIMEOUT."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Run(run::Args),
+    Check(check::Args),
+    Demo(demo::Args),
+}
+
+impl Cli {
+    /// Does what was asked for.
+    ///
+    /// # Errors
+    /// When it could not be done at all.
+    pub(crate) fn run(self) -> Result<Exit> {
+        match self.verb {
+            Verb::Run(args) => run::run(args),
+            Verb::Check(args) => check::run(args),
+            Verb::Demo(args) => demo::run(args),
+        }
+    }
+}

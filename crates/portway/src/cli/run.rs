@@ -1,0 +1,246 @@
+//! `portway run`: be the gateway that the files describe.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use portway_control::diagnostic::{Diagnostic, Severity};
+use portway_control::snapshot::Target;
+use portway_engine::limits::DIAL_TIMEOUT;
+use tracing::level_filters::LevelFilter;
+use tracing::{error, info, warn};
+
+use super::input::{Input, InputArgs, Strictness, n_of};
+use super::wait;
+use crate::conn_log::ConnLog;
+use crate::exit::Exit;
+use crate::host::{self, LOW_PORT_HELP};
+use crate::limits::{DRAIN_TIMEOUT, FIRST_TABLE_TIMEOUT, WORKERS_MAX};
+use crate::logging::{self, Format};
+use crate::render::{self, Paint};
+use crate::state_log::StateLog;
+use crate::wiring::{Change, Config, Standalone};
+
+/// Be the gateway that the objects in files describe
+///
+/// Listens on this host for every Gateway in the files and sends each connection where its route
+/// says. Needs no cluster and no root. What is broken is said and left out, the rest works.
+/// Changed files are not noticed yet: restart.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  portway run -f examples/tcp-routing
+  portway run -f /etc/portway --strict --log-format json
+  PORTWAY_LOG_LEVEL=debug portway run -f gateway.yaml    a line for each connection
+
+Signals:
+  SIGTERM, SIGINT   accept no more, let open connections finish up to --drain-timeout, then exit;
+                    a second one ends at once
+
+Exit codes:
+  0   ended by a signal
+  1   not started: problems in the input, with --strict
+  2   could not run: unreadable input, or not one listener could be bound at the start
+  70  a worker died: a defect, please report it")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: InputArgs,
+
+    /// Worker threads; by default one a core.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "PORTWAY_WORKERS",
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(WORKERS_MAX))
+    )]
+    workers: Option<u16>,
+
+    /// Longest wait for one endpoint before the next is tried; by default 5s.
+    #[arg(long, value_name = "WAIT", env = "PORTWAY_DIAL_TIMEOUT", value_parser = wait::parse)]
+    dial_timeout: Option<Duration>,
+
+    /// Longest wait for open connections at the end; by default 30s.
+    #[arg(long, value_name = "WAIT", env = "PORTWAY_DRAIN_TIMEOUT", value_parser = wait::parse)]
+    drain_timeout: Option<Duration>,
+
+    /// Form of the log on stderr.
+    #[arg(long, value_enum, default_value = "text", env = "PORTWAY_LOG_FORMAT")]
+    log_format: FormatArg,
+
+    /// What is logged: off, error, warn, info, debug (a line for each connection) or trace.
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value = "info",
+        env = "PORTWAY_LOG_LEVEL"
+    )]
+    log_level: LevelFilter,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FormatArg {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// Runs until a signal comes.
+///
+/// # Errors
+/// When the input cannot be read, or nothing can listen.
+pub(crate) fn run(args: Args) -> Result<Exit> {
+    let format = match args.log_format {
+        FormatArg::Text => Format::Text,
+        FormatArg::Json => Format::Json,
+    };
+    logging::start(format, args.log_level);
+    let input = args.input.read()?;
+    let config = Config {
+        proxy: portway_proxy::Config {
+            workers: workers(args.workers)?,
+            dial_timeout: args.dial_timeout.unwrap_or(DIAL_TIMEOUT),
+        },
+        drain_timeout: args.drain_timeout.unwrap_or(DRAIN_TIMEOUT),
+    };
+    if let Some(exit) = refuse_if_strict(&input, format) {
+        return Ok(exit);
+    }
+    let mut connections = ConnLog::new();
+    let objects = input.reading.objects.clone();
+    let tell = move |record: &_| connections.tell(record);
+    let mut standalone = Standalone::start(&config, objects, tell)?;
+    let mut log = Log::new(input, format);
+    log.tell(&standalone);
+    if let Some(exit) = await_first_table(&mut standalone, &mut log)? {
+        return Ok(exit);
+    }
+    loop {
+        match standalone.next(None)? {
+            Change::Translated => log.tell(&standalone),
+            Change::Stop => break,
+            Change::WorkerDied => return Ok(worker_died()),
+        }
+    }
+    standalone.shutdown();
+    Ok(Exit::Fine)
+}
+
+/// The start is over when the workers have the first table and something listens.
+fn await_first_table(standalone: &mut Standalone, log: &mut Log) -> Result<Option<Exit>> {
+    let deadline = Instant::now() + FIRST_TABLE_TIMEOUT;
+    match standalone.next(Some(deadline))? {
+        Change::Translated => {}
+        Change::Stop => return Ok(Some(Exit::Fine)),
+        Change::WorkerDied => return Ok(Some(worker_died())),
+    }
+    log.tell(standalone);
+    let n_bound = standalone.n_bound();
+    if n_bound > 0 {
+        info!(sockets = n_bound, "ready");
+        return Ok(None);
+    }
+    let refused = standalone.refused();
+    let Some((addr, error)) = refused.iter().next() else {
+        bail!("nothing to listen on: no listener of a Gateway of ours is accepted");
+    };
+    let why = host::refusal(error);
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            bail!("no listener could be bound; {addr}: {why}; {LOW_PORT_HELP}")
+        }
+        _ => bail!("no listener could be bound; {addr}: {why}"),
+    }
+}
+
+fn worker_died() -> Exit {
+    error!("a worker died: a defect of Portway, ending");
+    Exit::WorkerDied
+}
+
+fn workers(asked: Option<u16>) -> Result<NonZeroUsize> {
+    match asked.and_then(|n| NonZeroUsize::new(usize::from(n))) {
+        Some(n) => Ok(n),
+        None => thread::available_parallelism().context("find out how many cores there are"),
+    }
+}
+
+/// With `--strict`, problems in the input are a reason not to start.
+fn refuse_if_strict(input: &Input, format: Format) -> Option<Exit> {
+    if input.strictness == Strictness::Usual {
+        return None;
+    }
+    let translation = input.preview(Target::Standalone);
+    let findings = input.findings(&translation.diagnostics);
+    let n_errors = n_of(Severity::Error, &findings);
+    if n_errors == 0 {
+        return None;
+    }
+    tell_findings(&findings, input, format);
+    error!(
+        problems = n_errors,
+        "not started: problems in the input, and --strict"
+    );
+    Some(Exit::Problems)
+}
+
+/// What `run` says about its state.
+struct Log {
+    input: Input,
+    format: Format,
+    findings: Vec<Diagnostic>,
+    states: StateLog,
+}
+
+impl Log {
+    fn new(input: Input, format: Format) -> Self {
+        Self {
+            input,
+            format,
+            findings: Vec::new(),
+            states: StateLog::default(),
+        }
+    }
+
+    /// Tells the findings and the changes of state that are new.
+    fn tell(&mut self, standalone: &Standalone) {
+        let translation = standalone.translation();
+        let findings = self.input.findings(&translation.diagnostics);
+        let is_new = |it: &&Diagnostic| !self.findings.contains(it);
+        let new: Vec<Diagnostic> = findings.iter().filter(is_new).cloned().collect();
+        tell_findings(&new, &self.input, self.format);
+        self.findings = findings;
+        self.states.tell(translation);
+        for (addr, error) in standalone.refused() {
+            if error.kind() == io::ErrorKind::PermissionDenied {
+                warn!(%addr, help = LOW_PORT_HELP, "port not allowed");
+            }
+        }
+    }
+}
+
+/// As `check` shows them, or an event each.
+fn tell_findings(findings: &[Diagnostic], input: &Input, format: Format) {
+    match format {
+        Format::Text => {
+            let shown = render::diagnostics::show(findings, &input.sources, Paint::for_stderr());
+            render::stderr(&shown);
+        }
+        Format::Json => findings.iter().for_each(tell_finding),
+    }
+}
+
+fn tell_finding(finding: &Diagnostic) {
+    let code = finding.code.to_string();
+    let (file, line) = (finding.place.source.as_deref(), finding.place.span.line);
+    let Diagnostic { what, .. } = finding;
+    let (effect, help) = (finding.effect.as_deref(), finding.help.as_deref());
+    match finding.severity {
+        Severity::Error => error!(code, file, line, what, effect, help, "problem in the input"),
+        Severity::Warning => warn!(code, file, line, what, effect, help, "problem in the input"),
+        Severity::Note => info!(code, file, line, what, effect, help, "note on the input"),
+    }
+}

@@ -1,0 +1,59 @@
+//! Every bound and default of the binary, with its unit and its reason. What is read is bounded by
+//! [`portway_control::limits`], the data path by [`portway_engine::limits`].
+
+use std::time::Duration;
+
+/// Files in all directories of one reading: as many as there may be documents.
+pub(crate) const FILES_MAX: usize = portway_control::limits::DOCUMENTS_MAX;
+
+/// Directories in each other below a given path: nobody sorts manifests deeper.
+pub(crate) const DIRECTORY_DEPTH_MAX: usize = 32;
+
+/// Entries looked at below all given paths: pointing at `/` by mistake must end soon.
+pub(crate) const DIRECTORY_ENTRIES_MAX: usize = 1_000_000;
+
+/// Wait for open connections at the end, by default: what Kubernetes grants a Pod.
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest wait that a flag takes: a day. More is a mistake in the unit.
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Worker threads that `--workers` takes: far more than cores of one machine.
+pub(crate) const WORKERS_MAX: u16 = 1024;
+
+/// Reports that may wait before the workers drop records: some hundred kilobytes.
+pub(crate) const REPORTS_MAX: usize = 4096;
+
+/// Warnings about connections within a second; what is beyond is counted and said once.
+pub(crate) const CONNECTION_WARNINGS_PER_SECOND: u32 = 10;
+
+/// Wait for the first table to be applied before the start counts as failed.
+pub(crate) const FIRST_TABLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Wait for the first answers about FQDN endpoints before listeners open without them.
+pub(crate) const FIRST_RESOLUTION_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Shortest time an answer about a name is kept: below it a TTL of 0 would mean a query storm.
+pub(crate) const RESOLUTION_TTL_MIN: Duration = Duration::from_secs(5);
+
+/// Longest time an answer about a name is kept: a day-long TTL must not hide a failover.
+pub(crate) const RESOLUTION_TTL_MAX: Duration = Duration::from_secs(300);
+
+/// Names looked up at the same time.
+pub(crate) const LOOKUPS_AT_ONCE: usize = 16;
+
+/// Addresses taken from the answer about one name: a DNS message over TCP holds at most some
+/// thousand, a Service behind one name has a few.
+pub(crate) const ADDRESSES_PER_NAME_MAX: usize = 1024;
+
+/// Bytes of the lines a diagnostic shows; a longer line (JSON on one line) is only pointed at.
+pub(crate) const SNIPPET_BYTES_MAX: usize = 1024;
+
+/// Connections at a time to one backend of `demo`.
+pub(crate) const DEMO_CONNECTIONS_MAX: usize = 64;
+
+/// Wait for each answer while `demo` sends its stream.
+pub(crate) const DEMO_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Wait at the end of `demo`: its streams are for trying out.
+pub(crate) const DEMO_DRAIN_TIMEOUT: Duration = Duration::from_secs(1);

@@ -1,0 +1,24 @@
+//! What the threads around tell the one that owns the state.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use portway_engine::table::{ListenerKey, TableVersion};
+
+/// Addresses by name, for those names that were ever answered.
+pub(crate) type Resolved = BTreeMap<Arc<str>, Vec<IpAddr>>;
+
+/// One piece of news.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// All workers have this table; these sockets could not be bound.
+    Applied(TableVersion, Vec<(ListenerKey, io::Error)>),
+    /// Names have these addresses now.
+    Resolved(Resolved),
+    /// A worker panicked.
+    WorkerDied,
+    /// Somebody wants an end.
+    Stop,
+}

@@ -1,0 +1,49 @@
+//! The only place that prints: values → text for people and machines.
+//!
+//! In: diagnostics, outlines, statuses. Out: text on stdout and stderr. Never: a decision; nor
+//! control characters from input on a terminal.
+
+pub(crate) mod demo;
+pub(crate) mod diagnostics;
+pub(crate) mod json;
+pub(crate) mod outline;
+mod paint;
+pub(crate) mod status;
+pub(crate) mod yaml;
+
+use std::io::{self, Write};
+
+pub(crate) use paint::Paint;
+
+/// Prints a result. A reader that went away, as `head` does, has seen enough.
+///
+/// # Errors
+/// When stdout cannot be written for another reason: the result is lost.
+pub(crate) fn stdout(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Prints what is beside the result; if nobody can read it there is nobody to tell.
+pub(crate) fn stderr(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Prints why the program could not run, with all causes.
+pub(crate) fn failure(error: &anyhow::Error) {
+    let paint = Paint::for_stderr();
+    let text = annotate_snippets::normalize_untrusted_str(&format!("{error:#}"));
+    stderr(&format!("{} {text}\n", paint.bad("error:")));
+}
+
+/// `1 listener`, `2 listeners`.
+pub(crate) fn count(n: usize, one: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{n} {one}{s}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! Names of FQDN endpoints → addresses, again and again.
+//!
+//! In: names. Out: all addresses of all of them as [`News::Resolved`], first when every name was
+//! asked once, then whenever an answer differs. An answer holds for its TTL, kept within
+//! [`RESOLUTION_TTL_MIN`] and [`RESOLUTION_TTL_MAX`]; a failure keeps the last good answer.
+//! `/etc/hosts` comes first and is read anew each time, as everything else on the host does it.
+//! Never: a decision what an address is good for.
+//!
+//! An asynchronous resolver on a thread of its own: the data path has no part in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::Duration;
+
+use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::op::Query;
+use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::{Hosts, TokioResolver};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use crate::limits::{
+    ADDRESSES_PER_NAME_MAX, LOOKUPS_AT_ONCE, RESOLUTION_TTL_MAX, RESOLUTION_TTL_MIN,
+};
+use crate::news::{News, Resolved};
+
+/// Starts to watch `names` on a thread of its own; it ends when `news` has no reader any more.
+///
+/// # Errors
+/// When the thread, its runtime or the client cannot be had.
+pub(crate) fn start(names: BTreeSet<Arc<str>>, news: Sender<News>) -> io::Result<()> {
+    let client = client().map_err(io::Error::other)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let watch = move || runtime.block_on(watch(&client, names, &news));
+    thread::Builder::new()
+        .name("resolver".into())
+        .spawn(watch)?;
+    Ok(())
+}
+
+/// What is known of one name.
+#[derive(Debug)]
+struct Known {
+    addresses: Option<Vec<IpAddr>>,
+    ask_again: Instant,
+    failing: bool,
+}
+
+async fn watch(client: &TokioResolver, names: BTreeSet<Arc<str>>, news: &Sender<News>) {
+    let now = Instant::now();
+    let unknown = |name| {
+        let known = Known {
+            addresses: None,
+            ask_again: now,
+            failing: false,
+        };
+        (name, known)
+    };
+    let mut book: BTreeMap<Arc<str>, Known> = names.into_iter().map(unknown).collect();
+    let mut told: Option<Resolved> = None;
+    loop {
+        ask_due(client, &mut book).await;
+        let resolved = answers(&book);
+        if told.as_ref() != Some(&resolved) {
+            if news.send(News::Resolved(resolved.clone())).is_err() {
+                return;
+            }
+            told = Some(resolved);
+        }
+        let Some(next) = book.values().map(|known| known.ask_again).min() else {
+            return;
+        };
+        tokio::time::sleep_until(next).await;
+    }
+}
+
+fn answers(book: &BTreeMap<Arc<str>, Known>) -> Resolved {
+    let answered = |(name, known): (&Arc<str>, &Known)| {
+        let addresses = known.addresses.clone()?;
+        Some((Arc::clone(name), addresses))
+    };
+    book.iter().filter_map(answered).collect()
+}
+
+/// Asks for every name whose time has come, [`LOOKUPS_AT_ONCE`] at a time.
+async fn ask_due(client: &TokioResolver, book: &mut BTreeMap<Arc<str>, Known>) {
+    let now = Instant::now();
+    let due = book.iter().filter(|(_, known)| known.ask_again <= now);
+    let due: Vec<Arc<str>> = due.map(|(name, _)| Arc::clone(name)).collect();
+    if due.is_empty() {
+        return;
+    }
+    let hosts = Arc::new(Hosts::from_system().unwrap_or_default());
+    for names in due.chunks(LOOKUPS_AT_ONCE) {
+        let mut lookups = JoinSet::new();
+        for name in names {
+            let (name, hosts) = (Arc::clone(name), Arc::clone(&hosts));
+            let client = client.clone();
+            lookups.spawn(async move {
+                let answer = look_up(&client, &hosts, &name).await;
+                (name, answer)
+            });
+        }
+        while let Some(Ok((name, answer))) = lookups.join_next().await {
+            if let Some(known) = book.get_mut(&name) {
+                known.learn(&name, answer);
+            }
+        }
+    }
+}
+
+impl Known {
+    fn learn(&mut self, name: &str, answer: Result<(Vec<IpAddr>, Duration), NetError>) {
+        let ttl = match answer {
+            Ok((addresses, ttl)) => {
+                if self.failing || self.addresses.as_ref() != Some(&addresses) {
+                    info!(name, ?addresses, "name resolved");
+                }
+                self.failing = false;
+                self.addresses = Some(addresses);
+                ttl
+            }
+            Err(error) => {
+                if self.failing {
+                    debug!(name, %error, "name still not resolved");
+                } else {
+                    let kept = self.addresses.as_deref().unwrap_or_default();
+                    warn!(name, %error, ?kept, "name not resolved");
+                }
+                self.failing = true;
+                RESOLUTION_TTL_MIN
+            }
+        };
+        self.ask_again = Instant::now() + ttl.clamp(RESOLUTION_TTL_MIN, RESOLUTION_TTL_MAX);
+    }
+}
+
+/// The addresses of `name` in ascending order, so that a rotated answer is the same answer, and how
+/// long they hold.
+async fn look_up(
+    client: &TokioResolver,
+    hosts: &Hosts,
+    name: &str,
+) -> Result<(Vec<IpAddr>, Duration), NetError> {
+    // A fully qualified name by definition: no search list applies.
+    let mut name = Name::from_utf8(name).map_err(NetError::from)?;
+    name.set_fqdn(true);
+    let written = written(hosts, &name);
+    if !written.is_empty() {
+        return Ok((written.into_iter().collect(), RESOLUTION_TTL_MIN));
+    }
+    let answer = client.lookup_ip(name).await?;
+    let addresses: BTreeSet<IpAddr> = answer.iter().take(ADDRESSES_PER_NAME_MAX).collect();
+    let ttl = answer
+        .valid_until()
+        .saturating_duration_since(std::time::Instant::now());
+    Ok((addresses.into_iter().collect(), ttl))
+}
+
+/// What `/etc/hosts` says. A name that stands there, with one family only, is not asked for abroad.
+fn written(hosts: &Hosts, name: &Name) -> BTreeSet<IpAddr> {
+    let ask = |kind| hosts.lookup_static_host(&Query::query(name.clone(), kind));
+    let answers = [RecordType::A, RecordType::AAAA]
+        .into_iter()
+        .filter_map(ask);
+    answers
+        .flat_map(|lookup| {
+            let records = lookup.answers().iter();
+            records
+                .filter_map(|record| record.data.ip_addr())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// A client of the servers in `/etc/resolv.conf`; without that file, of none.
+fn client() -> Result<TokioResolver, NetError> {
+    let without_servers = || {
+        let (config, provider) = (ResolverConfig::default(), TokioRuntimeProvider::default());
+        TokioResolver::builder_with_config(config, provider)
+    };
+    let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
+        warn!(%error, "no name servers: only /etc/hosts answers");
+        without_servers()
+    });
+    keep_time(builder.options_mut());
+    builder.build()
+}
+
+fn keep_time(options: &mut ResolverOpts) {
+    options.use_hosts_file = ResolveHosts::Never;
+    options.positive_min_ttl = Some(RESOLUTION_TTL_MIN);
+    options.positive_max_ttl = Some(RESOLUTION_TTL_MAX);
+    options.negative_max_ttl = Some(RESOLUTION_TTL_MIN);
+}

@@ -1,0 +1,54 @@
+//! SIGTERM and SIGINT: the first asks for a calm end, the second ends at once.
+//!
+//! In: signals. Out: one [`News::Stop`]. Never: work inside a signal handler.
+
+use std::io;
+use std::process;
+use std::sync::mpsc::Sender;
+use std::thread;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{info, warn};
+
+use crate::news::News;
+
+/// Starts to watch; when it returns no signal can be missed.
+///
+/// # Errors
+/// When the thread, its runtime or the handlers cannot be had.
+pub(crate) fn start(news: Sender<News>) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let mut signals = {
+        let _inside = runtime.enter();
+        [
+            ("SIGTERM", signal(SignalKind::terminate())?),
+            ("SIGINT", signal(SignalKind::interrupt())?),
+        ]
+    };
+    let watch = move || runtime.block_on(watch(&mut signals, &news));
+    thread::Builder::new().name("signals".into()).spawn(watch)?;
+    Ok(())
+}
+
+async fn watch(signals: &mut [(&'static str, Signal); 2], news: &Sender<News>) {
+    let name = next(signals).await;
+    info!(
+        signal = name,
+        "stopping: no new connections, open ones may finish"
+    );
+    if news.send(News::Stop).is_err() {
+        return;
+    }
+    let name = next(signals).await;
+    warn!(signal = name, "ended at once: open connections are cut");
+    process::exit(0);
+}
+
+async fn next([(first, one), (second, other)]: &mut [(&'static str, Signal); 2]) -> &'static str {
+    tokio::select! {
+        _ = one.recv() => *first,
+        _ = other.recv() => *second,
+    }
+}

@@ -1,0 +1,167 @@
+//! Each change of state once, with its cause.
+//!
+//! In: [`Statuses`] after each translation. Out: log lines about conditions that differ from the
+//! time before; at the first time good ones are told only where they mean that traffic flows.
+//! Never: the same line twice.
+
+use std::collections::BTreeMap;
+
+use portway_control::status::reason::{self, kind};
+use portway_control::status::{Condition, ConditionStatus, Status};
+use portway_control::translate::Translation;
+use portway_engine::table::TableSpec;
+use tracing::{info, warn};
+
+/// Remembers what was told.
+#[derive(Debug, Default)]
+pub(crate) struct StateLog {
+    told: BTreeMap<Subject, Verdict>,
+}
+
+/// What a condition is about, and its type.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Subject {
+    what: What,
+    /// Name for people, as tables and logs have it.
+    name: String,
+    condition: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    // In the order a gateway comes up.
+    Class,
+    Listener,
+    Route,
+    Gateway,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Verdict {
+    status: ConditionStatus,
+    reason: String,
+    message: String,
+}
+
+impl StateLog {
+    /// Tells what is different now.
+    pub(crate) fn tell(&mut self, translation: &Translation) {
+        let now = verdicts(translation);
+        for (subject, verdict) in &now {
+            let before = self.told.get(subject);
+            if before != Some(verdict) && is_news(subject, verdict, before.is_none()) {
+                tell_one(subject, verdict, &translation.host_table);
+            }
+        }
+        self.told = now;
+    }
+}
+
+/// Whether anybody wants to know: every change, and at first what is bad or means traffic.
+fn is_news(subject: &Subject, verdict: &Verdict, at_first: bool) -> bool {
+    let means_traffic = matches!(&*subject.condition, kind::PROGRAMMED | kind::ACTIVE);
+    match verdict.status {
+        // What was never True is `Programmed` Unknown until the workers have it: no news.
+        ConditionStatus::Unknown => !at_first,
+        ConditionStatus::True => !at_first || means_traffic,
+        // A listener that is not accepted is not programmed either: once is enough.
+        ConditionStatus::False => verdict.reason != reason::INVALID,
+    }
+}
+
+fn tell_one(subject: &Subject, verdict: &Verdict, table: &TableSpec) {
+    let phrase = phrase(subject, verdict);
+    let Subject {
+        name, condition, ..
+    } = subject;
+    let Verdict {
+        reason, message, ..
+    } = verdict;
+    if verdict.status != ConditionStatus::True {
+        let status = format!("{condition}={:?}", verdict.status);
+        warn!(name, status, reason, cause = message, "{phrase}");
+        return;
+    }
+    let sockets = match subject.what {
+        What::Listener => sockets(name, table),
+        What::Class | What::Route | What::Gateway => None,
+    };
+    info!(name, sockets, reason, "{phrase}");
+}
+
+fn phrase(subject: &Subject, verdict: &Verdict) -> &'static str {
+    let is_true = verdict.status == ConditionStatus::True;
+    match (subject.what, &*subject.condition, is_true) {
+        (What::Listener, kind::PROGRAMMED, true) => "listener bound and programmed",
+        (What::Listener, kind::PROGRAMMED, false) => "listener not programmed",
+        (What::Listener, kind::ACCEPTED, false) => "listener not accepted",
+        (What::Listener, ..) => "listener changed",
+        (What::Route, kind::ACTIVE, true) => "route serving",
+        (What::Route, kind::ACTIVE, false) if verdict.reason == reason::SUPERSEDED => {
+            "route superseded"
+        }
+        (What::Route, kind::ACTIVE, false) => "route not serving",
+        (What::Route, kind::ACCEPTED, false) => "route not accepted",
+        (What::Route, kind::RESOLVED_REFS, false) => "route with unresolved references",
+        (What::Route, ..) => "route changed",
+        (What::Gateway, kind::PROGRAMMED, true) => "gateway programmed",
+        (What::Gateway, kind::PROGRAMMED, false) => "gateway not programmed",
+        (What::Gateway, kind::ACCEPTED, false) => "gateway not accepted",
+        (What::Gateway, ..) => "gateway changed",
+        (What::Class, ..) => "gateway class changed",
+    }
+}
+
+/// The sockets of a listener, as `0.0.0.0:8080 [::]:8080`.
+fn sockets(listener: &str, table: &TableSpec) -> Option<String> {
+    let spec = table.listeners.iter().find(|it| &*it.name == listener)?;
+    let sockets: Vec<String> = spec.binds.iter().map(|it| it.to_string()).collect();
+    Some(sockets.join(" "))
+}
+
+fn verdicts(translation: &Translation) -> BTreeMap<Subject, Verdict> {
+    let mut all = BTreeMap::new();
+    for (key, status) in &translation.statuses {
+        let name = match &*key.namespace {
+            "" => key.name.to_string(),
+            namespace => format!("{namespace}/{}", key.name),
+        };
+        match status {
+            Status::GatewayClass(class) => collect(&mut all, What::Class, &name, &class.conditions),
+            Status::Gateway(gateway) => {
+                collect(&mut all, What::Gateway, &name, &gateway.conditions);
+                for listener in &gateway.listeners {
+                    let name = format!("{name}/{}", listener.name);
+                    collect(&mut all, What::Listener, &name, &listener.conditions);
+                }
+            }
+            Status::Route(route) => {
+                for parent in &route.parents {
+                    let to = &parent.parent_ref;
+                    let section = to.section_name.as_ref().map(|it| format!("/{it}"));
+                    let port = to.port.map(|it| format!(" port {it}"));
+                    let (section, port) = (section.unwrap_or_default(), port.unwrap_or_default());
+                    let name = format!("{name} at {}{section}{port}", to.name);
+                    collect(&mut all, What::Route, &name, &parent.conditions);
+                }
+            }
+        }
+    }
+    all
+}
+
+fn collect(all: &mut BTreeMap<Subject, Verdict>, what: What, name: &str, conditions: &[Condition]) {
+    for condition in conditions {
+        let subject = Subject {
+            what,
+            name: name.to_owned(),
+            condition: condition.kind.clone(),
+        };
+        let verdict = Verdict {
+            status: condition.status,
+            reason: condition.reason.clone(),
+            message: condition.message.clone(),
+        };
+        all.insert(subject, verdict);
+    }
+}

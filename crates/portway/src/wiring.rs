@@ -1,0 +1,265 @@
+//! Who is connected to whom while a gateway runs on this host.
+//!
+//! ```text
+//!  objects ─► Snapshot ─► translate ─┬─► statuses, diagnostics ─► state_log, demo
+//!                ▲                   └─► TableSpec ─► RoutingTable ─► Proxy::apply
+//!              Facts                                                      │
+//!                ▲            ┌── reports (thread) ◄── Report ◄── workers ◄
+//!              News ◄─────────┼── resolver (thread) ◄── DNS, /etc/hosts
+//!                             └── signals (thread) ◄── SIGTERM, SIGINT
+//! ```
+//!
+//! In: objects and [`Config`]. Out: a [`Change`] each time something became different. One thread
+//! owns the state and hears [`News`]; nobody else changes it. Never: a decision about routes or
+//! statuses, which are `translate`'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use portway_control::api::AddressType;
+use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
+use portway_control::translate::{Translation, translate};
+use portway_engine::record::ConnRecord;
+use portway_engine::table::{ListenerKey, RoutingTable, TableSpec, TableVersion};
+use portway_proxy::{Proxy, Report};
+use tracing::{info, warn};
+
+use crate::limits::{FIRST_RESOLUTION_TIMEOUT, REPORTS_MAX};
+use crate::news::News;
+use crate::{host, resolver, signals};
+
+/// How a gateway runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// The data plane.
+    pub(crate) proxy: portway_proxy::Config,
+    /// Wait for open connections at the end.
+    pub(crate) drain_timeout: Duration,
+}
+
+/// What became different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// The translation; for the first time when the first table was applied.
+    Translated,
+    /// The gateway must stop.
+    Stop,
+    /// A worker panicked: nothing can be relied on.
+    WorkerDied,
+}
+
+/// A gateway that runs on this host.
+pub(crate) struct Standalone {
+    proxy: Proxy,
+    news: Receiver<News>,
+    drain_timeout: Duration,
+    snapshot: Snapshot,
+    translation: Translation,
+    table: Option<Arc<RoutingTable>>,
+    spec: TableSpec,
+    refused: BTreeMap<SocketAddr, io::Error>,
+}
+
+impl Standalone {
+    /// Starts everything and hands out the first table. `tell` hears of each connection that is
+    /// over, on a thread of its own.
+    ///
+    /// # Errors
+    /// When the host refuses threads or what they need.
+    pub(crate) fn start(
+        config: &Config,
+        objects: Objects,
+        tell: impl FnMut(&ConnRecord) + Send + 'static,
+    ) -> anyhow::Result<Self> {
+        host::raise_descriptor_limit();
+        let (sender, news) = mpsc::channel();
+        signals::start(sender.clone()).context("watch for signals")?;
+        let reports = hear_reports(sender.clone(), tell).context("start the reports thread")?;
+        let proxy = Proxy::start(&config.proxy, reports).context("start the workers")?;
+        let names = names_to_resolve(&objects);
+        let facts = Facts {
+            applied: Applied::Pending,
+            host_addresses: Some(host::addresses(&objects)),
+            ..Facts::default()
+        };
+        let mut standalone = Self {
+            proxy,
+            news,
+            drain_timeout: config.drain_timeout,
+            snapshot: Snapshot {
+                target: Target::Standalone,
+                controller_name: CONTROLLER_NAME.into(),
+                objects,
+                facts,
+            },
+            translation: Translation::default(),
+            table: None,
+            spec: TableSpec::default(),
+            refused: BTreeMap::new(),
+        };
+        if !names.is_empty() {
+            resolver::start(names, sender).context("start the resolver")?;
+            standalone.await_first_answers();
+        }
+        standalone.translate()?;
+        Ok(standalone)
+    }
+
+    /// Waits until something becomes different, at most until `deadline`.
+    ///
+    /// # Errors
+    /// When nothing did, or a table could not be built (a defect of ours; the one before stays).
+    pub(crate) fn next(&mut self, deadline: Option<Instant>) -> anyhow::Result<Change> {
+        loop {
+            match self.hear(deadline)? {
+                News::Applied(version, unbound) => {
+                    if self.table.as_ref().map(|table| table.version()) != Some(version) {
+                        continue;
+                    }
+                    self.learn_applied(unbound);
+                }
+                News::Resolved(resolved) => self.snapshot.facts.resolved = resolved,
+                News::WorkerDied => return Ok(Change::WorkerDied),
+                News::Stop => return Ok(Change::Stop),
+            }
+            self.translate()?;
+            if self.snapshot.facts.applied == Applied::Acknowledged {
+                return Ok(Change::Translated);
+            }
+        }
+    }
+
+    /// What the objects mean now.
+    pub(crate) fn translation(&self) -> &Translation {
+        &self.translation
+    }
+
+    /// What was given.
+    pub(crate) fn objects(&self) -> &Objects {
+        &self.snapshot.objects
+    }
+
+    /// Sockets that could not be bound, and why.
+    pub(crate) fn refused(&self) -> &BTreeMap<SocketAddr, io::Error> {
+        &self.refused
+    }
+
+    /// How many sockets listen.
+    pub(crate) fn n_bound(&self) -> usize {
+        let wanted = self.spec.listeners.iter().flat_map(|it| &it.binds);
+        wanted.filter(|it| !self.refused.contains_key(it)).count()
+    }
+
+    /// Whether any IPv6 socket listens.
+    pub(crate) fn listens_on_ipv6(&self) -> bool {
+        let wanted = self.spec.listeners.iter().flat_map(|it| &it.binds);
+        let mut ipv6 = wanted.filter(|it| it.is_ipv6());
+        ipv6.any(|it| !self.refused.contains_key(it))
+    }
+
+    /// Stops accepting, lets open connections finish, and ends.
+    pub(crate) fn shutdown(self) {
+        let open = self.proxy.open_connections();
+        info!(open, timeout = ?self.drain_timeout, "draining");
+        self.proxy.shutdown(self.drain_timeout);
+        info!("stopped");
+    }
+
+    fn hear(&self, deadline: Option<Instant>) -> anyhow::Result<News> {
+        let Some(deadline) = deadline else {
+            return self.news.recv().context("every thread that has news ended");
+        };
+        let wait = deadline.saturating_duration_since(Instant::now());
+        self.news
+            .recv_timeout(wait)
+            .context("the workers did not apply the table in time")
+    }
+
+    /// Streams that come while names are unknown would be rejected: so a short wait first.
+    fn await_first_answers(&mut self) {
+        match self.news.recv_timeout(FIRST_RESOLUTION_TIMEOUT) {
+            Ok(News::Resolved(resolved)) => self.snapshot.facts.resolved = resolved,
+            Ok(_) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                warn!("names not resolved yet, their endpoints come later");
+            }
+        }
+    }
+
+    fn learn_applied(&mut self, unbound: Vec<(ListenerKey, io::Error)>) {
+        let sockets = unbound.into_iter().map(|(key, error)| (key.addr, error));
+        self.refused = sockets.collect();
+        let reasons = self.refused.iter();
+        self.snapshot.facts.unbound = reasons
+            .map(|(addr, error)| (*addr, host::refusal(error)))
+            .collect();
+        self.snapshot.facts.applied = Applied::Acknowledged;
+    }
+
+    /// Snapshot → translation, and a new table if it differs from the last one.
+    fn translate(&mut self) -> anyhow::Result<()> {
+        self.translation = translate(&self.snapshot);
+        let before = self.table.as_deref();
+        if before.is_some() && self.spec == self.translation.host_table {
+            return Ok(());
+        }
+        let version = TableVersion(before.map_or(1, |table| table.version().0 + 1));
+        let spec = &self.translation.host_table;
+        let table = RoutingTable::build(version, spec, before).context("build the table")?;
+        self.spec = spec.clone();
+        let table = Arc::new(table);
+        self.table = Some(Arc::clone(&table));
+        // What is new is not served until the workers say so.
+        self.snapshot.facts.applied = Applied::Pending;
+        self.translation = translate(&self.snapshot);
+        self.proxy.apply(table);
+        Ok(())
+    }
+}
+
+/// Sorts reports on a thread of its own: finished connections to `tell`, facts to `news`.
+fn hear_reports(
+    news: mpsc::Sender<News>,
+    mut tell: impl FnMut(&ConnRecord) + Send + 'static,
+) -> io::Result<SyncSender<Report>> {
+    let (sender, reports) = mpsc::sync_channel(REPORTS_MAX);
+    let hear = move || {
+        for report in reports {
+            let fact = match report {
+                Report::Closed(record) => {
+                    tell(&record);
+                    continue;
+                }
+                Report::AcceptPaused(true) => {
+                    warn!("out of descriptors: accepting pauses until connections end");
+                    continue;
+                }
+                Report::AcceptPaused(false) => {
+                    info!("descriptors are free again: accepting goes on");
+                    continue;
+                }
+                Report::Applied { version, unbound } => News::Applied(version, unbound),
+                Report::WorkerDied => News::WorkerDied,
+            };
+            if news.send(fact).is_err() {
+                break;
+            }
+        }
+    };
+    thread::Builder::new().name("reports".into()).spawn(hear)?;
+    Ok(sender)
+}
+
+/// The names that FQDN slices hold; of each endpoint the first address counts.
+fn names_to_resolve(objects: &Objects) -> BTreeSet<Arc<str>> {
+    let slices = objects.endpoint_slices.values();
+    let named = slices.filter(|slice| slice.object.address_type == AddressType::Fqdn);
+    let endpoints = named.flat_map(|slice| &slice.object.endpoints);
+    let names = endpoints.filter_map(|endpoint| endpoint.addresses.first());
+    names.map(|name| name.as_str().into()).collect()
+}
