@@ -64,13 +64,17 @@ fn addresses(gateway: &mut GatewayPlan<'_>, snapshot: &Snapshot, report: &mut Re
             refuse_type(gateway, index, address, report);
         } else if address.value.is_empty() {
             usable.extend(ANY);
-        } else if let Ok(ip) = address.value.parse::<IpAddr>() {
-            if snapshot.target == Target::Cluster || is_of_host(ip, &snapshot.facts) {
+        } else {
+            let ip = address.value.parse::<IpAddr>().map(|ip| ip.to_canonical());
+            let is_usable = |ip: &IpAddr| {
+                snapshot.target == Target::Cluster || is_of_host(*ip, &snapshot.facts)
+            };
+            if let Some(ip) = ip.ok().filter(is_usable) {
                 usable.insert(ip);
-            } else {
-                report_unusable(gateway, index, ip, report);
-                gateway.unusable.push(ip);
+                continue;
             }
+            report_unusable(gateway, index, address, report);
+            gateway.unusable.push(&address.value);
         }
     }
     gateway.addresses = match snapshot.target {
@@ -118,11 +122,17 @@ fn refuse_type(
     });
 }
 
-fn report_unusable(gateway: &GatewayPlan<'_>, index: usize, ip: IpAddr, report: &mut Report) {
+fn report_unusable(
+    gateway: &GatewayPlan<'_>,
+    index: usize,
+    address: &GatewayAddress,
+    report: &mut Report,
+) {
     let origin = &gateway.source.origin;
     let place = origin.place(&format!("spec.addresses[{index}].value"));
+    let what = format!("`{}` is not an address of this host", address.value);
     report.add(
-        error(502, place, format!("`{ip}` is not an address of this host"))
+        error(502, place, what)
             .label("no interface has it")
             .effect(format!("{} does not listen there", gateway.source.key))
             .help("add it to an interface, or name an address that the host has"),

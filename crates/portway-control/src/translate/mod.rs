@@ -1,8 +1,8 @@
 //! Objects → routing tables, statuses and diagnostics: pure, total, deterministic.
 //!
-//! In: a [`Snapshot`]. Out: a [`Translation`]. Never: clock, order of input beyond what
-//! [`age`] says, an object that breaks the others. The steps stand in [`translate`], in order; each
-//! is a module, [`plan`] is what they hand on.
+//! In: a [`Snapshot`]. Out: a [`Translation`]. Never: a clock; an object that breaks the others;
+//! a decision by the order of input, except for the age of objects without a creationTimestamp.
+//! The steps stand in [`translate`], in order; each is a module, `plan` is what they hand on.
 
 mod age;
 mod index;

@@ -26,7 +26,7 @@ pub(super) struct GatewayPlan<'a> {
     /// What its listeners bind.
     pub(super) addresses: Vec<IpAddr>,
     /// Addresses it asks for that are not this host's.
-    pub(super) unusable: Vec<IpAddr>,
+    pub(super) unusable: Vec<&'a str>,
     pub(super) listeners: Vec<ListenerPlan<'a>>,
 }
 
