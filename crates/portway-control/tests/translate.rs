@@ -225,7 +225,9 @@ fn put<T: DeserializeOwned>(
     let sourced = Sourced {
         object: serde_json::from_value(given.clone()).unwrap(),
         key: key.clone(),
+        // The source names the object, so a test can see whose finding it is.
         origin: Origin {
+            source: Some(key.to_string().into()),
             order,
             ..Origin::default()
         },
@@ -304,16 +306,14 @@ fn check(translation: &Translation) {
     for table in own.chain([&translation.host_table]) {
         RoutingTable::build(TableVersion(1), table, None).expect("a table that is closed");
     }
-    let refused = conditions(translation)
-        .into_iter()
-        .find(|one| one.status == ConditionStatus::False);
-    if let Some(refused) = refused {
-        assert!(
-            !translation.diagnostics.is_empty(),
-            "nothing told of {refused:?}"
-        );
-    }
-    for status in translation.statuses.values() {
+    for (key, status) in &translation.statuses {
+        let mut conditions = conditions_of(status).into_iter();
+        if let Some(refused) = conditions.find(|one| one.status == ConditionStatus::False) {
+            let object = key.to_string();
+            let mut told = translation.diagnostics.iter();
+            let is_told = told.any(|found| found.place.source.as_deref() == Some(&object));
+            assert!(is_told, "nothing told of {object}: {refused:?}");
+        }
         let stored = merge(&Value::Null, status, CONTROLLER_NAME, "now").expect("a first write");
         assert_eq!(merge(&stored, status, CONTROLLER_NAME, "later"), None);
     }

@@ -139,4 +139,13 @@ pub(super) const ALL: &[Entry] = &[
         page: "A route without `spec.parentRefs` is attached to nothing and gets no \
                connections.",
     },
+    Entry {
+        code: Code(409),
+        title: "a route is attached to listeners that are not served",
+        page: "The route is Accepted, because attachment does not depend on the health of a \
+               listener, but no listener that it won has an open socket: its Gateway is \
+               refused, it conflicts, its port is taken, or it could not be bound. The route \
+               carries `portway.dev/Active` False with reason `NotServing`. The findings at the \
+               Gateway say what is wrong.",
+    },
 ];

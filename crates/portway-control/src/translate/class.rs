@@ -77,10 +77,13 @@ pub(super) fn of_gateway(
     let place = || gateway.origin.place("spec.gatewayClassName");
     match classes.get(name) {
         Some(Class::Ours(None)) => Some(None),
-        Some(Class::Ours(Some(refusal))) => Some(Some(Refusal {
-            reason: refusal.reason,
-            message: format!("GatewayClass `{name}` is not accepted: {}", refusal.message),
-        })),
+        Some(Class::Ours(Some(refusal))) => {
+            report_refused(index, name, gateway, report);
+            Some(Some(Refusal {
+                reason: refusal.reason,
+                message: format!("GatewayClass `{name}` is not accepted: {}", refusal.message),
+            }))
+        }
         Some(Class::Foreign(controller)) => {
             let what = format!("{} belongs to another controller", gateway.key);
             report.add(
@@ -104,6 +107,18 @@ pub(super) fn of_gateway(
             Some(None)
         }
     }
+}
+
+fn report_refused(index: &Index<'_>, class: &str, gateway: &Sourced<Gateway>, report: &mut Report) {
+    let place = gateway.origin.place("spec.gatewayClassName");
+    let what = format!("GatewayClass `{class}` is not accepted");
+    let mut found = error(303, place, what)
+        .label("refers to parameters, which are not supported yet")
+        .effect(format!("no listener of {} is served", gateway.key));
+    if let Some(class) = index.classes.get(&("", class)) {
+        found = found.related(class.origin.place("spec.parametersRef"), "its parameters");
+    }
+    report.add(found);
 }
 
 /// Statuses of the classes that are ours.

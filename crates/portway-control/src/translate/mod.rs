@@ -72,6 +72,7 @@ pub fn translate(snapshot: &Snapshot) -> Translation {
     let routes = attach::attach(&index, &mut gateways, report);
     winner::choose(&mut gateways, &routes);
     winner::report_superseded(&gateways, &routes, report);
+    winner::report_not_serving(&gateways, &routes, report);
     winner::report_empty(&gateways, report);
 
     // Where they send them.

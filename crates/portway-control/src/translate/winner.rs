@@ -6,6 +6,7 @@
 use super::plan::{GatewayPlan, ParentPlan, RoutePlan};
 use super::report::{Report, note, warning};
 use super::words;
+use crate::limits::NAMES_SHOWN_MAX;
 
 /// Names the winner of every listener.
 pub(super) fn choose(gateways: &mut [GatewayPlan<'_>], routes: &[RoutePlan<'_>]) {
@@ -85,6 +86,42 @@ pub(super) fn report_superseded(
                         .label("neither has a creationTimestamp: the order of input decides"),
                 );
             }
+        }
+    }
+}
+
+/// Says which routes get nothing because none of the listeners they won is served.
+pub(super) fn report_not_serving(
+    gateways: &[GatewayPlan<'_>],
+    routes: &[RoutePlan<'_>],
+    report: &mut Report,
+) {
+    for (own, route) in routes.iter().enumerate() {
+        for parent in &route.parents {
+            let gateway = &gateways[parent.gateway];
+            let won = score(gateways, own, parent).won;
+            let won: Vec<_> = won.iter().map(|at| &gateway.listeners[*at]).collect();
+            if won.is_empty() || won.iter().any(|listener| listener.is_bound) {
+                continue;
+            }
+            let verb = if won.len() == 1 { "is" } else { "are" };
+            let names = words::listeners(won.iter().map(|listener| &listener.name));
+            let field = format!("spec.parentRefs[{}]", parent.index);
+            let mut found = warning(
+                409,
+                route.source.origin.place(&field),
+                format!("{names} {verb} not served"),
+            )
+            .label("attached, but nothing listens there")
+            .effect(format!(
+                "{} gets no connection by this parentRef",
+                route.source.key
+            ));
+            for listener in won.iter().take(NAMES_SHOWN_MAX) {
+                let place = gateway.listener_place(listener.index, "");
+                found = found.related(place, format!("`{}`", listener.spec.name));
+            }
+            report.add(found);
         }
     }
 }
