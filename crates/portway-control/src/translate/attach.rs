@@ -159,9 +159,8 @@ impl Parent<'_> {
 
     fn report_missing(&self, index: &Index<'_>, report: &mut Report) {
         let (namespace, name) = (self.namespace(), self.reference.name.as_str());
-        let elsewhere = index.gateways.keys().find(|(_, other)| *other == name);
-        let guess = match elsewhere {
-            Some((other, _)) => Some(format!("there is one in namespace `{other}`")),
+        let guess = match index.gateway_namespaces.get(name) {
+            Some(other) => Some(format!("there is one in namespace `{other}`")),
             None => report.guess(name, index.gateways_in(namespace)),
         };
         let mut found = warning(
@@ -175,13 +174,17 @@ impl Parent<'_> {
         report.add(found);
     }
 
+    /// The name of a listener, if it names one; the API takes an empty one for none.
+    fn section(&self) -> Option<&str> {
+        let section = self.reference.section_name.as_deref();
+        section.filter(|name| !name.is_empty())
+    }
+
     /// Listeners that the reference selects by name and port, as far as it says.
     fn selected(&self, gateway: &GatewayPlan<'_>) -> Vec<usize> {
         let selects = |listener: &ListenerPlan<'_>| {
-            let (name, port) = (&self.reference.section_name, self.reference.port);
-            let named = name
-                .as_ref()
-                .is_none_or(|name| listener.spec.name == **name);
+            let named = self.section().is_none_or(|name| listener.spec.name == name);
+            let port = self.reference.port;
             named && port.is_none_or(|port| listener.spec.port == port)
         };
         let listeners = gateway.listeners.iter().enumerate();
@@ -225,8 +228,7 @@ impl Parent<'_> {
 
     fn no_such_listener(&self, gateway: &GatewayPlan<'_>, report: &mut Report) -> Refusal {
         let key = &gateway.source.key;
-        let reference = self.reference;
-        let (field, wanted) = match (&reference.section_name, reference.port) {
+        let (field, wanted) = match (self.section(), self.reference.port) {
             (Some(name), Some(port)) => (".sectionName", format!("`{name}` on port {port}")),
             (Some(name), None) => (".sectionName", format!("`{name}`")),
             (None, Some(port)) => (".port", format!("on port {port}")),
@@ -239,7 +241,7 @@ impl Parent<'_> {
             .take(NAMES_SHOWN_MAX)
             .collect();
         let names = gateway.listeners.iter().map(|l| l.spec.name.as_str());
-        let section = reference.section_name.as_deref().unwrap_or_default();
+        let section = self.section().unwrap_or_default();
         let mut found = error(403, self.place(field), message.clone())
             .label(format!("it has {}", declared.join(", ")))
             .effect("the route gets no connections by this parentRef")
@@ -294,7 +296,7 @@ impl Parent<'_> {
                 "attach to a `TCP` listener that takes `TCPRoute`",
             )
         };
-        let field = match self.reference.section_name {
+        let field = match self.section() {
             Some(_) => ".sectionName",
             None => "",
         };

@@ -272,11 +272,20 @@ impl<'a> Resolver<'a, '_> {
     }
 
     fn unknown_kind(&mut self, reference: Reference<'_>) -> Problem {
-        let kind = words::kind(&reference.spec.group, &reference.spec.kind);
-        let what = format!("a TCPRoute cannot send to kind `{kind}`");
-        let guess = self.report.guess(&kind, ["Service"]);
-        let help = guess.unwrap_or_else(|| "name a Service".to_owned());
-        let found = error(201, reference.place(".kind"), what);
+        let (group, kind) = (&reference.spec.group, &reference.spec.kind);
+        let (field, what) = match group.as_str() {
+            "" => (".kind", format!("a TCPRoute cannot send to kind `{kind}`")),
+            group => {
+                let what = format!("a TCPRoute cannot send to kind `{kind}` of group `{group}`");
+                (".group", what)
+            }
+        };
+        let guess = self.report.guess(kind, ["Service"]);
+        let help = match kind.as_str() {
+            "Service" => "leave out `group`: Services are of the core group".to_owned(),
+            _ => guess.unwrap_or_else(|| "name a Service".to_owned()),
+        };
+        let found = error(201, reference.place(field), what);
         Problem::invalid(Unresolved::Kind, found.label("not a Service").help(help))
     }
 

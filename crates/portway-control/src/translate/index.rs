@@ -43,6 +43,8 @@ pub(super) struct Index<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) classes: BTreeMap<Name<'a>, &'a Sourced<GatewayClass>>,
     pub(super) gateways: BTreeMap<Name<'a>, &'a Sourced<Gateway>>,
+    /// A namespace that has a Gateway of that name.
+    pub(super) gateway_namespaces: BTreeMap<&'a str, &'a str>,
     pub(super) services: BTreeMap<Name<'a>, &'a Sourced<Service>>,
     pub(super) namespaces: BTreeMap<Name<'a>, &'a Sourced<Namespace>>,
     slices: BTreeMap<Name<'a>, Slices<'a>>,
@@ -63,6 +65,11 @@ impl<'a> Index<'a> {
             snapshot,
             classes: by_name(&objects.gateway_classes),
             gateways: by_name(&objects.gateways),
+            gateway_namespaces: objects
+                .gateways
+                .keys()
+                .map(|key| (&*key.name, &*key.namespace))
+                .collect(),
             services: by_name(&objects.services),
             namespaces: by_name(&objects.namespaces),
             slices,
