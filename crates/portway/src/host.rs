@@ -1,10 +1,10 @@
 //! What this host allows: descriptors, addresses, and why a socket was refused.
 //!
-//! In: questions. Out: the kernel's own answers. Never: a guess from names of interfaces.
+//! In: questions. Out: the kernel's own answers. Never: a guess.
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, TcpListener};
 
 use portway_control::snapshot::Objects;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -15,9 +15,6 @@ pub(crate) const LOW_PORT_HELP: &str = "ports below 1024 are reserved for root: 
     this program (setcap cap_net_bind_service=+ep PATH-OF-PORTWAY), to this unit (systemd: \
     AmbientCapabilities=CAP_NET_BIND_SERVICE), or to everybody (sysctl -w \
     net.ipv4.ip_unprivileged_port_start=0); or choose another port";
-
-/// The port of the discard protocol (RFC 863); nothing is sent to it.
-const DISCARD_PORT: u16 = 9;
 
 /// Raises the soft limit of open descriptors to the hard one: each connection takes two.
 pub(crate) fn raise_descriptor_limit() {
@@ -32,41 +29,25 @@ pub(crate) fn raise_descriptor_limit() {
     }
 }
 
-/// The addresses of this host that matter: those of `spec.addresses` that can be bound, and those
-/// the host has towards others.
+/// The addresses of this host: those of its interfaces, and those of `spec.addresses` that can be
+/// bound all the same.
 pub(crate) fn addresses(objects: &Objects) -> BTreeSet<IpAddr> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
+        warn!(%error, "addresses of this host not known, statuses will lack them");
+        Vec::new()
+    });
+    let mut addresses: BTreeSet<IpAddr> = interfaces.iter().map(|it| it.ip()).collect();
     let gateways = objects.gateways.values();
     let asked = gateways.flat_map(|gateway| &gateway.object.spec.addresses);
     let asked: BTreeSet<IpAddr> = asked.filter_map(|it| it.value.parse().ok()).collect();
-    let mut addresses: BTreeSet<IpAddr> = asked.into_iter().filter(is_bindable).collect();
-    addresses.extend(outward());
+    addresses.extend(asked.into_iter().filter(is_bindable));
     addresses
 }
 
-/// The kernel is asked by a bind to a free port, since it alone knows of non-local binds, of
-/// addresses that are about to go and of the rest.
+/// The kernel is asked by a bind to a free port, since it alone knows of non-local binds and of
+/// whole networks that are local, as 127.0.0.0/8 is.
 fn is_bindable(ip: &IpAddr) -> bool {
     TcpListener::bind((*ip, 0)).is_ok()
-}
-
-/// The source addresses of connections to elsewhere. Connecting a UDP socket sends nothing; it only
-/// makes the kernel choose a route, here to the addresses that documentation is written with.
-fn outward() -> impl Iterator<Item = IpAddr> {
-    let elsewhere: [(IpAddr, IpAddr); 2] = [
-        (
-            Ipv4Addr::UNSPECIFIED.into(),
-            Ipv4Addr::new(192, 0, 2, 1).into(),
-        ),
-        (
-            Ipv6Addr::UNSPECIFIED.into(),
-            Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
-        ),
-    ];
-    elsewhere.into_iter().filter_map(|(any, there)| {
-        let socket = UdpSocket::bind((any, 0)).ok()?;
-        socket.connect(SocketAddr::new(there, DISCARD_PORT)).ok()?;
-        Some(socket.local_addr().ok()?.ip())
-    })
 }
 
 /// Why a socket was refused, in words without numbers.

@@ -34,7 +34,13 @@ pub(crate) struct Args {
     input: InputArgs,
 
     /// Where the objects would be used.
-    #[arg(long, value_enum, default_value = "cluster", env = "PORTWAY_TARGET")]
+    #[arg(
+        long,
+        value_enum,
+        default_value = "cluster",
+        env = "PORTWAY_TARGET",
+        hide_env_values = true
+    )]
     target: TargetArg,
 
     /// What to print; with yaml the problems go to stderr.
@@ -43,16 +49,17 @@ pub(crate) struct Args {
         long,
         value_enum,
         default_value = "text",
-        env = "PORTWAY_OUTPUT"
+        env = "PORTWAY_OUTPUT",
+        hide_env_values = true
     )]
     output: Output,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum TargetArg {
-    /// A cluster: each Gateway has addresses of its own
+    /// Each Gateway has addresses of its own
     Cluster,
-    /// This host, as `portway run`: all Gateways share its ports
+    /// All Gateways share the ports of this host, as with `portway run`
     Standalone,
 }
 

@@ -26,14 +26,13 @@ pub(crate) struct InputArgs {
         long = "file",
         value_name = "PATH",
         required = true,
-        env = "PORTWAY_FILE"
+        env = "PORTWAY_FILE",
+        hide_env_values = true
     )]
     files: Vec<PathBuf>,
 
-    /// Take warnings for errors.
-    ///
-    /// That is also when an object is missing which a cluster would have, say a Service.
-    #[arg(long, env = "PORTWAY_STRICT")]
+    /// Take warnings for errors: also objects that are missing and that a cluster may have.
+    #[arg(long, env = "PORTWAY_STRICT", hide_env_values = true)]
     strict: bool,
 }
 

@@ -28,7 +28,6 @@ const VERSION: &str = concat!(
     name = "portway",
     version = VERSION,
     max_term_width = 100,
-    propagate_version = true,
     after_help = "\
 Start with:
   portway demo                            a gateway, two backends, real streams

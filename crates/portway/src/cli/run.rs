@@ -53,21 +53,27 @@ pub(crate) struct Args {
     #[arg(
         long,
         value_name = "N",
-        env = "PORTWAY_WORKERS",
+        env = "PORTWAY_WORKERS", hide_env_values = true,
         value_parser = clap::value_parser!(u16).range(1..=i64::from(WORKERS_MAX))
     )]
     workers: Option<u16>,
 
     /// Longest wait for one endpoint before the next is tried; by default 5s.
-    #[arg(long, value_name = "WAIT", env = "PORTWAY_DIAL_TIMEOUT", value_parser = wait::parse)]
+    #[arg(long, value_name = "WAIT", env = "PORTWAY_DIAL_TIMEOUT", hide_env_values = true, value_parser = wait::parse)]
     dial_timeout: Option<Duration>,
 
     /// Longest wait for open connections at the end; by default 30s.
-    #[arg(long, value_name = "WAIT", env = "PORTWAY_DRAIN_TIMEOUT", value_parser = wait::parse)]
+    #[arg(long, value_name = "WAIT", env = "PORTWAY_DRAIN_TIMEOUT", hide_env_values = true, value_parser = wait::parse)]
     drain_timeout: Option<Duration>,
 
     /// Form of the log on stderr.
-    #[arg(long, value_enum, default_value = "text", env = "PORTWAY_LOG_FORMAT")]
+    #[arg(
+        long,
+        value_enum,
+        default_value = "text",
+        env = "PORTWAY_LOG_FORMAT",
+        hide_env_values = true
+    )]
     log_format: FormatArg,
 
     /// What is logged: off, error, warn, info, debug (a line for each connection) or trace.
@@ -75,7 +81,8 @@ pub(crate) struct Args {
         long,
         value_name = "LEVEL",
         default_value = "info",
-        env = "PORTWAY_LOG_LEVEL"
+        env = "PORTWAY_LOG_LEVEL",
+        hide_env_values = true
     )]
     log_level: LevelFilter,
 }
