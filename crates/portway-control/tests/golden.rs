@@ -17,13 +17,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use portway_control::diagnostic::{Diagnostic, Severity, catalog};
+use portway_control::diagnostic::{Code, Diagnostic, Severity, catalog};
 use portway_control::manifest;
 use portway_control::origin::{Place, Source};
 use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Snapshot, Target};
 use portway_control::status::{Condition, Status};
 use portway_control::translate::{Translation, translate};
 use portway_engine::table::{RoutingTable, TableVersion, show};
+use proptest::prelude::{ProptestConfig, any, prop, proptest};
+use proptest::sample::Index;
 
 /// A case that says more than this is two cases.
 const WANT_LINES_MAX: usize = 25;
@@ -51,6 +53,117 @@ fn every_golden_case_gives_what_it_wants() {
     }
     println!("{n_cases} golden cases");
     assert!(failures.is_empty(), "{failures}");
+}
+
+/// A document may stand anywhere: only where the order of input decides an age does it matter.
+#[test]
+fn shuffled_documents_give_the_same_tables_and_statuses() {
+    let mut n_shuffled = 0;
+    for text in cases() {
+        let told = translate_text(&text);
+        let by_order = |code: u16| {
+            told.diagnostics
+                .iter()
+                .any(|found| found.code == Code(code))
+        };
+        let documents: Vec<&str> = text.split("---\n").collect();
+        // Reading tells of an object that is there twice by the order of the two.
+        let is_read = manifest::read(&sources(&text)).diagnostics.is_empty();
+        if by_order(407) || by_order(506) || documents.len() < 2 || !is_read {
+            continue;
+        }
+        n_shuffled += 1;
+        for turn in 0..documents.len() {
+            let mut turned = documents.clone();
+            turned.rotate_left(turn);
+            turned.reverse();
+            let header: Vec<&str> = text.lines().filter(|line| line.starts_with('#')).collect();
+            let shuffled = format!("{}\n{}", header.join("\n"), turned.join("\n---\n"));
+            let other = translate_text(&shuffled);
+            assert_eq!(told.statuses, other.statuses, "{shuffled}");
+            assert_eq!(told.tables, other.tables, "{shuffled}");
+            assert_eq!(told.host_table, other.host_table, "{shuffled}");
+        }
+    }
+    println!("{n_shuffled} cases shuffled");
+}
+
+/// A failure prints its input, which belongs into a case of its own rather than into a seed file.
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config(300))]
+
+    /// Whatever a slip of the hand makes of a manifest: no panic, and tables that are closed.
+    #[test]
+    fn mutated_manifests_give_closed_tables(
+        case in any::<Index>(),
+        slips in prop::collection::vec((any::<Index>(), any::<Index>(), 0..5_u8), 1..6),
+    ) {
+        let cases = cases();
+        let text = mutate(&cases[case.index(cases.len())], &slips);
+        let translation = translate_text(&text);
+        let own = translation.tables.values();
+        for table in own.chain([&translation.host_table]) {
+            let built = RoutingTable::build(TableVersion(1), table, None);
+            assert!(built.is_ok(), "{built:?} of\n{text}");
+        }
+    }
+}
+
+/// Lines and words lost, doubled, swapped, and numbers grown; the header stays as it is.
+fn mutate(text: &str, slips: &[(Index, Index, u8)]) -> String {
+    let (header, body): (Vec<&str>, Vec<&str>) =
+        text.lines().partition(|line| line.starts_with('#'));
+    let mut lines: Vec<String> = body.into_iter().map(str::to_owned).collect();
+    for (one, other, kind) in slips {
+        if lines.is_empty() {
+            break;
+        }
+        let (one, other) = (one.index(lines.len()), other.index(lines.len()));
+        match kind {
+            0 if lines.len() > 1 => _ = lines.remove(one),
+            1 => lines.insert(one, lines[other].clone()),
+            2 => lines.swap(one, other),
+            3 => lines[one] = lines[one].replace(|letter: char| letter.is_ascii_digit(), "9"),
+            _ => {
+                let from = lines[other].clone();
+                let word = from.split_whitespace().last().unwrap_or("x");
+                let kept = lines[one].rsplit_once(' ').map_or("", |(kept, _)| kept);
+                lines[one] = format!("{kept} {word}");
+            }
+        }
+    }
+    format!("{}\n{}\n", header.join("\n"), lines.join("\n"))
+}
+
+fn cases() -> Vec<String> {
+    let mut files = Vec::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    collect(&root, &mut files);
+    files.sort();
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "yaml")
+    });
+    let texts = files.iter().map(|path| fs::read_to_string(path).unwrap());
+    texts.collect()
+}
+
+fn translate_text(text: &str) -> Translation {
+    let (target, facts) = directives(text);
+    translate(&Snapshot {
+        target,
+        controller_name: CONTROLLER_NAME.into(),
+        objects: manifest::read(&sources(text)).objects,
+        facts,
+    })
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
