@@ -4,9 +4,10 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use portway_control::snapshot::Objects;
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{debug, warn};
 
@@ -48,6 +49,13 @@ pub(crate) fn addresses(objects: &Objects) -> BTreeSet<IpAddr> {
 /// whole networks that are local, as 127.0.0.0/8 is.
 fn is_bindable(ip: &IpAddr) -> bool {
     TcpListener::bind((*ip, 0)).is_ok()
+}
+
+/// Whether a wildcard socket was refused because the host has no IPv6 at all: then nobody can want
+/// it, and IPv4 is all there is.
+pub(crate) fn lacks_family((addr, error): &(SocketAddr, io::Error)) -> bool {
+    let no_family = Errno::AFNOSUPPORT.raw_os_error();
+    addr.is_ipv6() && addr.ip().is_unspecified() && error.raw_os_error() == Some(no_family)
 }
 
 /// Why a socket was refused, in words without numbers.

@@ -64,6 +64,7 @@ pub(crate) struct Standalone {
     table: Option<Arc<RoutingTable>>,
     spec: TableSpec,
     refused: BTreeMap<SocketAddr, io::Error>,
+    absent: BTreeSet<SocketAddr>,
 }
 
 impl Standalone {
@@ -102,6 +103,7 @@ impl Standalone {
             table: None,
             spec: TableSpec::default(),
             refused: BTreeMap::new(),
+            absent: BTreeSet::new(),
         };
         if !names.is_empty() {
             resolver::start(names, sender).context("start the resolver")?;
@@ -150,17 +152,12 @@ impl Standalone {
         &self.refused
     }
 
-    /// How many sockets listen.
-    pub(crate) fn n_bound(&self) -> usize {
+    /// The sockets that listen.
+    pub(crate) fn bound(&self) -> impl Iterator<Item = SocketAddr> {
         let wanted = self.spec.listeners.iter().flat_map(|it| &it.binds);
-        wanted.filter(|it| !self.refused.contains_key(it)).count()
-    }
-
-    /// Whether any IPv6 socket listens.
-    pub(crate) fn listens_on_ipv6(&self) -> bool {
-        let wanted = self.spec.listeners.iter().flat_map(|it| &it.binds);
-        let mut ipv6 = wanted.filter(|it| it.is_ipv6());
-        ipv6.any(|it| !self.refused.contains_key(it))
+        let is_bound =
+            |it: &SocketAddr| !self.refused.contains_key(it) && !self.absent.contains(it);
+        wanted.copied().filter(is_bound)
     }
 
     /// Stops accepting, lets open connections finish, and ends.
@@ -193,7 +190,12 @@ impl Standalone {
 
     fn learn_applied(&mut self, unbound: Vec<(ListenerKey, io::Error)>) {
         let sockets = unbound.into_iter().map(|(key, error)| (key.addr, error));
-        self.refused = sockets.collect();
+        let (absent, refused): (Vec<_>, Vec<_>) = sockets.partition(host::lacks_family);
+        if !absent.is_empty() && self.absent.is_empty() {
+            info!("no IPv6 on this host: listening on IPv4 only");
+        }
+        self.absent = absent.into_iter().map(|(addr, _)| addr).collect();
+        self.refused = refused.into_iter().collect();
         let reasons = self.refused.iter();
         self.snapshot.facts.unbound = reasons
             .map(|(addr, error)| (*addr, host::refusal(error)))

@@ -221,7 +221,7 @@ fn refuse_taken_ports(standalone: &Standalone) -> Result<()> {
 /// The loopback addresses to come from.
 fn families(standalone: &Standalone) -> Vec<IpAddr> {
     let mut families: Vec<IpAddr> = vec![Ipv4Addr::LOCALHOST.into()];
-    if standalone.listens_on_ipv6() {
+    if standalone.bound().any(|it| it.is_ipv6()) {
         families.push(Ipv6Addr::LOCALHOST.into());
     }
     families
@@ -252,6 +252,18 @@ fn send_stream(to: SocketAddr, records: &Receiver<ConnRecord>) -> Result<Stream>
     })
 }
 
+/// A command that talks to an address: `nc` where it is installed, else what any bash can do.
+fn connect_command(to: SocketAddr) -> String {
+    let (ip, port) = (to.ip(), to.port());
+    let path = env::var_os("PATH").unwrap_or_default();
+    match env::split_paths(&path).any(|directory| directory.join("nc").is_file()) {
+        true => format!("nc {ip} {port}"),
+        false => {
+            format!("bash -c 'exec 3<>/dev/tcp/{ip}/{port}; echo hello >&3; head -n2 <&3'")
+        }
+    }
+}
+
 /// Commands that work when pasted into another terminal, in this directory.
 fn trials(lines: &[ListenerLine], families: &[IpAddr]) -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -259,9 +271,9 @@ fn trials(lines: &[ListenerLine], families: &[IpAddr]) -> Vec<Trial> {
         let ip = families.get(at).or(families.first());
         let ip = ip.copied().unwrap_or(Ipv4Addr::LOCALHOST.into());
         trials.push(Trial {
-            command: format!("nc {ip} {}", line.port),
+            command: connect_command(SocketAddr::new(ip, line.port)),
             effect: match at {
-                0 => "its backend greets you first, then echoes each line; Ctrl-D ends",
+                0 => "the backend of this listener greets first, then echoes",
                 _ => "the other listener leads to the other backend",
             },
         });

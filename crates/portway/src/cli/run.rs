@@ -121,7 +121,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     let tell = move |record: &_| connections.tell(record);
     let mut standalone = Standalone::start(&config, objects, tell)?;
     let mut log = Log::new(input, format);
-    log.tell(&standalone);
+    log.tell_findings(&standalone);
     if let Some(exit) = await_first_table(&mut standalone, &mut log)? {
         return Ok(exit);
     }
@@ -145,7 +145,7 @@ fn await_first_table(standalone: &mut Standalone, log: &mut Log) -> Result<Optio
         Change::WorkerDied => return Ok(Some(worker_died())),
     }
     log.tell(standalone);
-    let n_bound = standalone.n_bound();
+    let n_bound = standalone.bound().count();
     if n_bound > 0 {
         info!(sockets = n_bound, "ready");
         return Ok(None);
@@ -214,18 +214,22 @@ impl Log {
 
     /// Tells the findings and the changes of state that are new.
     fn tell(&mut self, standalone: &Standalone) {
+        self.tell_findings(standalone);
+        self.states.tell(standalone.translation());
+        for (addr, error) in standalone.refused() {
+            if error.kind() == io::ErrorKind::PermissionDenied {
+                warn!(%addr, help = LOW_PORT_HELP, "port not allowed");
+            }
+        }
+    }
+
+    fn tell_findings(&mut self, standalone: &Standalone) {
         let translation = standalone.translation();
         let findings = self.input.findings(&translation.diagnostics);
         let is_new = |it: &&Diagnostic| !self.findings.contains(it);
         let new: Vec<Diagnostic> = findings.iter().filter(is_new).cloned().collect();
         tell_findings(&new, &self.input, self.format);
         self.findings = findings;
-        self.states.tell(translation);
-        for (addr, error) in standalone.refused() {
-            if error.kind() == io::ErrorKind::PermissionDenied {
-                warn!(%addr, help = LOW_PORT_HELP, "port not allowed");
-            }
-        }
     }
 }
 

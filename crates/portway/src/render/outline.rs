@@ -91,8 +91,9 @@ pub(crate) fn percent(share: &Share) -> String {
     }
 }
 
-/// The name without the namespace if that is the Gateway's own.
+/// The name without the namespace if that is the Gateway's own, and without the only kind of route.
 fn local<'a>(name: &'a str, space: &str) -> &'a str {
+    let name = name.strip_prefix("TCPRoute ").unwrap_or(name);
     let rest = name
         .strip_prefix(space)
         .and_then(|rest| rest.strip_prefix('/'));

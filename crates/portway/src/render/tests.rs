@@ -156,7 +156,7 @@ fn share(name: &str, weight: u32, of: u64, n_endpoints: u16) -> Share {
 
 #[test]
 fn an_outline_has_shares_and_rejections() {
-    let route: Arc<str> = "default/web".into();
+    let route: Arc<str> = "TCPRoute default/web".into();
     let serves = |backends| Fate::Serves {
         route: Arc::clone(&route),
         backends,

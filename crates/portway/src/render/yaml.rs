@@ -162,6 +162,8 @@ fn reads_as_other(string: &str) -> bool {
     let body = string.strip_prefix(['-', '+']).unwrap_or(string);
     let first = body.strip_prefix('.').unwrap_or(body).chars().next();
     let is_numeric = first.is_some_and(|c| c.is_ascii_digit())
+        // `1.2.3` and addresses are no numbers to anybody.
+        && body.matches('.').count() < 2
         && body
             .chars()
             .all(|c| c.is_ascii_hexdigit() || ".:_-+xXoTtZz ".contains(c));
