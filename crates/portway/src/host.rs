@@ -12,10 +12,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{debug, warn};
 
 /// What to do when a low port is refused.
-pub(crate) const LOW_PORT_HELP: &str = "ports below 1024 are reserved for root: allow them to \
-    this program (setcap cap_net_bind_service=+ep PATH-OF-PORTWAY), to this unit (systemd: \
-    AmbientCapabilities=CAP_NET_BIND_SERVICE), or to everybody (sysctl -w \
-    net.ipv4.ip_unprivileged_port_start=0); or choose another port";
+pub(crate) const LOW_PORT_HELP: &str = "\
+ports below 1024 are reserved for root; ways out:
+  the program:  setcap cap_net_bind_service=+ep PATH-OF-PORTWAY
+  its unit:     AmbientCapabilities=CAP_NET_BIND_SERVICE
+  everybody:    sysctl -w net.ipv4.ip_unprivileged_port_start=0
+  or another port";
 
 /// Raises the soft limit of open descriptors to the hard one: each connection takes two.
 pub(crate) fn raise_descriptor_limit() {

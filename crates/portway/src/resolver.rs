@@ -202,3 +202,6 @@ fn keep_time(options: &mut ResolverOpts) {
     options.positive_max_ttl = Some(RESOLUTION_TTL_MAX);
     options.negative_max_ttl = Some(RESOLUTION_TTL_MIN);
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,8 @@ impl StateLog {
         let now = verdicts(translation);
         for (subject, verdict) in &now {
             let before = self.told.get(subject);
-            if before != Some(verdict) && is_news(subject, verdict, before.is_none()) {
+            let is_told = before == Some(verdict) || follows(subject, verdict, &now);
+            if !is_told && is_news(subject, verdict, before.is_none()) {
                 tell_one(subject, verdict, &translation.host_table);
             }
         }
@@ -64,9 +65,22 @@ fn is_news(subject: &Subject, verdict: &Verdict, at_first: bool) -> bool {
         // What was never True is `Programmed` Unknown until the workers have it: no news.
         ConditionStatus::Unknown => !at_first,
         ConditionStatus::True => !at_first || means_traffic,
-        // A listener that is not accepted is not programmed either: once is enough.
-        ConditionStatus::False => verdict.reason != reason::INVALID,
+        ConditionStatus::False => true,
     }
+}
+
+/// Whether it goes without saying: what is not accepted is not programmed either.
+fn follows(subject: &Subject, verdict: &Verdict, now: &BTreeMap<Subject, Verdict>) -> bool {
+    let is_accepted = || {
+        let accepted = Subject {
+            condition: kind::ACCEPTED.to_owned(),
+            ..subject.clone()
+        };
+        now.get(&accepted).map(|it| it.status)
+    };
+    subject.condition == kind::PROGRAMMED
+        && verdict.status == ConditionStatus::False
+        && is_accepted() == Some(ConditionStatus::False)
 }
 
 fn tell_one(subject: &Subject, verdict: &Verdict, table: &TableSpec) {

@@ -157,7 +157,7 @@ fn await_first_table(standalone: &mut Standalone, log: &mut Log) -> Result<Optio
     let why = host::refusal(error);
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
-            bail!("no listener could be bound; {addr}: {why}; {LOW_PORT_HELP}")
+            bail!("no listener could be bound; {addr}: {why}\n{LOW_PORT_HELP}")
         }
         _ => bail!("no listener could be bound; {addr}: {why}"),
     }
@@ -200,6 +200,7 @@ struct Log {
     format: Format,
     findings: Vec<Diagnostic>,
     states: StateLog,
+    is_low_port_told: bool,
 }
 
 impl Log {
@@ -209,6 +210,7 @@ impl Log {
             format,
             findings: Vec::new(),
             states: StateLog::default(),
+            is_low_port_told: false,
         }
     }
 
@@ -216,10 +218,14 @@ impl Log {
     fn tell(&mut self, standalone: &Standalone) {
         self.tell_findings(standalone);
         self.states.tell(standalone.translation());
-        for (addr, error) in standalone.refused() {
-            if error.kind() == io::ErrorKind::PermissionDenied {
-                warn!(%addr, help = LOW_PORT_HELP, "port not allowed");
-            }
+        let is_low = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+        let mut refused = standalone.refused().iter();
+        if let Some((addr, _)) = refused.find(|(_, error)| is_low(error))
+            && !self.is_low_port_told
+            && standalone.bound().next().is_some()
+        {
+            warn!(%addr, help = LOW_PORT_HELP, "port not allowed");
+            self.is_low_port_told = true;
         }
     }
 
