@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::input::{Input, InputArgs, n_of};
 use crate::exit::Exit;
 use crate::outline;
-use crate::render::{self, Paint, count};
+use crate::render::words::count;
+use crate::render::{self, Paint};
 
 /// Say what the objects in files mean, and what is wrong with them
 ///

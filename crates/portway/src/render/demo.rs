@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use portway_control::status::{Condition, ConditionStatus, Status, Statuses};
 use portway_engine::record::ConnRecord;
 
-use super::{Paint, count};
+use super::paint::Paint;
+use super::words::count;
 use crate::outline::{Fate, ListenerLine, Share, Target};
 
 /// A stream that went through.

@@ -12,7 +12,7 @@ use annotate_snippets::{
 use portway_control::diagnostic::{Diagnostic, Severity};
 use portway_control::origin::{Place, Source, Span};
 
-use super::Paint;
+use super::paint::Paint;
 use crate::limits::SNIPPET_BYTES_MAX;
 
 /// All of them, each followed by an empty line.

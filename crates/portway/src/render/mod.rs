@@ -9,6 +9,7 @@ pub(crate) mod json;
 pub(crate) mod outline;
 mod paint;
 pub(crate) mod status;
+pub(crate) mod words;
 pub(crate) mod yaml;
 
 use std::io::{self, Write};
@@ -37,12 +38,6 @@ pub(crate) fn failure(error: &anyhow::Error) {
     let paint = Paint::for_stderr();
     let text = annotate_snippets::normalize_untrusted_str(&format!("{error:#}"));
     stderr(&format!("{} {text}\n", paint.bad("error:")));
-}
-
-/// `1 listener`, `2 listeners`.
-pub(crate) fn count(n: usize, one: &str) -> String {
-    let s = if n == 1 { "" } else { "s" };
-    format!("{n} {one}{s}")
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use std::fmt::{self, Write};
 
 use annotate_snippets::normalize_untrusted_str;
 
-use super::{Paint, count};
+use super::paint::Paint;
+use super::words::count;
 use crate::outline::{Fate, ListenerLine, Share, Target};
 
 /// All listeners.
