@@ -1,0 +1,250 @@
+//! `--help` and `--version`: they teach, so they are looked at.
+
+use expect_test::{Expect, expect};
+
+use crate::portway::run;
+
+fn check(arguments: &[&str], want: &Expect) {
+    let ended = run(arguments);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let lines = ended.stdout.lines();
+    let text: String = lines.map(|line| format!("{}\n", line.trim_end())).collect();
+    want.assert_eq(&text);
+}
+
+#[test]
+fn the_program_says_what_it_is() {
+    check(
+        &["--help"],
+        &expect![[r#"
+        A layer 4 gateway that speaks Kubernetes Gateway API, with or without a cluster
+
+        Usage: portway <COMMAND>
+
+        Commands:
+          run    Be the gateway that the objects in files describe
+          check  Say what the objects in files mean, and what is wrong with them
+          demo   Show a gateway at work: two listeners, two routes, two backends, real streams
+          help   Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help     Print help
+          -V, --version  Print version
+
+        Start with:
+          portway demo                            a gateway, two backends, real streams
+          portway check -f examples/tcp-routing   what these files mean, and what is wrong
+          portway run -f examples/tcp-routing     be the gateway that they describe
+
+        Every flag can be given as a variable: --dial-timeout is PORTWAY_DIAL_TIMEOUT.
+    "#]],
+    );
+}
+
+#[test]
+fn run_says_how_to_be_a_gateway() {
+    check(
+        &["run", "--help"],
+        &expect![[r#"
+            Be the gateway that the objects in files describe
+
+            Listens on this host for every Gateway in the files and sends each connection where its route says.
+            Needs no cluster and no root. What is broken is said and left out, the rest works. Changed files are
+            not noticed yet: restart.
+
+            Usage: portway run [OPTIONS] --file <PATH>
+
+            Options:
+              -f, --file <PATH>
+                      A file, a directory, or `-` for standard input; may be given several times.
+          
+                      A directory is read with all below it: *.yaml, *.yml and *.json, without names that start
+                      with a dot. PORTWAY_FILE holds one path.
+          
+                      [env: PORTWAY_FILE]
+
+                  --strict
+                      Take warnings for errors: also objects that are missing and that a cluster may have
+          
+                      [env: PORTWAY_STRICT]
+
+                  --workers <N>
+                      Worker threads; by default one a core
+          
+                      [env: PORTWAY_WORKERS]
+
+                  --dial-timeout <WAIT>
+                      Longest wait for one endpoint before the next is tried; by default 5s
+          
+                      [env: PORTWAY_DIAL_TIMEOUT]
+
+                  --drain-timeout <WAIT>
+                      Longest wait for open connections at the end; by default 30s
+          
+                      [env: PORTWAY_DRAIN_TIMEOUT]
+
+                  --log-format <LOG_FORMAT>
+                      Form of the log on stderr
+
+                      Possible values:
+                      - text: For people
+                      - json: One JSON object a line
+          
+                      [env: PORTWAY_LOG_FORMAT]
+                      [default: text]
+
+                  --log-level <LEVEL>
+                      What is logged: off, error, warn, info, debug (a line for each connection) or trace
+          
+                      [env: PORTWAY_LOG_LEVEL]
+                      [default: info]
+
+              -h, --help
+                      Print help (see a summary with '-h')
+
+            Examples:
+              portway run -f examples/tcp-routing
+              portway run -f /etc/portway --strict --log-format json
+              PORTWAY_LOG_LEVEL=debug portway run -f gateway.yaml    a line for each connection
+
+            Signals:
+              SIGTERM, SIGINT   accept no more, let open connections finish up to --drain-timeout, then exit;
+                                a second one ends at once
+
+            Exit codes:
+              0   ended by a signal
+              1   not started: problems in the input, with --strict
+              2   could not run: unreadable input, or not one listener could be bound at the start
+              70  a worker died: a defect, please report it
+        "#]],
+    );
+}
+
+#[test]
+fn check_says_what_it_shows() {
+    check(
+        &["check", "--help"],
+        &expect![[r#"
+            Say what the objects in files mean, and what is wrong with them
+
+            Shows each problem with its place, its effect on connections and a way out; then what would listen
+            where, and where its connections would go. Nothing is opened, nothing is changed.
+
+            Usage: portway check [OPTIONS] --file <PATH>
+
+            Options:
+              -f, --file <PATH>
+                      A file, a directory, or `-` for standard input; may be given several times.
+          
+                      A directory is read with all below it: *.yaml, *.yml and *.json, without names that start
+                      with a dot. PORTWAY_FILE holds one path.
+          
+                      [env: PORTWAY_FILE]
+
+                  --strict
+                      Take warnings for errors: also objects that are missing and that a cluster may have
+          
+                      [env: PORTWAY_STRICT]
+
+                  --target <TARGET>
+                      Where the objects would be used
+
+                      Possible values:
+                      - cluster:    Each Gateway has addresses of its own
+                      - standalone: All Gateways share the ports of this host, as with `portway run`
+          
+                      [env: PORTWAY_TARGET]
+                      [default: cluster]
+
+              -o, --output <OUTPUT>
+                      What to print; with yaml the problems go to stderr
+
+                      Possible values:
+                      - text: For people
+                      - json: For machines
+                      - yaml: The objects as given, with status
+          
+                      [env: PORTWAY_OUTPUT]
+                      [default: text]
+
+              -h, --help
+                      Print help (see a summary with '-h')
+
+            Examples:
+              portway check -f examples/tcp-routing
+              portway check -f gateway.yaml -f services/ --target standalone
+              kubectl get gateways,tcproutes,services,endpointslices -A -o yaml | portway check -f -
+              portway check -f . --output json | jq '.diagnostics[].code'
+              portway check -f . --output yaml         the objects, with the status each would get
+
+            Exit codes:
+              0  no errors
+              1  errors, or with --strict also warnings
+              2  could not run: unreadable input, wrong flags
+        "#]],
+    );
+}
+
+#[test]
+fn demo_says_what_it_does() {
+    check(
+        &["demo", "--help"],
+        &expect![[r#"
+            Show a gateway at work: two listeners, two routes, two backends, real streams
+
+            Loads the example of the TCP routing guide, starts two small echo servers as its two Services, sends
+            a stream through each listener, shows what went where, and goes on until Ctrl-C.
+
+            Usage: portway demo [OPTIONS]
+
+            Options:
+                  --ports <PORT,PORT>
+                      Other ports than the example's 8080 and 8090
+          
+                      [env: PORTWAY_PORTS]
+
+              -h, --help
+                      Print help (see a summary with '-h')
+
+            Examples:
+              portway demo
+              portway demo --ports 18080,18090
+
+            Exit codes:
+              0   ended by Ctrl-C
+              2   could not run: a port is taken or not allowed
+              70  a worker died: a defect, please report it
+        "#]],
+    );
+}
+
+#[test]
+fn the_version_has_the_commit() {
+    let ended = run(&["--version"]);
+    let version = ended.stdout.strip_prefix("portway 0.1.0 (commit ").unwrap();
+    let commit = version.strip_suffix(")\n").unwrap();
+    let is_commit = commit.len() == 12 && commit.chars().all(|c| c.is_ascii_hexdigit());
+    assert!(is_commit || commit == "unknown", "{commit}");
+}
+
+#[test]
+fn wrong_flags_are_said() {
+    for wrong in [
+        &["run"][..],
+        &["run", "-f", "x", "--workers", "0"],
+        &["run", "-f", "x", "--dial-timeout", "5"],
+        &["run", "-f", "x", "--log-level", "loud"],
+        &["check", "-f", "x", "--output", "xml"],
+        &["demo", "--ports", "1,1"],
+        &["demo", "--ports", "8080"],
+        &["fly"],
+    ] {
+        let ended = run(wrong);
+        assert_eq!(ended.code, 2, "{wrong:?}: {}", ended.stderr);
+        assert!(
+            ended.stderr.starts_with("error: "),
+            "{wrong:?}: {}",
+            ended.stderr
+        );
+    }
+}

@@ -1,0 +1,11 @@
+//! The real binary: what it prints, how it ends, and where streams go.
+#![cfg(test)]
+
+mod backend;
+mod files;
+mod portway;
+
+mod check;
+mod demo;
+mod help;
+mod run;

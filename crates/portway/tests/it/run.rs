@@ -1,0 +1,369 @@
+//! `portway run`: the guide verbatim, what is said, and how it ends.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+
+use rustix::process::Signal;
+
+use crate::backend::{self, DEADLINE, free_port, loopback, talk};
+use crate::files::{Dir, guide, replace_once, services};
+use crate::portway::{Running, command, run, run_with};
+
+/// What the log says when the first table is served.
+const READY: &str = "INFO ready";
+
+/// Two backends, two free ports, and a directory with the guide.
+struct Guide {
+    dir: Dir,
+    ports: [u16; 2],
+}
+
+impl Guide {
+    /// The guide after `edit`, which may change the routes.
+    fn new(edit: impl FnOnce(String, [u16; 2]) -> String) -> Self {
+        let ports = [free_port(), free_port()];
+        let endpoints = [backend::start("foo"), backend::start("bar")];
+        let dir = Dir::new()
+            .with("tcp-routing.yaml", edit(guide(ports), ports))
+            .with("services.yaml", services(endpoints));
+        Self { dir, ports }
+    }
+
+    fn run(&self, more: &[&str]) -> Running {
+        let arguments = ["run", "-f", self.dir.path(), "--workers", "2"];
+        let mut running = Running::start(command(&[&arguments[..], more].concat()));
+        running.wait_for(READY);
+        running
+    }
+
+    /// Who answers behind each listener, over IPv4 and IPv6.
+    fn answers(&self) -> String {
+        let streams = self.ports.into_iter().flat_map(loopback);
+        let names: Vec<String> = streams.map(talk).collect();
+        names.join(" ")
+    }
+}
+
+fn check_guide(edit: impl FnOnce(String, [u16; 2]) -> String, want: &str) {
+    let guide = Guide::new(edit);
+    let mut running = guide.run(&[]);
+    assert_eq!(guide.answers(), want);
+    running.signal(Signal::TERM);
+    assert_eq!(running.wait().code(), Some(0), "{}", running.seen());
+}
+
+#[test]
+#[ignore = "needs the manifest reader and the data plane"]
+fn the_guide_runs_as_it_stands() {
+    check_guide(|guide, _| guide, "foo foo bar bar");
+}
+
+#[test]
+#[ignore = "needs the manifest reader and the data plane"]
+fn the_guide_runs_as_v1() {
+    check_guide(
+        |guide, _| guide.replace("v1alpha2", "v1"),
+        "foo foo bar bar",
+    );
+}
+
+#[test]
+#[ignore = "needs the manifest reader and the data plane"]
+fn routes_attach_by_port() {
+    let by_port = |guide: String, [foo, bar]: [u16; 2]| {
+        let guide = replace_once(&guide, "sectionName: foo", &format!("port: {foo}"));
+        replace_once(&guide, "sectionName: bar", &format!("port: {bar}"))
+    };
+    check_guide(by_port, "foo foo bar bar");
+}
+
+#[test]
+#[ignore = "needs the manifest reader and the data plane"]
+fn routes_attach_by_name_and_port() {
+    let by_both = |guide: String, [foo, bar]: [u16; 2]| {
+        let (foo, bar) = (format!("{foo}\n"), format!("{bar}\n"));
+        let guide = replace_once(
+            &guide,
+            "sectionName: foo\n",
+            &format!("sectionName: foo\n    port: {foo}"),
+        );
+        replace_once(
+            &guide,
+            "sectionName: bar\n",
+            &format!("sectionName: bar\n    port: {bar}"),
+        )
+    };
+    check_guide(by_both, "foo foo bar bar");
+}
+
+/// Both routes want both listeners: the older one, here the first in the file, gets them.
+#[test]
+#[ignore = "needs the manifest reader and the data plane"]
+fn of_routes_attached_by_neither_the_older_one_serves() {
+    let by_neither = |guide: String, _| {
+        let guide = replace_once(&guide, "    sectionName: foo\n", "");
+        replace_once(&guide, "    sectionName: bar\n", "")
+    };
+    let guide = Guide::new(by_neither);
+    let running = guide.run(&[]);
+    assert!(
+        running.seen().contains("route superseded"),
+        "{}",
+        running.seen()
+    );
+    assert_eq!(guide.answers(), "foo foo foo foo");
+}
+
+#[test]
+#[ignore = "needs the manifest reader and the data plane"]
+fn input_may_come_from_stdin_and_flags_from_the_environment() {
+    let endpoints = [backend::start("foo"), backend::start("bar")];
+    let ports = [free_port(), free_port()];
+    let dir = Dir::new().with(
+        "all.yaml",
+        format!("{}---\n{}", guide(ports), services(endpoints)),
+    );
+    let mut command = command(&["run"]);
+    let variables = [
+        ("FILE", dir.path()),
+        ("WORKERS", "1"),
+        ("DIAL_TIMEOUT", "1s"),
+        ("DRAIN_TIMEOUT", "1s"),
+        ("STRICT", "false"),
+        ("LOG_FORMAT", "json"),
+        ("LOG_LEVEL", "debug"),
+    ];
+    for (name, value) in variables {
+        command.env(format!("PORTWAY_{name}"), value);
+    }
+    let mut running = Running::start(command);
+    let ready = running.wait_for("\"ready\"");
+    let ready: serde_json::Value = serde_json::from_str(&ready).unwrap();
+    assert_eq!(ready["message"], "ready");
+    assert_eq!(talk(loopback(ports[1])[0]), "bar");
+    let closed = running.wait_for("connection closed");
+    let closed: serde_json::Value = serde_json::from_str(&closed).unwrap();
+    assert_eq!(closed["reason"], "finished");
+    assert_eq!(closed["listener"], "default/my-tcp-gateway/bar");
+    assert_eq!(closed["endpoint"], endpoints[1].to_string());
+    assert_eq!(closed["bytes_to_backend"], 300_000);
+    assert_eq!(closed["bytes_to_client"], 300_004);
+
+    let wrong = run_with(&["run", "-f", "-"], b"kind: [");
+    assert_eq!(wrong.code, 2, "{}", wrong.stderr);
+}
+
+/// One port is taken: it is said, the other serves, and once the port is free so does the first.
+#[test]
+#[ignore = "needs the manifest reader and the data plane"]
+fn a_taken_port_is_said_and_taken_when_it_is_free() {
+    let guide = Guide::new(|guide, _| guide);
+    let port = guide.ports[0];
+    let holders = [
+        TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap(),
+        TcpListener::bind((Ipv6Addr::LOCALHOST, port)).unwrap(),
+    ];
+    let mut running = guide.run(&[]);
+    let seen = running.seen();
+    assert!(seen.contains("PortUnavailable"), "{seen}");
+    assert!(seen.contains("address already in use"), "{seen}");
+    assert_eq!(talk(loopback(guide.ports[1])[0]), "bar");
+    drop(holders);
+    running.wait_for("listener bound and programmed");
+    assert_eq!(guide.answers(), "foo foo bar bar");
+}
+
+#[test]
+#[ignore = "needs the manifest reader and the data plane"]
+fn without_any_port_it_cannot_run() {
+    let guide = Guide::new(|guide, _| guide);
+    let hold = |port| {
+        [
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap(),
+            TcpListener::bind((Ipv6Addr::LOCALHOST, port)).unwrap(),
+        ]
+    };
+    let _holders = guide.ports.map(hold);
+    let ended = run(&["run", "-f", guide.dir.path()]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    let last = ended.stderr.lines().last().unwrap();
+    assert!(
+        last.starts_with("error: no listener could be bound"),
+        "{last}"
+    );
+    assert!(last.contains("address already in use"), "{last}");
+}
+
+/// Users who may bind low ports, root for one, have nothing to be told.
+#[test]
+#[ignore = "needs the manifest reader and the data plane"]
+fn a_low_port_that_is_not_allowed_comes_with_the_ways_out() {
+    if TcpListener::bind((Ipv4Addr::LOCALHOST, 1)).is_ok() {
+        return;
+    }
+    let dir = Dir::new().with("guide.yaml", guide([1, 2]));
+    let ended = run(&["run", "-f", dir.path()]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    for way in [
+        "setcap",
+        "AmbientCapabilities",
+        "ip_unprivileged_port_start",
+        "another port",
+    ] {
+        assert!(ended.stderr.contains(way), "{way}: {}", ended.stderr);
+    }
+}
+
+#[test]
+#[ignore = "needs the manifest reader and the data plane"]
+fn without_any_listener_it_cannot_run() {
+    let dir = Dir::new().with(
+        "a.yaml",
+        "kind: Namespace\napiVersion: v1\nmetadata: {name: x}\n",
+    );
+    let ended = run(&["run", "-f", dir.path()]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("nothing to listen on"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn input_that_is_not_there_is_named() {
+    let ended = run(&["run", "-f", "no/such/file.yaml"]);
+    assert_eq!(ended.code, 2);
+    let want = "error: read no/such/file.yaml: No such file or directory (os error 2)\n";
+    assert_eq!(ended.stderr, want);
+}
+
+/// A route names a Service that is not there: the other route works, and `--strict` refuses.
+#[test]
+#[ignore = "needs the manifest reader and the data plane"]
+fn a_broken_object_leaves_the_rest_working_unless_strict() {
+    let broken = |guide: String, _| replace_once(&guide, "my-foo-service", "my-fooo-service");
+    let guide = Guide::new(broken);
+    let running = guide.run(&[]);
+    let seen = running.seen().to_owned();
+    assert!(seen.contains("my-fooo-service"), "{seen}");
+    assert!(seen.contains("tcp-routing.yaml:"), "{seen}");
+    assert!(seen.contains("route with unresolved references"), "{seen}");
+    assert_eq!(talk(loopback(guide.ports[1])[0]), "bar");
+    expect_reset(loopback(guide.ports[0])[0]);
+    drop(running);
+
+    let ended = run(&["run", "--strict", "-f", guide.dir.path()]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("not started"), "{}", ended.stderr);
+}
+
+/// An accepted connection that ends without a byte: that is how a rejection looks.
+fn expect_reset(to: SocketAddr) {
+    let mut client = TcpStream::connect_timeout(&to, DEADLINE).unwrap();
+    client.set_read_timeout(Some(DEADLINE)).unwrap();
+    let end = client.read(&mut [0]).map_err(|error| error.kind());
+    assert!(
+        matches!(end, Err(ErrorKind::ConnectionReset) | Ok(0)),
+        "{end:?}"
+    );
+}
+
+#[test]
+#[ignore = "needs the manifest reader and the data plane"]
+fn a_failed_dial_is_said_with_the_endpoint_and_why() {
+    let closed = {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.local_addr().unwrap()
+    };
+    let ports = [free_port(), free_port()];
+    let dir = Dir::new()
+        .with("guide.yaml", guide(ports))
+        .with("services.yaml", services([closed, backend::start("bar")]));
+    let mut running = Running::start(command(&["run", "-f", dir.path()]));
+    running.wait_for(READY);
+    expect_reset(loopback(ports[0])[0]);
+    let line = running.wait_for("no endpoint reached");
+    assert!(line.contains(&format!("{closed} (refused)")), "{line}");
+}
+
+/// The first signal lets an open connection finish, and new ones find nobody.
+#[test]
+#[ignore = "needs the manifest reader and the data plane"]
+fn an_open_connection_finishes_before_the_end() {
+    let guide = Guide::new(|guide, _| guide);
+    let mut running = guide.run(&["--drain-timeout", "20s"]);
+    let (client, mut answers) = open(loopback(guide.ports[0])[0]);
+    running.signal(Signal::TERM);
+    running.wait_for("draining");
+    (&client).write_all(b"still here\n").unwrap();
+    let mut line = String::new();
+    answers.read_line(&mut line).unwrap();
+    assert_eq!(line, "still here\n");
+    drop((client, answers));
+    assert_eq!(running.wait().code(), Some(0), "{}", running.seen());
+    assert!(TcpStream::connect(loopback(guide.ports[0])[0]).is_err());
+}
+
+#[test]
+#[ignore = "needs the manifest reader and the data plane"]
+fn a_second_signal_ends_at_once() {
+    let guide = Guide::new(|guide, _| guide);
+    let mut running = guide.run(&["--drain-timeout", "24h"]);
+    let _open = open(loopback(guide.ports[0])[0]);
+    running.signal(Signal::INT);
+    running.wait_for("draining");
+    running.signal(Signal::INT);
+    assert_eq!(running.wait().code(), Some(0), "{}", running.seen());
+    assert!(
+        running.seen().contains("ended at once"),
+        "{}",
+        running.seen()
+    );
+}
+
+#[test]
+#[ignore = "needs the manifest reader and the data plane"]
+fn after_the_drain_timeout_open_connections_are_cut() {
+    let guide = Guide::new(|guide, _| guide);
+    let mut running = guide.run(&["--drain-timeout", "100ms"]);
+    let (_client, mut answers) = open(loopback(guide.ports[0])[0]);
+    running.signal(Signal::TERM);
+    assert_eq!(running.wait().code(), Some(0), "{}", running.seen());
+    let end = answers.read(&mut [0]).map_err(|error| error.kind());
+    assert!(
+        matches!(end, Err(ErrorKind::ConnectionReset) | Ok(0)),
+        "{end:?}"
+    );
+}
+
+/// A connection that was greeted.
+fn open(to: SocketAddr) -> (TcpStream, BufReader<TcpStream>) {
+    let client = TcpStream::connect_timeout(&to, DEADLINE).unwrap();
+    client.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut answers = BufReader::new(client.try_clone().unwrap());
+    answers.read_line(&mut String::new()).unwrap();
+    (client, answers)
+}
+
+/// `localhost` stands in `/etc/hosts`; that is asked first.
+#[test]
+#[ignore = "needs the manifest reader and the data plane"]
+fn endpoints_by_name_are_resolved() {
+    let ports = [free_port(), free_port()];
+    let endpoints = [backend::start("foo"), backend::start("bar")];
+    let services = services(endpoints);
+    let services = services.replacen("addressType: IPv4", "addressType: FQDN", 1);
+    let services = services.replacen("addresses: [127.0.0.1]", "addresses: [localhost]", 1);
+    let dir = Dir::new()
+        .with("guide.yaml", guide(ports))
+        .with("services.yaml", services);
+    let mut running = Running::start(command(&["run", "-f", dir.path()]));
+    running.wait_for(READY);
+    assert!(
+        running.seen().contains("name resolved"),
+        "{}",
+        running.seen()
+    );
+    assert_eq!(talk(loopback(ports[0])[0]), "foo");
+}
