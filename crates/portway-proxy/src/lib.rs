@@ -3,14 +3,44 @@
 //! In: [`RoutingTable`]s. Out: [`Report`]s and bytes. Never: the control plane's words, YAML,
 //! Kubernetes, an async runtime; `unsafe` outside `sys`.
 
+pub mod limits;
+
+mod applier;
+mod worker;
+
+mod listener;
+mod relay;
+
+mod counters;
+mod descriptors;
+mod slot;
+
+mod clock;
+mod slab;
+mod sys;
+mod timer;
+mod token;
+
+pub use counters::Counters;
+
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, Sender, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use portway_engine::record::ConnRecord;
 use portway_engine::table::{ListenerKey, RoutingTable, TableVersion};
+
+use self::applier::{Applier, Bound, Order};
+use self::clock::Clock;
+use self::counters::Counts;
+use self::descriptors::Descriptors;
+use self::slot::Slot;
+use self::worker::{Birth, Worker};
 
 /// What a proxy needs to know before its first table.
 #[derive(Debug, Clone)]
@@ -21,7 +51,8 @@ pub struct Config {
     pub dial_timeout: Duration,
 }
 
-/// A fact that goes up. Delivered over one bounded channel that never blocks a worker.
+/// A fact that goes up. Delivered over one bounded channel that never blocks a worker: records are
+/// dropped (and counted) while it is full, the other facts wait for room.
 #[derive(Debug)]
 pub enum Report {
     /// All workers have applied this version; `unbound` are the sockets that could not be bound.
@@ -29,7 +60,8 @@ pub enum Report {
     Applied {
         /// Which table.
         version: TableVersion,
-        /// Sockets that could not be bound, and why.
+        /// Sockets that could not be bound, and why. The IPv6 wildcard has `EAFNOSUPPORT` on a host
+        /// without IPv6.
         unbound: Vec<(ListenerKey, io::Error)>,
     },
     /// A connection is over.
@@ -40,35 +72,140 @@ pub enum Report {
     WorkerDied,
 }
 
-/// The running data plane.
+/// The running data plane. Dropped without [`Self::shutdown`] it resets every connection.
 #[derive(Debug)]
-pub struct Proxy {}
+pub struct Proxy {
+    clock: Clock,
+    orders: Sender<Order>,
+    counts: Vec<Arc<Counts>>,
+    bound: Arc<Mutex<Bound>>,
+    workers: Vec<JoinHandle<()>>,
+    applier: Option<JoinHandle<()>>,
+}
 
 impl Proxy {
     /// Starts the workers; they listen on nothing until the first table.
     ///
     /// # Errors
     /// When a thread, an epoll or an eventfd cannot be had.
-    pub fn start(
-        _config: &Config,
-        _reports: std::sync::mpsc::SyncSender<Report>,
-    ) -> io::Result<Self> {
-        Ok(Self {})
+    pub fn start(config: &Config, reports: SyncSender<Report>) -> io::Result<Self> {
+        let clock = Clock::start();
+        let bound = Arc::<Mutex<Bound>>::default();
+        let descriptors = Arc::new(Descriptors::new(sys::limit::descriptors()));
+        let (orders, received) = mpsc::channel();
+        let n_workers = config.workers.get();
+        let slots = (0..n_workers).map(|_| Slot::new().map(Arc::new));
+        let slots = slots.collect::<sys::Result<Vec<_>>>()?;
+        let applier = Applier::new(clock, slots.clone(), Arc::clone(&bound), reports.clone());
+        let mut proxy = Self {
+            clock,
+            orders,
+            counts: Vec::new(),
+            bound,
+            workers: Vec::new(),
+            applier: Some(spawn("applier", move || applier.run(&received))?),
+        };
+        for (index, slot) in slots.into_iter().enumerate() {
+            let counts = Arc::<Counts>::default();
+            proxy.counts.push(Arc::clone(&counts));
+            let worker = Worker::new(Birth {
+                clock,
+                slot,
+                counts,
+                descriptors: Arc::clone(&descriptors),
+                orders: proxy.orders.clone(),
+                reports: reports.clone(),
+                dial_timeout: config.dial_timeout,
+            })?;
+            let orders = proxy.orders.clone();
+            let live = move || live(orders, || worker.run());
+            proxy.workers.push(spawn(&format!("worker-{index}"), live)?);
+        }
+        Ok(proxy)
     }
 
     /// Hands a table to all workers; newest wins. [`Report::Applied`] tells when all have it.
-    pub fn apply(&self, _table: Arc<RoutingTable>) {}
+    pub fn apply(&self, table: Arc<RoutingTable>) {
+        self.order(Order::Apply(table));
+    }
 
-    /// Live facts for the status: open connections by listener.
+    /// How many connections are open.
     pub fn open_connections(&self) -> u64 {
-        0
+        self.counters().open
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        let mut sum = Counters::default();
+        for counts in &self.counts {
+            sum.add(counts);
+        }
+        sum
     }
 
     /// Stops accepting, waits up to `drain` for connections to finish, then resets what is left.
-    pub fn shutdown(self, _drain: Duration) {}
+    /// Whoever waited to be accepted is accepted and served before.
+    pub fn shutdown(mut self, drain: Duration) {
+        self.end(drain);
+    }
 
-    /// A socket this proxy has bound, if `addr` asked for port 0 (tests).
-    pub fn bound(&self, _key: ListenerKey) -> Option<SocketAddr> {
-        None
+    /// The address that is bound for `key`, with the port that the kernel chose if it asks for
+    /// port 0.
+    pub fn bound(&self, key: ListenerKey) -> Option<SocketAddr> {
+        let bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        bound.get(&key).copied()
+    }
+
+    fn end(&mut self, drain: Duration) {
+        self.order(Order::Stop(self.clock.now().after(drain)));
+        for worker in self.workers.drain(..) {
+            join(worker);
+        }
+        self.order(Order::End);
+        if let Some(applier) = self.applier.take() {
+            join(applier);
+        }
+    }
+
+    fn order(&self, order: Order) {
+        if self.orders.send(order).is_err() {
+            tracing::debug!("the applier has ended");
+        }
     }
 }
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.end(Duration::ZERO);
+    }
+}
+
+/// Raises the soft limit of open descriptors to the hard one: each connection takes two. To be
+/// called before [`Proxy::start`], which divides up what there is.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn raise_fd_limit() -> io::Result<()> {
+    Ok(sys::limit::raise_descriptors()?)
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(name.to_owned()).spawn(work)
+}
+
+/// A worker's life. A panic ends it here, and is told: its sockets are closed by then, and whoever
+/// was connected through it is gone.
+fn live(orders: Sender<Order>, run: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(run)).is_err() && orders.send(Order::Died).is_err() {
+        tracing::error!("a worker died after the applier");
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("a thread of the proxy panicked");
+    }
+}
+
+#[cfg(test)]
+mod tests;

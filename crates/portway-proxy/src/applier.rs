@@ -1,0 +1,223 @@
+//! Moves all workers from table to table, and knows when they have moved.
+//!
+//! In: tables, acknowledgements. Out: a [`Plan`] in every worker's slot, and the rare reports. Never:
+//! the data path. It has a thread of its own, so that binding sockets, and waiting to bind them
+//! again, costs no connection anything.
+//!
+//! One plan is on its way at a time. Tables that come meanwhile wait in one place, where the newest
+//! wins. When all workers have acknowledged, the table is applied, and that is reported together
+//! with the sockets that could not be bound; these are tried again every second.
+
+mod outbox;
+mod sockets;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use portway_engine::table::{ListenerKey, RoutingTable};
+use portway_engine::time::Moment;
+
+use self::outbox::Outbox;
+pub(crate) use self::sockets::Bound;
+use self::sockets::Sockets;
+use crate::Report;
+use crate::clock::Clock;
+use crate::limits::BIND_RETRY;
+use crate::slot::{Duty, Plan, Slot};
+
+/// What the applier is told, by the proxy and by workers.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Move all workers to this table.
+    Apply(Arc<RoutingTable>),
+    /// A worker has moved.
+    Acknowledge,
+    /// A worker has paused accepting.
+    Pause,
+    /// A worker that had paused accepts again.
+    Resume,
+    /// A worker has panicked.
+    Died,
+    /// Let all workers end, at the latest at this moment.
+    Stop(Moment),
+    /// All workers have ended.
+    End,
+}
+
+/// The applier of one proxy.
+#[derive(Debug)]
+pub(crate) struct Applier {
+    clock: Clock,
+    slots: Vec<Arc<Slot>>,
+    sockets: Sockets,
+    /// One ticket counter for each route of the table, by its name.
+    tickets: BTreeMap<Arc<str>, Arc<AtomicU64>>,
+    outbox: Outbox,
+    table: Option<Arc<RoutingTable>>,
+    /// The newest table, while workers still move to the one before.
+    waiting: Option<Arc<RoutingTable>>,
+    n_unacknowledged: usize,
+    /// That the table is applied, or what is bound now, has not been reported.
+    unsaid: bool,
+    n_paused: usize,
+    retry_at: Option<Moment>,
+    stopping: bool,
+}
+
+impl Applier {
+    /// One that has no table yet.
+    pub(crate) fn new(
+        clock: Clock,
+        slots: Vec<Arc<Slot>>,
+        bound: Arc<Mutex<Bound>>,
+        reports: SyncSender<Report>,
+    ) -> Self {
+        Self {
+            clock,
+            slots,
+            sockets: Sockets::new(bound),
+            tickets: BTreeMap::new(),
+            outbox: Outbox::new(reports),
+            table: None,
+            waiting: None,
+            n_unacknowledged: 0,
+            unsaid: false,
+            n_paused: 0,
+            retry_at: None,
+            stopping: false,
+        }
+    }
+
+    /// Works until it is told to end.
+    pub(crate) fn run(mut self, orders: &Receiver<Order>) {
+        loop {
+            match orders.recv_timeout(self.patience()) {
+                Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(order) => self.obey(order),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.go_on();
+            self.outbox.send();
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Apply(table) => self.waiting = Some(table),
+            Order::Acknowledge => self.n_unacknowledged -= 1,
+            Order::Pause => {
+                self.n_paused += 1;
+                self.outbox.accept_paused(true);
+            }
+            Order::Resume => {
+                self.n_paused -= 1;
+                self.outbox.accept_paused(self.n_paused > 0);
+            }
+            Order::Died => self.outbox.worker_died(),
+            Order::Stop(deadline) => {
+                self.stopping = true;
+                for slot in &self.slots {
+                    slot.put(|wishes| wishes.stop = Some(deadline));
+                }
+            }
+            Order::End => {}
+        }
+    }
+
+    /// The next plan, if there is cause for one and the last has been acknowledged.
+    fn go_on(&mut self) {
+        if self.n_unacknowledged > 0 || self.stopping {
+            return;
+        }
+        if let Some(table) = self.waiting.take() {
+            self.keep_tickets(&table);
+            let opened = self.sockets.move_to(&table, self.slots.len());
+            self.hand_out(&table, opened);
+            self.table = Some(table);
+            self.unsaid = true;
+            self.retry_at = self.next_retry();
+        } else if self.is_time_to_retry()
+            && let Some(table) = self.table.clone()
+        {
+            let (opened, changed) = self.sockets.try_again(self.slots.len());
+            self.unsaid |= changed;
+            if opened.iter().any(|it| !it.is_empty()) {
+                self.hand_out(&table, opened);
+            }
+            self.retry_at = self.next_retry();
+        }
+        if self.unsaid && self.n_unacknowledged == 0 && !self.is_time_to_retry() {
+            self.say_applied();
+        }
+    }
+
+    fn is_time_to_retry(&self) -> bool {
+        self.retry_at.is_some_and(|it| it <= self.clock.now())
+    }
+
+    /// A socket may have been refused for the sake of one that this very table closes: then it is
+    /// tried again as soon as the workers have moved.
+    fn next_retry(&mut self) -> Option<Moment> {
+        let wait = match self.sockets.take_freed() {
+            true => Duration::ZERO,
+            false => BIND_RETRY,
+        };
+        let lacks = !self.sockets.unbound().is_empty();
+        lacks.then(|| self.clock.now().after(wait))
+    }
+
+    /// Puts the table into every slot, and into each its own new sockets.
+    fn hand_out(&mut self, table: &RoutingTable, opened: Vec<sockets::Share>) {
+        for (slot, opened) in self.slots.iter().zip(opened) {
+            let plan = Plan {
+                sockets: self.duties(table),
+                opened,
+            };
+            slot.put(|wishes| wishes.plan = Some(plan));
+            self.n_unacknowledged += 1;
+        }
+    }
+
+    fn duties(&self, table: &RoutingTable) -> Vec<(ListenerKey, Duty)> {
+        let mut duties = Vec::new();
+        for (_, listener) in table.listeners() {
+            let route = listener.route.as_ref();
+            let ticket = route.and_then(|it| self.tickets.get(&it.name));
+            let duty = Duty {
+                listener: Arc::clone(listener),
+                ticket: ticket.map_or_else(Arc::default, Arc::clone),
+            };
+            duties.extend(listener.keys.iter().map(|key| (*key, duty.clone())));
+        }
+        duties
+    }
+
+    /// A route that stays goes on counting where it was.
+    fn keep_tickets(&mut self, table: &RoutingTable) {
+        let routes: BTreeSet<_> = table.routes().iter().map(|it| &it.name).collect();
+        self.tickets.retain(|name, _| routes.contains(name));
+        for name in routes {
+            self.tickets.entry(Arc::clone(name)).or_default();
+        }
+    }
+
+    fn say_applied(&mut self) {
+        if let Some(table) = &self.table {
+            let unbound = self.sockets.unbound().clone();
+            self.outbox.applied(table.version(), unbound);
+        }
+        self.unsaid = false;
+    }
+
+    /// How long there is nothing to do if nobody says anything.
+    fn patience(&self) -> Duration {
+        let now = self.clock.now();
+        let busy = self.n_unacknowledged > 0 || self.stopping;
+        let retry = self.retry_at.filter(|_| !busy);
+        let retry = retry.map_or(Duration::MAX, |it| it.since(now));
+        retry.min(self.outbox.patience())
+    }
+}

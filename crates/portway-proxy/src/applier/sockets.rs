@@ -1,0 +1,95 @@
+//! Which sockets are bound, and which were refused.
+//!
+//! In: tables. Out: new sockets, one share for each worker. Never: the sockets themselves once they
+//! are handed out: a worker owns its own, and closes them when they are empty.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use portway_engine::table::{ListenerKey, RoutingTable};
+
+use crate::listener;
+use crate::sys::Errno;
+
+/// The addresses that are bound, by what the table asked for.
+pub(crate) type Bound = BTreeMap<ListenerKey, SocketAddr>;
+
+/// The sockets that were refused, and why.
+pub(super) type Unbound = BTreeMap<ListenerKey, Errno>;
+
+/// The new sockets of one worker.
+pub(super) type Share = Vec<(ListenerKey, OwnedFd)>;
+
+/// All sockets of a proxy.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    bound: Arc<Mutex<Bound>>,
+    unbound: Unbound,
+    /// The last table has let go of addresses.
+    freed: bool,
+}
+
+impl Sockets {
+    /// None yet.
+    pub(super) fn new(bound: Arc<Mutex<Bound>>) -> Self {
+        Self {
+            bound,
+            unbound: Unbound::new(),
+            freed: false,
+        }
+    }
+
+    /// The sockets that were refused.
+    pub(super) fn unbound(&self) -> &Unbound {
+        &self.unbound
+    }
+
+    /// Whether the last table has let go of addresses; asked once.
+    pub(super) fn take_freed(&mut self) -> bool {
+        std::mem::take(&mut self.freed)
+    }
+
+    /// Opens what `table` has and the one before had not, and forgets what it has not.
+    pub(super) fn move_to(&mut self, table: &RoutingTable, n_workers: usize) -> Vec<Share> {
+        let listeners = table.listeners();
+        let wanted: BTreeSet<ListenerKey> = listeners.flat_map(|(_, it)| it.keys.clone()).collect();
+        let bound = Arc::clone(&self.bound);
+        let mut bound = bound.lock().unwrap_or_else(PoisonError::into_inner);
+        let n_before = bound.len();
+        bound.retain(|key, _| wanted.contains(key));
+        self.freed = bound.len() < n_before;
+        self.unbound.clear();
+        let missing = wanted.into_iter().filter(|key| !bound.contains_key(key));
+        let missing: Vec<_> = missing.collect();
+        self.open(missing, &mut bound, n_workers)
+    }
+
+    /// Tries again what was refused. Also whether anything is different now.
+    pub(super) fn try_again(&mut self, n_workers: usize) -> (Vec<Share>, bool) {
+        let before = std::mem::take(&mut self.unbound);
+        let bound = Arc::clone(&self.bound);
+        let mut bound = bound.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = self.open(before.keys().copied().collect(), &mut bound, n_workers);
+        (opened, before != self.unbound)
+    }
+
+    fn open(&mut self, keys: Vec<ListenerKey>, bound: &mut Bound, n_workers: usize) -> Vec<Share> {
+        let mut shares: Vec<Share> = (0..n_workers).map(|_| Vec::new()).collect();
+        for key in keys {
+            match listener::open(key.addr, n_workers) {
+                Ok(opened) => {
+                    bound.insert(key, opened.addr);
+                    for (share, socket) in shares.iter_mut().zip(opened.sockets) {
+                        share.push((key, socket));
+                    }
+                }
+                Err(error) => {
+                    self.unbound.insert(key, error);
+                }
+            }
+        }
+        shares
+    }
+}

@@ -1,0 +1,60 @@
+//! How many descriptors are left for connections and pipes.
+//!
+//! In: what is opened and closed, over all workers. Out: whether more may be opened. Never: the
+//! last descriptors of the process: the rest of this instance needs some too.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::limits::{DESCRIPTORS_RESERVED, RESUME_SHARE};
+
+/// The descriptors that workers may still open, a counter that all share. It is touched once for
+/// each connection, not for bytes.
+#[derive(Debug)]
+pub(crate) struct Descriptors {
+    free: AtomicUsize,
+    plenty: usize,
+}
+
+impl Descriptors {
+    /// Of `limit` descriptors all but the reserve.
+    pub(crate) fn new(limit: usize) -> Self {
+        // An index in a token has 30 bits.
+        let limit = limit.min(1 << 30);
+        let free = limit - DESCRIPTORS_RESERVED.min(limit / 4);
+        Self {
+            free: AtomicUsize::new(free),
+            plenty: free / RESUME_SHARE,
+        }
+    }
+
+    /// Takes `n` if there are so many.
+    pub(crate) fn take(&self, n: usize) -> bool {
+        let less = |free: usize| free.checked_sub(n);
+        let (ok, failed) = (Ordering::Relaxed, Ordering::Relaxed);
+        self.free.fetch_update(ok, failed, less).is_ok()
+    }
+
+    /// Gives `n` back.
+    pub(crate) fn give(&self, n: usize) {
+        self.free.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Whether enough are free to resume what was paused.
+    pub(crate) fn has_plenty(&self) -> bool {
+        self.free.load(Ordering::Relaxed) > self.plenty
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Descriptors;
+
+    #[test]
+    fn what_is_taken_is_gone_until_it_is_given_back() {
+        let descriptors = Descriptors::new(100);
+        assert!(descriptors.take(75) && !descriptors.take(1));
+        assert!(!descriptors.has_plenty());
+        descriptors.give(2);
+        assert!(descriptors.has_plenty() && descriptors.take(2) && !descriptors.take(1));
+    }
+}

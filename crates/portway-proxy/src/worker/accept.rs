@@ -1,0 +1,173 @@
+//! Accepting: from the listening sockets of one worker, some at a time.
+//!
+//! In: sockets that are ready. Out: connections that have begun. Never: a connection for which no
+//! second descriptor is left, a spin when descriptors run out: then accepting pauses, clients wait
+//! in the kernel's queue, and it resumes when connections have ended.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::Ordering;
+
+use portway_engine::conn::Connection;
+use portway_engine::table::ListenerKey;
+use portway_engine::time::Moment;
+
+use super::Worker;
+use super::served::Served;
+use crate::applier::Order;
+use crate::limits::{ACCEPT_RETRY, ACCEPTS_PER_TURN, DESCRIPTORS_PER_CONNECTION};
+use crate::slab::{Key, Slab};
+use crate::slot::Duty;
+use crate::sys::{Errno, tcp};
+
+/// The listening sockets of one worker.
+#[derive(Debug)]
+pub(super) struct Accepting {
+    pub(super) sockets: Slab<Socket>,
+    /// Sockets on which connections may wait, in order.
+    ready: VecDeque<Key>,
+    /// Accepting has paused, and tries again then.
+    resume_at: Option<Moment>,
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) key: ListenerKey,
+    pub(super) duty: Duty,
+    pub(super) socket: OwnedFd,
+    /// It stands in `ready` already.
+    pub(super) queued: bool,
+}
+
+/// What a socket had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Queue {
+    /// Nobody waits any more.
+    Empty,
+    /// Others may wait.
+    MayHaveMore,
+    /// Descriptors have run out.
+    NoDescriptors,
+}
+
+impl Accepting {
+    /// No socket yet.
+    pub(super) const fn new() -> Self {
+        Self {
+            sockets: Slab::new(),
+            ready: VecDeque::new(),
+            resume_at: None,
+        }
+    }
+
+    /// Connections wait on this socket. Epoll says so once, so it is remembered.
+    pub(super) fn ready(&mut self, key: Key) {
+        if let Some(socket) = self.sockets.get_mut(key)
+            && !std::mem::replace(&mut socket.queued, true)
+        {
+            self.ready.push_back(key);
+        }
+    }
+
+    /// Whether there is something to accept, and leave to.
+    pub(super) fn has_work(&self) -> bool {
+        !self.ready.is_empty() && self.resume_at.is_none()
+    }
+
+    /// When to try again, if accepting has paused.
+    pub(super) fn resume_at(&self) -> Option<Moment> {
+        self.resume_at
+    }
+
+    /// A socket's queue is empty: epoll says when it is not.
+    fn waits_for_epoll(&mut self, key: Key) {
+        if let Some(socket) = self.sockets.get_mut(key) {
+            socket.queued = false;
+        }
+    }
+}
+
+impl Worker {
+    /// Accepts from every socket that is ready, from each a few. While accepting is paused it is
+    /// tried now and then; it has resumed once there was enough for all that wait.
+    pub(super) fn accept(&mut self) {
+        let now = self.site.now;
+        let paused = self.accepting.resume_at;
+        if paused.is_some_and(|at| now < at && !self.site.descriptors.has_plenty()) {
+            return;
+        }
+        for _ in 0..self.accepting.ready.len() {
+            let Some(key) = self.accepting.ready.pop_front() else {
+                break;
+            };
+            match self.accept_some(key, ACCEPTS_PER_TURN) {
+                Queue::Empty => self.accepting.waits_for_epoll(key),
+                Queue::MayHaveMore => self.accepting.ready.push_back(key),
+                Queue::NoDescriptors => {
+                    self.accepting.ready.push_front(key);
+                    self.accepting.resume_at = Some(now.after(ACCEPT_RETRY));
+                    if paused.is_none() {
+                        self.site.counts.accept_pauses.add(1);
+                        self.site.order(Order::Pause);
+                    }
+                    return;
+                }
+            }
+        }
+        if self.accepting.resume_at.take().is_some() {
+            self.site.order(Order::Resume);
+        }
+    }
+
+    /// Accepts at most `n` connections from one socket.
+    pub(super) fn accept_some(&mut self, key: Key, n: usize) -> Queue {
+        for _ in 0..n {
+            let served = match self.accept_one(key) {
+                Ok(served) => served,
+                // It broke before it was accepted; the next may be whole.
+                Err(Refusal::Broken) => continue,
+                Err(Refusal::Empty) => return Queue::Empty,
+                Err(Refusal::NoDescriptors) => return Queue::NoDescriptors,
+            };
+            let born = self.connections.insert(served);
+            self.serve(born, Served::begin);
+        }
+        Queue::MayHaveMore
+    }
+
+    fn accept_one(&mut self, key: Key) -> Result<Served, Refusal> {
+        let site = &self.site;
+        let socket = self.accepting.sockets.get_mut(key).ok_or(Refusal::Empty)?;
+        if !site.descriptors.take(DESCRIPTORS_PER_CONNECTION) {
+            return Err(Refusal::NoDescriptors);
+        }
+        let (client, addr) = tcp::accept(socket.socket.as_fd()).map_err(|error| {
+            site.descriptors.give(DESCRIPTORS_PER_CONNECTION);
+            Refusal::from(error)
+        })?;
+        site.counts.accepted.add(1);
+        site.counts.open.add(1);
+        let Duty { listener, ticket } = &socket.duty;
+        let ticket = ticket.fetch_add(1, Ordering::Relaxed);
+        let machine = Connection::new(listener, addr, ticket, &site.avoid, site.now);
+        Ok(Served::new(machine, client))
+    }
+}
+
+/// Why there was no connection.
+enum Refusal {
+    Empty,
+    Broken,
+    NoDescriptors,
+}
+
+impl From<Errno> for Refusal {
+    fn from(error: Errno) -> Self {
+        match error {
+            Errno::AGAIN => Self::Empty,
+            Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Self::NoDescriptors,
+            _ => Self::Broken,
+        }
+    }
+}

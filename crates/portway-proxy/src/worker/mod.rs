@@ -1,0 +1,235 @@
+//! One thread: its sockets, its connections, its timers. It shares nothing but the tickets.
+//!
+//! In: epoll events, plans in its slot. Out: bytes, records, acknowledgements. Never: a call that
+//! blocks, a lock on the data path, a decision that is [`portway_engine::conn`]'s.
+//!
+//! ```text
+//!  wait ─► events: each socket's connection goes on  ┐
+//!   ▲      turns: those that yielded go on           │ one batch
+//!   │      accepting: new connections dial at once   │
+//!   │      ticks: deadlines that passed              ┘
+//!   └───── slot: move to a new plan, between two batches, or stop
+//! ```
+
+mod accept;
+mod dial;
+mod plan;
+mod served;
+
+use std::collections::VecDeque;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, SyncSender};
+use std::time::Duration;
+
+use portway_engine::conn::Event;
+use portway_engine::health::Avoidance;
+use portway_engine::time::Moment;
+
+use self::accept::Accepting;
+use self::served::Served;
+use crate::Report;
+use crate::applier::Order;
+use crate::clock::Clock;
+use crate::counters::Counts;
+use crate::descriptors::Descriptors;
+use crate::limits::DESCRIPTORS_PER_CONNECTION;
+use crate::relay::Tools;
+use crate::slab::{Key, Slab};
+use crate::slot::Slot;
+use crate::sys::epoll::{Batch, Epoll};
+use crate::sys::{self, signal};
+use crate::timer::Wheel;
+use crate::token::Token;
+
+/// What a worker is given at birth.
+#[derive(Debug)]
+pub(crate) struct Birth {
+    pub(crate) clock: Clock,
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) descriptors: Arc<Descriptors>,
+    pub(crate) orders: Sender<Order>,
+    pub(crate) reports: SyncSender<Report>,
+    pub(crate) dial_timeout: Duration,
+}
+
+/// A worker. Its connections stand apart from what serves them, so that one can use the other.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    connections: Slab<Served>,
+    accepting: Accepting,
+    site: Site,
+    stop_at: Option<Moment>,
+}
+
+/// All of a worker that a connection needs while it is served.
+#[derive(Debug)]
+struct Site {
+    epoll: Epoll,
+    /// When this batch began; nobody looks at the clock more often.
+    now: Moment,
+    clock: Clock,
+    tools: Tools,
+    timers: Wheel,
+    /// Connections that yielded to others, in order.
+    turns: VecDeque<Key>,
+    avoid: Avoidance,
+    slot: Arc<Slot>,
+    counts: Arc<Counts>,
+    descriptors: Arc<Descriptors>,
+    orders: Sender<Order>,
+    reports: SyncSender<Report>,
+}
+
+impl Worker {
+    /// A worker that listens on nothing.
+    ///
+    /// # Errors
+    /// When the kernel has no epoll for it.
+    pub(crate) fn new(birth: Birth) -> sys::Result<Self> {
+        let epoll = Epoll::new()?;
+        epoll.add(birth.slot.wake().as_fd(), Token::Wake.to_bits())?;
+        Ok(Self {
+            connections: Slab::new(),
+            accepting: Accepting::new(),
+            site: Site {
+                epoll,
+                now: birth.clock.now(),
+                clock: birth.clock,
+                tools: Tools::new(Arc::clone(&birth.descriptors)),
+                timers: Wheel::new(),
+                turns: VecDeque::new(),
+                avoid: Avoidance::new(birth.dial_timeout),
+                slot: birth.slot,
+                counts: birth.counts,
+                descriptors: birth.descriptors,
+                orders: birth.orders,
+                reports: birth.reports,
+            },
+            stop_at: None,
+        })
+    }
+
+    /// Serves until it is told to stop.
+    pub(crate) fn run(mut self) {
+        signal::block_broken_pipe();
+        let mut batch = Batch::new();
+        while !self.is_done() {
+            if let Err(error) = self.site.epoll.wait(&mut batch, self.patience()) {
+                tracing::error!(%error, "worker cannot wait for events");
+                return;
+            }
+            self.site.now = self.site.clock.now();
+            let woken = self.take_events(&batch);
+            self.take_turns();
+            self.accept();
+            self.take_ticks();
+            if woken {
+                self.obey();
+            }
+        }
+        self.reset_all();
+    }
+
+    fn is_done(&self) -> bool {
+        let over = |it| self.connections.len() == 0 || it <= self.site.now;
+        self.stop_at.is_some_and(over)
+    }
+
+    /// How long there is nothing to do if no event comes.
+    fn patience(&self) -> Option<Duration> {
+        if !self.site.turns.is_empty() || self.accepting.has_work() {
+            return Some(Duration::ZERO);
+        }
+        let now = self.site.now;
+        let resume = self.accepting.resume_at().map(|it| it.since(now));
+        let stop = self.stop_at.map(|it| it.since(now));
+        let waits = [self.site.timers.wait(now), resume, stop];
+        waits.into_iter().flatten().min()
+    }
+
+    /// Lets each connection know what happened. Whether there is something in the slot.
+    fn take_events(&mut self, batch: &Batch) -> bool {
+        let mut woken = false;
+        for (bits, flags) in (0..batch.len()).filter_map(|index| batch.event(index)) {
+            match Token::from_bits(bits) {
+                Token::Client(key) => {
+                    self.serve(key, |it, key, site| it.client_event(key, flags, site))
+                }
+                Token::Backend(key) => {
+                    self.serve(key, |it, key, site| it.backend_event(key, flags, site))
+                }
+                Token::Listener(key) => self.accepting.ready(key),
+                Token::Wake => woken = true,
+            }
+        }
+        woken
+    }
+
+    /// Those that yielded go on; who yields again comes after everybody's events.
+    fn take_turns(&mut self) {
+        for _ in 0..self.site.turns.len() {
+            if let Some(key) = self.site.turns.pop_front() {
+                self.serve(key, Served::take_turn);
+            }
+        }
+    }
+
+    fn take_ticks(&mut self) {
+        while let Some(place) = self.site.timers.take_due(self.site.now) {
+            if let Some(key) = self.connections.key_at(place) {
+                self.serve(key, Served::tick);
+            }
+        }
+    }
+
+    /// Gives a connection, if it is still there, something to do, and parts with it if it is over.
+    fn serve(&mut self, key: Key, work: impl FnOnce(&mut Served, Key, &mut Site) -> Life) {
+        let Some(served) = self.connections.get_mut(key) else {
+            return;
+        };
+        let life = work(served, key, &mut self.site);
+        self.settle(key, life);
+    }
+
+    fn settle(&mut self, key: Key, life: Life) {
+        match life {
+            Life::GoesOn => {}
+            Life::Yields => self.site.turns.push_back(key),
+            Life::Over(farewell) => {
+                self.site.timers.clear(key.index);
+                if let Some(served) = self.connections.remove(key) {
+                    served.part(farewell, &mut self.site);
+                    self.site.descriptors.give(DESCRIPTORS_PER_CONNECTION);
+                }
+            }
+        }
+    }
+
+    fn reset_all(&mut self) {
+        for key in self.connections.keys() {
+            self.serve(key, |it, key, site| it.tell(key, Event::Shutdown, site));
+        }
+    }
+}
+
+impl Site {
+    /// Tells the applier something; it lives until all workers have ended.
+    fn order(&self, order: Order) {
+        if self.orders.send(order).is_err() {
+            tracing::debug!("the applier has ended");
+        }
+    }
+}
+
+/// What becomes of a connection that has been served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// It waits for events.
+    GoesOn,
+    /// It has more to do, after the others.
+    Yields,
+    /// Both sockets are to be closed so.
+    Over(portway_engine::conn::Farewell),
+}

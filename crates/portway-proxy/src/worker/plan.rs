@@ -1,0 +1,82 @@
+//! Moving to a new plan, and stopping.
+//!
+//! In: what is in the slot. Out: sockets opened and closed, an acknowledgement. Never: an open
+//! connection touched. A socket that goes away is emptied first, since the kernel resets whoever
+//! still waits on it.
+
+use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+
+use portway_engine::table::ListenerKey;
+
+use super::Worker;
+use super::accept::{Queue, Socket};
+use crate::applier::Order;
+use crate::limits::BACKLOG;
+use crate::slab::Key;
+use crate::slot::{Duty, Plan};
+use crate::token::Token;
+
+impl Worker {
+    /// Does what the slot says.
+    pub(super) fn obey(&mut self) {
+        let wishes = self.site.slot.take();
+        if let Some(plan) = wishes.plan {
+            self.move_to(plan);
+            self.site.order(Order::Acknowledge);
+        }
+        if let Some(deadline) = wishes.stop {
+            for key in self.accepting.sockets.keys() {
+                self.close(key);
+            }
+            self.stop_at = Some(deadline);
+        }
+    }
+
+    fn move_to(&mut self, plan: Plan) {
+        let mut duties: BTreeMap<ListenerKey, Duty> = plan.sockets.into_iter().collect();
+        for key in self.accepting.sockets.keys() {
+            let Some(socket) = self.accepting.sockets.get_mut(key) else {
+                continue;
+            };
+            match duties.remove(&socket.key) {
+                Some(duty) => socket.duty = duty,
+                None => self.close(key),
+            }
+        }
+        for (listener_key, socket) in plan.opened {
+            if let Some(duty) = duties.remove(&listener_key) {
+                self.open(Socket {
+                    key: listener_key,
+                    duty,
+                    socket,
+                    queued: false,
+                });
+            }
+        }
+    }
+
+    fn open(&mut self, socket: Socket) {
+        let key = self.accepting.sockets.insert(socket);
+        let Some(socket) = self.accepting.sockets.get_mut(key) else {
+            return;
+        };
+        let token = Token::Listener(key).to_bits();
+        if let Err(error) = self.site.epoll.add(socket.socket.as_fd(), token) {
+            // The other workers listen on the address too, unless the kernel refuses them as well.
+            let addr = socket.key.addr;
+            tracing::error!(%addr, %error, "a worker cannot listen");
+            self.accepting.sockets.remove(key);
+        }
+    }
+
+    /// Closes a listening socket when nobody waits on it any more. While descriptors are short
+    /// those who wait are reset: nothing can be done for them.
+    fn close(&mut self, key: Key) {
+        let most = usize::try_from(BACKLOG).unwrap_or(usize::MAX);
+        if self.accept_some(key, most) == Queue::MayHaveMore {
+            tracing::debug!("a socket is closed while more come than its queue can hold");
+        }
+        self.accepting.sockets.remove(key);
+    }
+}

@@ -1,0 +1,249 @@
+//! A connection being served: the engine's machine, and the sockets it speaks of.
+//!
+//! In: events of its sockets, ticks. Out: facts to the machine, the machine's actions done. Never: a
+//! decision; what to do when a side ends or a dial fails is the machine's to say.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+
+use portway_engine::conn::{Action, Connection, Event, Farewell, HowToClose, Side};
+
+use super::dial::{self, Outcome};
+use super::{Life, Site};
+use crate::Report;
+use crate::relay::{Leg, Relay};
+use crate::slab::Key;
+use crate::sys::epoll::Flags;
+use crate::sys::tcp;
+use crate::token::Token;
+
+/// One client's connection and its backend leg.
+#[derive(Debug)]
+pub(super) struct Served {
+    machine: Connection,
+    client: Leg,
+    backend: Backend,
+    relay: Relay,
+    /// It waits for its turn already.
+    queued: bool,
+}
+
+/// The backend leg. That it is connected is known from the dial's outcome alone.
+#[derive(Debug)]
+enum Backend {
+    Nowhere,
+    Dialling(Leg),
+    Connected(Leg),
+}
+
+impl Served {
+    /// A connection that was just accepted.
+    pub(super) fn new(machine: Connection, client: OwnedFd) -> Self {
+        Self {
+            machine,
+            client: Leg::new(client),
+            backend: Backend::Nowhere,
+            relay: Relay::default(),
+            queued: false,
+        }
+    }
+
+    /// Its first steps: to dial, before anything is read since the endpoint may speak first, and to
+    /// be told of the client. A rejected one is over before epoll hears of it.
+    pub(super) fn begin(&mut self, key: Key, site: &mut Site) -> Life {
+        let life = self.act(key, site);
+        if matches!(life, Life::Over(_)) {
+            return life;
+        }
+        match site
+            .epoll
+            .add(self.client.as_fd(), Token::Client(key).to_bits())
+        {
+            Ok(()) => life,
+            Err(_) => self.tell(key, Event::OutOfResources, site),
+        }
+    }
+
+    /// Something happened at the client's socket.
+    pub(super) fn client_event(&mut self, key: Key, flags: Flags, site: &mut Site) -> Life {
+        self.client.note(flags);
+        match &self.backend {
+            Backend::Connected(_) => self.move_bytes(key, site),
+            // What it sent, and its FIN, wait in the kernel until there is somebody to give it to.
+            Backend::Dialling(_) | Backend::Nowhere => match self.client.take_failure() {
+                Some(end) => self.tell(key, Event::Ended(Side::Client, end), site),
+                None => Life::GoesOn,
+            },
+        }
+    }
+
+    /// Something happened at the endpoint's socket.
+    pub(super) fn backend_event(&mut self, key: Key, flags: Flags, site: &mut Site) -> Life {
+        let outcome = match &mut self.backend {
+            Backend::Connected(leg) => {
+                leg.note(flags);
+                return self.move_bytes(key, site);
+            }
+            Backend::Dialling(leg) => {
+                leg.note(flags);
+                dial::outcome(leg, flags, self.machine.endpoint())
+            }
+            Backend::Nowhere => return Life::GoesOn,
+        };
+        match outcome {
+            Outcome::NotYet => Life::GoesOn,
+            Outcome::Connected => self.tell(key, Event::Dialled, site),
+            Outcome::Failed(error) => {
+                site.counts.dials_failed.add(1);
+                self.tell(key, Event::DialFailed(error), site)
+            }
+        }
+    }
+
+    /// Its turn has come again.
+    pub(super) fn take_turn(&mut self, key: Key, site: &mut Site) -> Life {
+        self.queued = false;
+        self.move_bytes(key, site)
+    }
+
+    /// Its time has come: a dial took too long, or the connection has lived long enough to be worth
+    /// the calls that keep a connection alive. Most are over by then; keepalive is about minutes.
+    pub(super) fn tick(&mut self, key: Key, site: &mut Site) -> Life {
+        match (self.machine.deadline(), &self.backend) {
+            (Some(deadline), _) if deadline <= site.now => {
+                site.counts.dials_failed.add(1);
+                self.tell(key, Event::Tick, site)
+            }
+            (Some(deadline), _) => {
+                site.timers.set(key.index, deadline);
+                Life::GoesOn
+            }
+            (None, Backend::Connected(leg)) => {
+                if let Err(error) = tcp::keep_alive(leg.as_fd()) {
+                    tracing::debug!(%error, "no keepalive for an endpoint");
+                }
+                Life::GoesOn
+            }
+            (None, Backend::Dialling(_) | Backend::Nowhere) => Life::GoesOn,
+        }
+    }
+
+    /// Tells the machine a fact and does what it says.
+    pub(super) fn tell(&mut self, key: Key, event: Event, site: &mut Site) -> Life {
+        self.machine.handle(&mut site.avoid, event, site.now);
+        self.act(key, site)
+    }
+
+    /// Closes both sockets as told, and hands up the record.
+    pub(super) fn part(mut self, farewell: Farewell, site: &mut Site) {
+        self.relay.abandon(&mut site.tools);
+        close(&self.client, farewell.client);
+        if let Backend::Connected(leg) = &self.backend {
+            close(leg, farewell.backend);
+        }
+        let Self {
+            machine,
+            client,
+            backend,
+            relay,
+            ..
+        } = self;
+        drop((client, backend));
+        site.counts.closed(farewell.reason);
+        let record = machine.into_record(farewell, relay.relayed(), site.now);
+        if site
+            .reports
+            .try_send(Report::Closed(Box::new(record)))
+            .is_err()
+        {
+            site.counts.reports_dropped.add(1);
+        }
+    }
+
+    /// Does what the machine wants done.
+    fn act(&mut self, key: Key, site: &mut Site) -> Life {
+        let mut life = Life::GoesOn;
+        while let Some(action) = self.machine.poll_action() {
+            match action {
+                Action::Dial(addr) => self.dial(addr, key, site),
+                Action::Relay => {
+                    self.backend = match std::mem::replace(&mut self.backend, Backend::Nowhere) {
+                        Backend::Dialling(leg) => Backend::Connected(leg),
+                        other => other,
+                    };
+                    life = self.move_bytes(key, site);
+                }
+                Action::ShutdownWrite(side) => self.finish(side),
+                Action::Close(farewell) => return Life::Over(farewell),
+            }
+        }
+        life
+    }
+
+    /// Moves bytes, and tells the machine which sides ended.
+    fn move_bytes(&mut self, key: Key, site: &mut Site) -> Life {
+        let Backend::Connected(backend) = &mut self.backend else {
+            return Life::GoesOn;
+        };
+        let before = self.relay.relayed();
+        let progress = self.relay.run(&mut self.client, backend, &mut site.tools);
+        site.counts.relayed(before, self.relay.relayed());
+        let mut life = Life::GoesOn;
+        let ends = [
+            (Side::Client, progress.client),
+            (Side::Backend, progress.backend),
+        ];
+        for (side, end) in ends {
+            if let Some(end) = end {
+                life = self.tell(key, Event::Ended(side, end), site);
+            }
+            if matches!(life, Life::Over(_)) {
+                return life;
+            }
+        }
+        if progress.again && !std::mem::replace(&mut self.queued, true) {
+            return Life::Yields;
+        }
+        life
+    }
+
+    /// Dials; a dial under way is given up by closing its socket.
+    fn dial(&mut self, addr: SocketAddr, key: Key, site: &mut Site) {
+        self.backend = Backend::Nowhere;
+        match dial::start(addr, key, &site.epoll) {
+            Ok(socket) => {
+                self.backend = Backend::Dialling(Leg::new(socket));
+                if let Some(deadline) = self.machine.deadline() {
+                    site.timers.set(key.index, deadline);
+                }
+            }
+            Err(error) => {
+                site.counts.dials_failed.add(1);
+                let event = Event::DialFailed(error);
+                self.machine.handle(&mut site.avoid, event, site.now);
+            }
+        }
+    }
+
+    /// Sends FIN. Should the peer be gone by now, epoll says so.
+    fn finish(&self, side: Side) {
+        let leg = match (side, &self.backend) {
+            (Side::Client, _) => &self.client,
+            (Side::Backend, Backend::Connected(leg)) => leg,
+            (Side::Backend, Backend::Dialling(_) | Backend::Nowhere) => return,
+        };
+        if let Err(error) = tcp::finish(leg.as_fd()) {
+            tracing::trace!(%error, ?side, "no FIN sent");
+        }
+    }
+}
+
+/// Prepares the close of a socket, which follows with its drop. What was written is delivered after
+/// an ordinary close too; a reset is for connections whose bytes nobody may take for complete.
+fn close(leg: &Leg, how: HowToClose) {
+    if how == HowToClose::Reset
+        && let Err(error) = tcp::reset_on_close(leg.as_fd())
+    {
+        tracing::trace!(%error, "closed without a reset");
+    }
+}

@@ -1,0 +1,8 @@
+//! A real proxy between real sockets, on loopback. Tests wait for what they expect, at most
+//! [`gateway::PATIENCE`], and never for time to pass.
+#![cfg(test)]
+
+mod gateway;
+
+mod balance;
+mod relay;
