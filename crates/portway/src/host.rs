@@ -1,4 +1,4 @@
-//! What this host allows: descriptors, addresses, and why a socket was refused.
+//! What this host allows: addresses, and why a socket was refused.
 //!
 //! In: questions. Out: the kernel's own answers. Never: a guess.
 
@@ -8,8 +8,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use portway_control::snapshot::Objects;
 use rustix::io::Errno;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tracing::{debug, warn};
+use tracing::warn;
 
 /// What to do when a low port is refused.
 pub(crate) const LOW_PORT_HELP: &str = "\
@@ -18,19 +17,6 @@ ports below 1024 are reserved for root; ways out:
   its unit:     AmbientCapabilities=CAP_NET_BIND_SERVICE
   everybody:    sysctl -w net.ipv4.ip_unprivileged_port_start=0
   or another port";
-
-/// Raises the soft limit of open descriptors to the hard one: each connection takes two.
-pub(crate) fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => debug!(before = ?limit.current, now = ?limit.maximum, "descriptor limit raised"),
-        Err(error) => warn!(%error, limit = ?limit.current, "descriptor limit not raised"),
-    }
-}
 
 /// The addresses of this host: those of its interfaces, and those of `spec.addresses` that can be
 /// bound all the same.
@@ -49,7 +35,7 @@ pub(crate) fn addresses(objects: &Objects) -> BTreeSet<IpAddr> {
 
 /// The kernel is asked by a bind to a free port, since it alone knows of non-local binds and of
 /// whole networks that are local, as 127.0.0.0/8 is.
-fn is_bindable(ip: &IpAddr) -> bool {
+pub(crate) fn is_bindable(ip: &IpAddr) -> bool {
     TcpListener::bind((*ip, 0)).is_ok()
 }
 

@@ -18,7 +18,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -57,6 +57,7 @@ pub(crate) enum Change {
 /// A gateway that runs on this host.
 pub(crate) struct Standalone {
     proxy: Proxy,
+    hearing: JoinHandle<()>,
     news: Receiver<News>,
     drain_timeout: Duration,
     snapshot: Snapshot,
@@ -78,10 +79,13 @@ impl Standalone {
         objects: Objects,
         tell: impl FnMut(&ConnRecord) + Send + 'static,
     ) -> anyhow::Result<Self> {
-        host::raise_descriptor_limit();
+        if let Err(error) = portway_proxy::raise_fd_limit() {
+            warn!(%error, "descriptor limit not raised");
+        }
         let (sender, news) = mpsc::channel();
         signals::start(sender.clone()).context("watch for signals")?;
-        let reports = hear_reports(sender.clone(), tell).context("start the reports thread")?;
+        let (reports, hearing) =
+            hear_reports(sender.clone(), tell).context("start the reports thread")?;
         let proxy = Proxy::start(&config.proxy, reports).context("start the workers")?;
         let names = names_to_resolve(&objects);
         let facts = Facts {
@@ -91,6 +95,7 @@ impl Standalone {
         };
         let mut standalone = Self {
             proxy,
+            hearing,
             news,
             drain_timeout: config.drain_timeout,
             snapshot: Snapshot {
@@ -165,6 +170,10 @@ impl Standalone {
         let open = self.proxy.open_connections();
         info!(open, timeout = ?self.drain_timeout, "draining");
         self.proxy.shutdown(self.drain_timeout);
+        // The workers are gone, so this ends; the last connections are told before it does.
+        if self.hearing.join().is_err() {
+            warn!("the thread of reports died, some connections are not told");
+        }
         info!("stopped");
     }
 
@@ -228,7 +237,7 @@ impl Standalone {
 fn hear_reports(
     news: mpsc::Sender<News>,
     mut tell: impl FnMut(&ConnRecord) + Send + 'static,
-) -> io::Result<SyncSender<Report>> {
+) -> io::Result<(SyncSender<Report>, JoinHandle<()>)> {
     let (sender, reports) = mpsc::sync_channel(REPORTS_MAX);
     let hear = move || {
         for report in reports {
@@ -253,8 +262,8 @@ fn hear_reports(
             }
         }
     };
-    thread::Builder::new().name("reports".into()).spawn(hear)?;
-    Ok(sender)
+    let thread = thread::Builder::new().name("reports".into()).spawn(hear)?;
+    Ok((sender, thread))
 }
 
 /// The names that FQDN slices hold; of each endpoint the first address counts.

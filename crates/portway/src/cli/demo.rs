@@ -218,11 +218,12 @@ fn refuse_taken_ports(standalone: &Standalone) -> Result<()> {
     )
 }
 
-/// The loopback addresses to come from.
+/// The loopback addresses to come from. IPv6 sockets may listen on a host that has no such address.
 fn families(standalone: &Standalone) -> Vec<IpAddr> {
+    let ipv6: IpAddr = Ipv6Addr::LOCALHOST.into();
     let mut families: Vec<IpAddr> = vec![Ipv4Addr::LOCALHOST.into()];
-    if standalone.bound().any(|it| it.is_ipv6()) {
-        families.push(Ipv6Addr::LOCALHOST.into());
+    if standalone.bound().any(|it| it.is_ipv6()) && host::is_bindable(&ipv6) {
+        families.push(ipv6);
     }
     families
 }
