@@ -247,3 +247,14 @@ impl Direction {
         self.written += u64::try_from(n).unwrap_or(u64::MAX);
     }
 }
+
+#[cfg(test)]
+impl Direction {
+    pub(super) fn is_at_rest(&self) -> bool {
+        matches!(self.held, Held::Nothing)
+    }
+
+    pub(super) fn splices(&self) -> bool {
+        matches!(self.manner, Manner::Splice { .. })
+    }
+}

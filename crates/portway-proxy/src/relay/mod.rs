@@ -122,3 +122,6 @@ impl Tools {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -140,7 +140,11 @@ impl Worker {
         let site = &self.site;
         let socket = self.accepting.sockets.get_mut(key).ok_or(Refusal::Empty)?;
         if !site.descriptors.take(DESCRIPTORS_PER_CONNECTION) {
-            return Err(Refusal::NoDescriptors);
+            // Being full is no shortage as long as nobody waits.
+            return Err(match tcp::has_waiting(socket.socket.as_fd()) {
+                Ok(false) => Refusal::Empty,
+                Ok(true) | Err(_) => Refusal::NoDescriptors,
+            });
         }
         let (client, addr) = tcp::accept(socket.socket.as_fd()).map_err(|error| {
             site.descriptors.give(DESCRIPTORS_PER_CONNECTION);

@@ -86,3 +86,6 @@ fn reason(error: Errno) -> DialError {
         other => DialError::Other(other.raw_os_error()),
     }
 }
+
+#[cfg(test)]
+mod tests;

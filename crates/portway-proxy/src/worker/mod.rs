@@ -233,3 +233,6 @@ enum Life {
     /// Both sockets are to be closed so.
     Over(portway_engine::conn::Farewell),
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,12 +35,17 @@ pub(crate) type Unbound = Vec<(ListenerKey, io::Error)>;
 impl Gateway {
     /// Without a table.
     pub(crate) fn start(workers: usize, dial_timeout: Duration) -> Self {
+        Self::start_with_reports(workers, dial_timeout, 65_536)
+    }
+
+    /// Without a table, and with room for so many reports.
+    pub(crate) fn start_with_reports(workers: usize, dial_timeout: Duration, n: usize) -> Self {
         let workers = NonZeroUsize::new(workers).unwrap();
         let config = Config {
             workers,
             dial_timeout,
         };
-        let (sender, reports) = mpsc::sync_channel(65_536);
+        let (sender, reports) = mpsc::sync_channel(n);
         Self {
             proxy: Proxy::start(&config, sender).unwrap(),
             reports,

@@ -5,4 +5,7 @@
 mod gateway;
 
 mod balance;
+mod close_reasons;
+mod dials;
 mod relay;
+mod tables;

@@ -1,0 +1,41 @@
+//! A dial that reaches nobody but itself.
+
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+
+use portway_engine::record::DialError;
+
+use super::{Outcome, outcome, reason};
+use crate::relay::Leg;
+use crate::sys::epoll::Flags;
+use crate::sys::{Errno, tcp};
+
+/// Binding first brings about at once what chance does once in some ten thousand dials.
+#[test]
+fn a_dial_that_is_connected_to_itself_counts_as_refused() {
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let socket = tcp::socket(any).unwrap();
+    tcp::bind(socket.as_fd(), any).unwrap();
+    let own = tcp::local_addr(socket.as_fd()).unwrap();
+    tcp::connect(socket.as_fd(), own).unwrap();
+    let mut leg = Leg::new(socket);
+    let failed = Outcome::Failed(DialError::Refused);
+    assert_eq!(outcome(&mut leg, Flags::OUT, Some(own)), failed);
+    let other = Some("127.0.0.1:40000".parse().unwrap());
+    assert_eq!(outcome(&mut leg, Flags::OUT, other), Outcome::Connected);
+}
+
+#[test]
+fn errors_of_a_dial_are_told_apart() {
+    for (error, dial_error) in [
+        (Errno::CONNREFUSED, DialError::Refused),
+        (Errno::NETUNREACH, DialError::Unreachable),
+        (Errno::HOSTUNREACH, DialError::Unreachable),
+        (Errno::TIMEDOUT, DialError::TimedOut),
+        (Errno::ADDRNOTAVAIL, DialError::OutOfResources),
+        (Errno::MFILE, DialError::OutOfResources),
+        (Errno::ACCESS, DialError::Other(13)),
+    ] {
+        assert_eq!(reason(error), dial_error);
+    }
+}

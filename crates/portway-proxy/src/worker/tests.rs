@@ -1,0 +1,116 @@
+//! A worker without a thread: what it does between two batches can be watched.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, mpsc::Sender};
+use std::thread;
+use std::time::Duration;
+
+use portway_engine::limits::DIAL_TIMEOUT;
+use portway_engine::table::{
+    BackendSpec, Listener, ListenerKey, ListenerSpec, Protocol, RouteSpec, RoutingTable, TableSpec,
+    TableVersion, TargetSpec,
+};
+
+use super::{Birth, Worker};
+use crate::applier::Order;
+use crate::clock::Clock;
+use crate::descriptors::Descriptors;
+use crate::listener;
+use crate::slot::{Duty, Plan, Slot};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn worker(orders: Sender<Order>) -> (Worker, Arc<Slot>, Clock) {
+    let (clock, slot) = (Clock::start(), Arc::new(Slot::new().unwrap()));
+    let worker = Worker::new(Birth {
+        clock,
+        slot: Arc::clone(&slot),
+        counts: Arc::default(),
+        descriptors: Arc::new(Descriptors::new(1000)),
+        orders,
+        reports: mpsc::sync_channel(100).0,
+        dial_timeout: DIAL_TIMEOUT,
+    });
+    (worker.unwrap(), slot, clock)
+}
+
+/// A listener of a table, with one endpoint.
+fn planned(endpoint: SocketAddr) -> Arc<Listener> {
+    let spec = TableSpec {
+        listeners: vec![ListenerSpec {
+            name: "edge/a".into(),
+            protocol: Protocol::Tcp,
+            binds: vec!["127.0.0.1:0".parse().unwrap()],
+            route: Some("a".into()),
+        }],
+        routes: vec![RouteSpec {
+            name: "a".into(),
+            backends: vec![BackendSpec {
+                name: "b".into(),
+                weight: 1,
+                target: TargetSpec::Endpoints(vec![endpoint]),
+            }],
+        }],
+    };
+    let table = RoutingTable::build(TableVersion(1), &spec, None).unwrap();
+    Arc::clone(table.listeners().next().unwrap().1)
+}
+
+fn acknowledged(orders: &Receiver<Order>) -> bool {
+    matches!(orders.try_recv(), Ok(Order::Acknowledge))
+}
+
+#[test]
+fn who_waits_on_a_socket_that_is_closed_is_served() {
+    let backend = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = planned(backend.local_addr().unwrap());
+    let key = ListenerKey {
+        protocol: Protocol::Tcp,
+        addr: "127.0.0.1:0".parse().unwrap(),
+    };
+    let mut opened = listener::open(key.addr, 1).unwrap();
+    let (orders, received) = mpsc::channel();
+    let (mut worker, slot, clock) = worker(orders);
+
+    let ticket = Arc::default();
+    let duty = Duty { listener, ticket };
+    slot.put(|wishes| {
+        wishes.plan = Some(Plan {
+            sockets: vec![(key, duty)],
+            opened: vec![(key, opened.sockets.remove(0))],
+        });
+    });
+    worker.obey();
+    assert!(acknowledged(&received));
+
+    // The worker does not run, so all of them wait.
+    let clients: Vec<_> = (0..50)
+        .map(|_| TcpStream::connect(opened.addr).unwrap())
+        .collect();
+    assert_eq!(worker.connections.len(), 0);
+    slot.put(|wishes| {
+        let (sockets, opened) = (Vec::new(), Vec::new());
+        wishes.plan = Some(Plan { sockets, opened });
+    });
+    worker.obey();
+    assert!(acknowledged(&received));
+    assert_eq!(worker.connections.len(), clients.len());
+    assert!(TcpStream::connect(opened.addr).is_err());
+
+    slot.put(|wishes| wishes.stop = Some(clock.now().after(PATIENCE)));
+    let greeter = thread::spawn(move || {
+        for _ in 0..50 {
+            backend.accept().unwrap().0.write_all(b"hello").unwrap();
+        }
+    });
+    let serving = thread::spawn(move || worker.run());
+    for mut client in clients {
+        let mut greeting = String::new();
+        client.read_to_string(&mut greeting).unwrap();
+        assert_eq!(greeting, "hello");
+    }
+    greeter.join().unwrap();
+    serving.join().unwrap();
+}

@@ -1,0 +1,183 @@
+//! Descriptors run out. In a test binary of its own, since the limit is the process's.
+#![cfg(test)]
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroUsize;
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use portway_engine::limits::DIAL_TIMEOUT;
+use portway_engine::record::{CloseReason, ConnRecord, DialError};
+use portway_engine::table::{
+    BackendSpec, ListenerKey, ListenerSpec, Protocol, RouteSpec, RoutingTable, TableSpec,
+    TableVersion, TargetSpec,
+};
+use portway_proxy::{Config, Proxy, Report};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One test at a time changes the limit.
+static LIMIT: Mutex<()> = Mutex::new(());
+
+fn limit_to(n: u64) {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let current = Some(n);
+    setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
+}
+
+struct Gateway {
+    proxy: Proxy,
+    reports: Receiver<Report>,
+    addr: SocketAddr,
+    backend: TcpListener,
+}
+
+impl Gateway {
+    /// One worker that believes in a limit of `n` descriptors; the rest of the test has more.
+    fn with_limit(n: u64) -> Self {
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let backend = TcpListener::bind(any).unwrap();
+        let spec = TableSpec {
+            listeners: vec![ListenerSpec {
+                name: "edge/a".into(),
+                protocol: Protocol::Tcp,
+                binds: vec![any],
+                route: Some("a".into()),
+            }],
+            routes: vec![RouteSpec {
+                name: "a".into(),
+                backends: vec![BackendSpec {
+                    name: "b".into(),
+                    weight: 1,
+                    target: TargetSpec::Endpoints(vec![backend.local_addr().unwrap()]),
+                }],
+            }],
+        };
+        let table = RoutingTable::build(TableVersion(1), &spec, None).unwrap();
+        let (sender, reports) = mpsc::sync_channel(4096);
+        let config = Config {
+            workers: NonZeroUsize::MIN,
+            dial_timeout: DIAL_TIMEOUT,
+        };
+        limit_to(n);
+        let proxy = Proxy::start(&config, sender).unwrap();
+        limit_to(4096);
+        proxy.apply(Arc::new(table));
+        let applied = reports.recv_timeout(PATIENCE).unwrap();
+        assert!(matches!(applied, Report::Applied { .. }), "{applied:?}");
+        let (protocol, addr) = (Protocol::Tcp, any);
+        let addr = proxy.bound(ListenerKey { protocol, addr }).unwrap();
+        Self {
+            proxy,
+            reports,
+            addr,
+            backend,
+        }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let client = TcpStream::connect(self.addr).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        client
+    }
+
+    /// A client and its endpoint's connection.
+    fn pair(&self) -> (TcpStream, TcpStream) {
+        let client = self.connect();
+        (client, self.backend.accept().unwrap().0)
+    }
+
+    fn next_pause(&self) -> bool {
+        loop {
+            match self.reports.recv_timeout(PATIENCE).unwrap() {
+                Report::AcceptPaused(paused) => return paused,
+                Report::Closed(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn next_record(&self) -> ConnRecord {
+        loop {
+            match self.reports.recv_timeout(PATIENCE).unwrap() {
+                Report::Closed(record) => return *record,
+                Report::AcceptPaused(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+/// 64 descriptors less a reserve of 16 are 24 connections.
+#[test]
+fn accepting_pauses_when_descriptors_run_out_and_resumes_when_some_are_free() {
+    let _guard = LIMIT.lock().unwrap_or_else(PoisonError::into_inner);
+    let gateway = Gateway::with_limit(64);
+    let mut open: Vec<_> = (0..24).map(|_| gateway.pair()).collect();
+    // Not refused: they wait in the kernel's queue.
+    let waiting: Vec<_> = (0..5).map(|_| gateway.connect()).collect();
+    assert!(gateway.next_pause());
+    let counters = gateway.proxy.counters();
+    assert_eq!((counters.open, counters.accept_pauses), (24, 1));
+
+    for _ in &waiting {
+        drop(open.pop());
+        gateway.backend.accept().unwrap();
+    }
+    assert!(!gateway.next_pause());
+    assert_eq!(gateway.proxy.counters().accepted, 29);
+    drop((open, waiting));
+}
+
+/// Descriptors that others in this process took are not in our books; the kernel's word counts.
+#[test]
+fn a_connection_without_a_descriptor_for_its_dial_is_reset() {
+    let _guard = LIMIT.lock().unwrap_or_else(PoisonError::into_inner);
+    let gateway = Gateway::with_limit(4096);
+    limit_to(256);
+    let family = rustix::net::AddressFamily::INET;
+    let client = rustix::net::socket(family, rustix::net::SocketType::STREAM, None).unwrap();
+    let mut others: Vec<OwnedFd> = Vec::new();
+    while let Ok(other) = gateway.backend.try_clone() {
+        others.push(other.into());
+    }
+    // Room for one: the client's connection is accepted, and no socket is left to dial from.
+    drop(others.pop());
+    rustix::net::connect(&client, &gateway.addr).unwrap();
+    let record = gateway.next_record();
+    drop(others);
+    limit_to(4096);
+    assert_eq!(record.reason, CloseReason::OutOfResources);
+    let tried = [(
+        gateway.backend.local_addr().unwrap(),
+        DialError::OutOfResources,
+    )];
+    assert_eq!(record.failed_dials, tried);
+    let error = TcpStream::from(client).read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn when_even_accepting_fails_nobody_is_reset_and_it_goes_on_later() {
+    let _guard = LIMIT.lock().unwrap_or_else(PoisonError::into_inner);
+    let gateway = Gateway::with_limit(4096);
+    limit_to(256);
+    let family = rustix::net::AddressFamily::INET;
+    let client = rustix::net::socket(family, rustix::net::SocketType::STREAM, None).unwrap();
+    let mut others: Vec<OwnedFd> = Vec::new();
+    while let Ok(other) = gateway.backend.try_clone() {
+        others.push(other.into());
+    }
+    rustix::net::connect(&client, &gateway.addr).unwrap();
+    assert!(gateway.next_pause());
+    drop(others);
+    limit_to(4096);
+    let (server, _) = gateway.backend.accept().unwrap();
+    assert!(!gateway.next_pause());
+    drop((client, server));
+    assert_eq!(gateway.next_record().reason, CloseReason::Finished);
+}
