@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ use portway_control::translate::{Translation, translate};
 use portway_engine::record::ConnRecord;
 use portway_engine::table::{ListenerKey, RoutingTable, TableSpec, TableVersion};
 use portway_proxy::{Proxy, Report};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::limits::{FIRST_RESOLUTION_TIMEOUT, REPORTS_MAX};
 use crate::news::News;
@@ -111,8 +111,8 @@ impl Standalone {
             absent: BTreeSet::new(),
         };
         if !names.is_empty() {
-            resolver::start(names, sender).context("start the resolver")?;
-            standalone.await_first_answers();
+            resolver::start(names, sender.clone()).context("start the resolver")?;
+            standalone.await_first_answers(&sender);
         }
         standalone.translate()?;
         Ok(standalone)
@@ -121,7 +121,7 @@ impl Standalone {
     /// Waits until something becomes different, at most until `deadline`.
     ///
     /// # Errors
-    /// When nothing did, or a table could not be built (a defect of ours; the one before stays).
+    /// When nothing did.
     pub(crate) fn next(&mut self, deadline: Option<Instant>) -> anyhow::Result<Change> {
         loop {
             match self.hear(deadline)? {
@@ -135,7 +135,13 @@ impl Standalone {
                 News::WorkerDied => return Ok(Change::WorkerDied),
                 News::Stop => return Ok(Change::Stop),
             }
-            self.translate()?;
+            if let Err(error) = self.translate() {
+                error!(
+                    error = format!("{error:#}"),
+                    "a defect: the table before stays"
+                );
+                continue;
+            }
             if self.snapshot.facts.applied == Applied::Acknowledged {
                 return Ok(Change::Translated);
             }
@@ -188,10 +194,14 @@ impl Standalone {
     }
 
     /// Streams that come while names are unknown would be rejected: so a short wait first.
-    fn await_first_answers(&mut self) {
+    fn await_first_answers(&mut self, news: &Sender<News>) {
         match self.news.recv_timeout(FIRST_RESOLUTION_TIMEOUT) {
             Ok(News::Resolved(resolved)) => self.snapshot.facts.resolved = resolved,
-            Ok(_) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+            Ok(other) => {
+                // A signal, say: it is heard in its turn.
+                let _ = news.send(other);
+            }
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 warn!("names not resolved yet, their endpoints come later");
             }
         }
@@ -212,19 +222,21 @@ impl Standalone {
         self.snapshot.facts.applied = Applied::Acknowledged;
     }
 
-    /// Snapshot → translation, and a new table if it differs from the last one.
+    /// Snapshot → translation, and a new table if it differs from the last one. When no table can be
+    /// built everything stays as it was.
     fn translate(&mut self) -> anyhow::Result<()> {
-        self.translation = translate(&self.snapshot);
+        let translation = translate(&self.snapshot);
         let before = self.table.as_deref();
-        if before.is_some() && self.spec == self.translation.host_table {
+        if before.is_some() && self.spec == translation.host_table {
+            self.translation = translation;
             return Ok(());
         }
         let version = TableVersion(before.map_or(1, |table| table.version().0 + 1));
-        let spec = &self.translation.host_table;
-        let table = RoutingTable::build(version, spec, before).context("build the table")?;
-        self.spec = spec.clone();
+        let spec = translation.host_table;
+        let table = RoutingTable::build(version, &spec, before).context("build the table")?;
         let table = Arc::new(table);
         self.table = Some(Arc::clone(&table));
+        self.spec = spec;
         // What is new is not served until the workers say so.
         self.snapshot.facts.applied = Applied::Pending;
         self.translation = translate(&self.snapshot);
@@ -235,7 +247,7 @@ impl Standalone {
 
 /// Sorts reports on a thread of its own: finished connections to `tell`, facts to `news`.
 fn hear_reports(
-    news: mpsc::Sender<News>,
+    news: Sender<News>,
     mut tell: impl FnMut(&ConnRecord) + Send + 'static,
 ) -> io::Result<(SyncSender<Report>, JoinHandle<()>)> {
     let (sender, reports) = mpsc::sync_channel(REPORTS_MAX);
