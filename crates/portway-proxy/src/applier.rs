@@ -1,8 +1,8 @@
 //! Moves all workers from table to table, and knows when they have moved.
 //!
-//! In: tables, acknowledgements. Out: a [`Plan`] in every worker's slot, and the rare reports. Never:
-//! the data path. It has a thread of its own, so that binding sockets, and waiting to bind them
-//! again, costs no connection anything.
+//! In: tables, acknowledgements. Out: a [`Plan`] in every worker's slot, and the rare reports.
+//! Never: the data path. It has a thread of its own, so that binding sockets, and waiting to bind
+//! them again, costs no connection anything.
 //!
 //! One plan is on its way at a time. Tables that come meanwhile wait in one place, where the newest
 //! wins. When all workers have acknowledged, the table is applied, and that is reported together

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 /// Bytes of the one scratch buffer of a worker: a read that fills it says that more is to come, and
-/// then `splice(2)` is cheaper. Twice as much gains nothing and no longer fits a core's cache.
+/// then `splice(2)` is cheaper. Small enough to stay in a core's cache.
 pub const SCRATCH_BYTES: usize = 64 * 1024;
 
-/// Bytes that all spills of a worker may hold before it reads only [`THRIFTY_READ_BYTES`] at a time:
-/// a thousand stalled peers may not cost more than this and a page each.
+/// Bytes that all spills of a worker may hold before it reads only [`THRIFTY_READ_BYTES`] at a
+/// time: a thousand stalled peers may not cost more than this and a page each.
 pub const SPILL_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Bytes of one read while spills hold more than [`SPILL_BYTES_MAX`]: a page.
@@ -60,6 +60,13 @@ pub const ACCEPT_RETRY: Duration = Duration::from_millis(250);
 
 /// Wait between two tries to bind a socket that was refused.
 pub const BIND_RETRY: Duration = Duration::from_secs(1);
+
+/// Records that are handed up together: then they need not wait for others.
+pub const RECORDS_AT_ONCE: usize = 256;
+
+/// Longest wait of a record for others, so that its reader is woken a hundred times a second rather
+/// than once a connection: nobody reads logs faster.
+pub const RECORD_WAIT: Duration = Duration::from_millis(10);
 
 /// Wait between two tries to hand up a rare fact while the channel is full.
 pub const REPORT_RETRY: Duration = Duration::from_millis(10);

@@ -1,8 +1,9 @@
 //! Opens the listening sockets of an address: one for each worker.
 //!
 //! In: an address, a number of workers. Out: sockets that listen, or why they do not. Never: two
-//! owners of a port. With `SO_REUSEPORT` alone a second instance would share a port silently; so the
-//! first socket binds without it, which makes `EADDRINUSE` true, and only then lets the others join.
+//! owners of a port. With `SO_REUSEPORT` alone a second instance would share a port silently; so
+//! the first socket binds without it, which makes `EADDRINUSE` true, and only then lets the others
+//! join.
 //! Spec: socket(7), ip(7), ipv6(7).
 
 use std::net::SocketAddr;

@@ -138,13 +138,18 @@ fn thin_reads_in_a_row_end_splicing() {
     let mut scene = Scene::new();
     scene.send_bulk();
     scene.run(Flags::IN, Flags::OUT);
-    for n in 1..=THIN_READS_MAX {
-        assert!(scene.splices(), "after {n} thin reads");
+    // The last reads of the bulk may have been thin too.
+    let mut n_thin = 0;
+    while scene.splices() {
+        n_thin += 1;
         scene.client.write_all(b"thin").unwrap();
         scene.run(Flags::IN, Flags::empty());
     }
-    assert!(!scene.splices());
-    assert_eq!(scene.take_all_there_is(), 4 * usize::from(THIN_READS_MAX));
+    assert!(
+        (1..=usize::from(THIN_READS_MAX)).contains(&n_thin),
+        "{n_thin}"
+    );
+    assert_eq!(scene.take_all_there_is(), 4 * n_thin);
 }
 
 #[test]

@@ -14,6 +14,7 @@
 mod accept;
 mod dial;
 mod plan;
+mod records;
 mod served;
 
 use std::collections::VecDeque;
@@ -27,6 +28,7 @@ use portway_engine::health::Avoidance;
 use portway_engine::time::Moment;
 
 use self::accept::Accepting;
+use self::records::Records;
 use self::served::Served;
 use crate::Report;
 use crate::applier::Order;
@@ -79,7 +81,7 @@ struct Site {
     counts: Arc<Counts>,
     descriptors: Arc<Descriptors>,
     orders: Sender<Order>,
-    reports: SyncSender<Report>,
+    records: Records,
 }
 
 impl Worker {
@@ -105,7 +107,7 @@ impl Worker {
                 counts: birth.counts,
                 descriptors: birth.descriptors,
                 orders: birth.orders,
-                reports: birth.reports,
+                records: Records::new(birth.reports),
             },
             stop_at: None,
         })
@@ -128,6 +130,7 @@ impl Worker {
             if woken {
                 self.obey();
             }
+            self.send_records();
         }
         self.reset_all();
     }
@@ -145,7 +148,8 @@ impl Worker {
         let now = self.site.now;
         let resume = self.accepting.resume_at().map(|it| it.since(now));
         let stop = self.stop_at.map(|it| it.since(now));
-        let waits = [self.site.timers.wait(now), resume, stop];
+        let records = self.site.records.send_at().map(|it| it.since(now));
+        let waits = [self.site.timers.wait(now), resume, stop, records];
         waits.into_iter().flatten().min()
     }
 
@@ -207,10 +211,17 @@ impl Worker {
         }
     }
 
+    fn send_records(&mut self) {
+        if self.site.records.are_due(self.site.now) {
+            self.site.records.send(&self.site.counts);
+        }
+    }
+
     fn reset_all(&mut self) {
         for key in self.connections.keys() {
             self.serve(key, |it, key, site| it.tell(key, Event::Shutdown, site));
         }
+        self.site.records.send(&self.site.counts);
     }
 }
 

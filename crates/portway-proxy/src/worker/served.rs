@@ -1,7 +1,7 @@
 //! A connection being served: the engine's machine, and the sockets it speaks of.
 //!
-//! In: events of its sockets, ticks. Out: facts to the machine, the machine's actions done. Never: a
-//! decision; what to do when a side ends or a dial fails is the machine's to say.
+//! In: events of its sockets, ticks. Out: facts to the machine, the machine's actions done. Never:
+//! a decision; what to do when a side ends or a dial fails is the machine's to say.
 
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,7 +10,6 @@ use portway_engine::conn::{Action, Connection, Event, Farewell, HowToClose, Side
 
 use super::dial::{self, Outcome};
 use super::{Life, Site};
-use crate::Report;
 use crate::relay::{Leg, Relay};
 use crate::slab::Key;
 use crate::sys::epoll::Flags;
@@ -151,13 +150,7 @@ impl Served {
         drop((client, backend));
         site.counts.closed(farewell.reason);
         let record = machine.into_record(farewell, relay.relayed(), site.now);
-        if site
-            .reports
-            .try_send(Report::Closed(Box::new(record)))
-            .is_err()
-        {
-            site.counts.reports_dropped.add(1);
-        }
+        site.records.push(record, site.now);
     }
 
     /// Does what the machine wants done.

@@ -89,10 +89,11 @@ fn a_refused_endpoint_is_passed_over_for_the_next() {
     for _ in 0..10 {
         assert_eq!(read_all(gateway.connect()).unwrap(), "alive");
     }
-    let tried = gateway.next_record().failed_dials;
-    assert_eq!(tried, [(gone, DialError::Refused)]);
+    let tried = (0..10).map(|_| gateway.next_record().failed_dials);
+    let tried: Vec<_> = tried.filter(|it| !it.is_empty()).collect();
     // Avoided from then on, by each worker for itself.
-    assert!(gateway.proxy.counters().dials_failed <= 2);
+    assert!((1..=5).contains(&tried.len()), "{tried:?}");
+    assert!(tried.iter().all(|it| *it == [(gone, DialError::Refused)]));
 }
 
 #[test]
