@@ -127,6 +127,7 @@ impl Direction {
 
     fn read(&mut self, from: &mut Leg, to: &mut Leg, tools: &mut Tools) -> Read {
         if let Manner::Splice { n_thin } = self.manner
+            && from.can_be_spliced()
             && let Some(pipe) = tools.pipes.lend()
         {
             return self.splice(pipe, n_thin, from, tools);

@@ -19,6 +19,9 @@ pub(crate) struct Leg {
     /// Nothing more will come after what is there: a short read does not mean that nothing is left
     /// to learn, only the end itself does.
     last_words: bool,
+    /// It has sent urgent data once. A read stops at such a mark though more is there, and splicing
+    /// does not get past it.
+    urgent: bool,
     /// The kernel holds an error for us (`SO_ERROR`) that no call has returned yet.
     error_waits: bool,
     /// A write failed: whatever reading says, this is how the side ended.
@@ -33,6 +36,7 @@ impl Leg {
             readable: false,
             writable: true,
             last_words: false,
+            urgent: false,
             error_waits: false,
             failure: None,
         }
@@ -42,7 +46,8 @@ impl Leg {
     pub(crate) fn note(&mut self, flags: Flags) {
         let over = Flags::RDHUP | Flags::HUP | Flags::ERR;
         self.last_words |= flags.intersects(over);
-        self.readable |= flags.intersects(Flags::IN | over);
+        self.urgent |= flags.contains(Flags::PRI);
+        self.readable |= flags.intersects(Flags::IN | Flags::PRI | over);
         self.writable |= flags.intersects(Flags::OUT | Flags::ERR);
         self.error_waits |= flags.contains(Flags::ERR);
     }
@@ -57,9 +62,15 @@ impl Leg {
         self.readable = false;
     }
 
-    /// A read brought less than asked for. Then nothing is left, unless the end is.
+    /// A read brought less than asked for. Then nothing is left, unless the end is or the read
+    /// stopped at a mark.
     pub(super) fn was_short(&mut self) {
-        self.readable = self.last_words;
+        self.readable = self.last_words || self.urgent;
+    }
+
+    /// Whether its bytes can be spliced.
+    pub(super) fn can_be_spliced(&self) -> bool {
+        !self.urgent
     }
 
     /// Whether a write may find room.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use portway_engine::conn::End;
 use portway_engine::record::Relayed;
+use rustix::net::SendFlags;
 
 use super::leg::end_of;
 use super::{Leg, Progress, Relay, Tools};
@@ -240,6 +241,23 @@ fn a_short_read_asks_no_further_unless_the_end_is_near() {
     assert_eq!(scene.take_all_there_is(), 5);
     scene.run(Flags::IN, Flags::empty());
     assert_eq!(scene.take_all_there_is(), 6);
+}
+
+/// The kernel keeps urgent bytes apart from the stream; what follows them must not be left behind.
+#[test]
+fn urgent_data_stops_neither_copying_nor_splicing() {
+    for bulk_before in [false, true] {
+        let mut scene = Scene::new();
+        if bulk_before {
+            scene.send_bulk();
+            scene.run(Flags::IN, Flags::OUT);
+        }
+        scene.client.write_all(b"before").unwrap();
+        rustix::net::send(&scene.client, b"!", SendFlags::OOB).unwrap();
+        scene.client.write_all(b"after").unwrap();
+        scene.run(Flags::IN | Flags::PRI, Flags::empty());
+        assert_eq!(scene.take_all_there_is(), b"beforeafter".len());
+    }
 }
 
 #[test]

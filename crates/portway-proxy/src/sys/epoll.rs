@@ -26,7 +26,7 @@ impl Epoll {
 
     /// Adds a socket for all it may tell (`epoll_ctl(2)`). It leaves the set when it is closed.
     pub(crate) fn add(&self, socket: BorrowedFd<'_>, token: u64) -> Result<()> {
-        let all = Flags::IN | Flags::OUT | Flags::RDHUP | Flags::ET;
+        let all = Flags::IN | Flags::PRI | Flags::OUT | Flags::RDHUP | Flags::ET;
         epoll::add(&self.0, socket, epoll::EventData::new_u64(token), all)
     }
 
