@@ -12,17 +12,16 @@ mod outbox;
 mod sockets;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use portway_engine::table::{ListenerKey, RoutingTable};
 use portway_engine::time::Moment;
 
 use self::outbox::Outbox;
-pub(crate) use self::sockets::Bound;
-use self::sockets::Sockets;
+pub(crate) use self::sockets::{Bound, Sockets};
 use crate::Report;
 use crate::clock::Clock;
 use crate::limits::BIND_RETRY;
@@ -72,13 +71,13 @@ impl Applier {
     pub(crate) fn new(
         clock: Clock,
         slots: Vec<Arc<Slot>>,
-        bound: Arc<Mutex<Bound>>,
+        sockets: Sockets,
         reports: SyncSender<Report>,
     ) -> Self {
         Self {
             clock,
             slots,
-            sockets: Sockets::new(bound),
+            sockets,
             tickets: BTreeMap::new(),
             outbox: Outbox::new(reports),
             table: None,

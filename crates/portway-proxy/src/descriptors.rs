@@ -1,4 +1,4 @@
-//! How many descriptors are left for connections and pipes.
+//! How many descriptors are left for listening sockets, connections and pipes.
 //!
 //! In: what is opened and closed, over all workers. Out: whether more may be opened. Never: the
 //! last descriptors of the process: the rest of this instance needs some too.

@@ -27,7 +27,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, Sender, SyncSender};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -35,7 +35,7 @@ use std::time::Duration;
 use portway_engine::record::ConnRecord;
 use portway_engine::table::{ListenerKey, RoutingTable, TableVersion};
 
-use self::applier::{Applier, Bound, Order};
+use self::applier::{Applier, Bound, Order, Sockets};
 use self::clock::Clock;
 use self::counters::Counts;
 use self::descriptors::Descriptors;
@@ -96,14 +96,17 @@ impl Proxy {
         let n_workers = config.workers.get();
         let slots = (0..n_workers).map(|_| Slot::new().map(Arc::new));
         let slots = slots.collect::<sys::Result<Vec<_>>>()?;
-        let applier = Applier::new(clock, slots.clone(), Arc::clone(&bound), reports.clone());
+        let sockets = Sockets::new(Arc::clone(&bound), Arc::clone(&descriptors));
+        let applier = Applier::new(clock, slots.clone(), sockets, reports.clone());
+        let to_reports = reports.clone();
+        let apply = move || apply_tables(applier, &received, &to_reports);
         let mut proxy = Self {
             clock,
             orders,
             counts: Vec::new(),
             bound,
             workers: Vec::new(),
-            applier: Some(spawn("applier", move || applier.run(&received))?),
+            applier: Some(spawn("applier", apply)?),
         };
         for (index, slot) in slots.into_iter().enumerate() {
             let counts = Arc::<Counts>::default();
@@ -195,9 +198,24 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHan
 
 /// A worker's life. A panic ends it here, and is told: its sockets are closed by then, and whoever
 /// was connected through it is gone.
-fn live(orders: Sender<Order>, run: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(run)).is_err() && orders.send(Order::Died).is_err() {
-        tracing::error!("a worker died after the applier");
+fn live(orders: Sender<Order>, run: impl FnOnce() -> sys::Result<()>) {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => tracing::error!(%error, "a worker cannot go on"),
+        Err(_) => tracing::error!("a worker panicked"),
+    }
+    if orders.send(Order::Died).is_err() {
+        tracing::error!("the applier ended before its worker");
+    }
+}
+
+/// The applier's life. Without it no table is applied any more, so its panic is told as a worker's.
+fn apply_tables(applier: Applier, orders: &Receiver<Order>, reports: &SyncSender<Report>) {
+    if catch_unwind(AssertUnwindSafe(|| applier.run(orders))).is_err() {
+        tracing::error!("the applier panicked");
+        if reports.try_send(Report::WorkerDied).is_err() {
+            tracing::error!("nobody hears of it");
+        }
     }
 }
 

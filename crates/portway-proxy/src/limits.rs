@@ -44,7 +44,7 @@ pub const ACCEPTS_PER_TURN: usize = 32;
 /// `net.core.somaxconn`, which is the same number since Linux 5.4.
 pub const BACKLOG: i32 = 4096;
 
-/// Descriptors that connections and pipes leave to the rest of this instance: listening sockets,
+/// Descriptors that listening sockets, connections and pipes leave to the rest of this instance:
 /// files, name resolution, the log. A quarter of the limit where that is less.
 pub const DESCRIPTORS_RESERVED: usize = 256;
 
@@ -83,7 +83,9 @@ pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 pub const KEEPALIVE_PROBES: u32 = 6;
 
 /// Wait for an acknowledgement of sent bytes (`TCP_USER_TIMEOUT`): idle time and probes together,
-/// so that a dead peer is noticed as fast when bytes are under way.
+/// so that a dead peer is noticed as fast when bytes are under way. The kernel does not ask whether
+/// a peer is dead or does not read: whoever takes none of the bytes that wait for it for so long is
+/// given up.
 pub const USER_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Nanoseconds of a step of the timer wheel, as a power of two: 134 ms. A wait ends up to one step

@@ -56,3 +56,6 @@ fn without_ipv6(addr: SocketAddr, error: Errno) -> Errno {
         error
     }
 }
+
+#[cfg(test)]
+mod tests;

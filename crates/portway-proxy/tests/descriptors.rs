@@ -16,6 +16,7 @@ use portway_engine::table::{
     TableVersion, TargetSpec,
 };
 use portway_proxy::{Config, Proxy, Report};
+use rustix::net::sockopt::{self, Timeout};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,6 +42,8 @@ impl Gateway {
     fn with_limit(n: u64) -> Self {
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let backend = TcpListener::bind(any).unwrap();
+        // Accepting must not wait for ever either.
+        sockopt::set_socket_timeout(&backend, Timeout::Recv, Some(PATIENCE)).unwrap();
         let spec = TableSpec {
             listeners: vec![ListenerSpec {
                 name: "edge/a".into(),
@@ -112,11 +115,11 @@ impl Gateway {
     }
 }
 
-/// 64 descriptors less a reserve of 16 are 24 connections.
+/// 66 descriptors less a reserve of 16 are a listening socket and 24 connections.
 #[test]
 fn accepting_pauses_when_descriptors_run_out_and_resumes_when_some_are_free() {
     let _guard = LIMIT.lock().unwrap_or_else(PoisonError::into_inner);
-    let gateway = Gateway::with_limit(64);
+    let gateway = Gateway::with_limit(66);
     let mut open: Vec<_> = (0..24).map(|_| gateway.pair()).collect();
     // Not refused: they wait in the kernel's queue.
     let waiting: Vec<_> = (0..5).map(|_| gateway.connect()).collect();

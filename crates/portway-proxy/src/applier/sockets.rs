@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use portway_engine::table::{ListenerKey, RoutingTable};
 
-use crate::listener;
-use crate::sys::Errno;
+use crate::descriptors::Descriptors;
+use crate::listener::{self, Opened};
+use crate::sys::{Errno, Result};
 
 /// The addresses that are bound, by what the table asked for.
 pub(crate) type Bound = BTreeMap<ListenerKey, SocketAddr>;
@@ -24,18 +25,20 @@ pub(super) type Share = Vec<(ListenerKey, OwnedFd)>;
 
 /// All sockets of a proxy.
 #[derive(Debug)]
-pub(super) struct Sockets {
+pub(crate) struct Sockets {
     bound: Arc<Mutex<Bound>>,
+    descriptors: Arc<Descriptors>,
     unbound: Unbound,
     /// The last table has let go of addresses.
     freed: bool,
 }
 
 impl Sockets {
-    /// None yet.
-    pub(super) fn new(bound: Arc<Mutex<Bound>>) -> Self {
+    /// None yet. What is bound can be seen in `bound`.
+    pub(crate) fn new(bound: Arc<Mutex<Bound>>, descriptors: Arc<Descriptors>) -> Self {
         Self {
             bound,
+            descriptors,
             unbound: Unbound::new(),
             freed: false,
         }
@@ -59,7 +62,9 @@ impl Sockets {
         let mut bound = bound.lock().unwrap_or_else(PoisonError::into_inner);
         let n_before = bound.len();
         bound.retain(|key, _| wanted.contains(key));
-        self.freed = bound.len() < n_before;
+        let n_gone = n_before - bound.len();
+        self.freed = n_gone > 0;
+        self.descriptors.give(n_gone * n_workers);
         self.unbound.clear();
         let missing = wanted.into_iter().filter(|key| !bound.contains_key(key));
         let missing: Vec<_> = missing.collect();
@@ -78,7 +83,7 @@ impl Sockets {
     fn open(&mut self, keys: Vec<ListenerKey>, bound: &mut Bound, n_workers: usize) -> Vec<Share> {
         let mut shares: Vec<Share> = (0..n_workers).map(|_| Vec::new()).collect();
         for key in keys {
-            match listener::open(key.addr, n_workers) {
+            match self.open_one(key.addr, n_workers) {
                 Ok(opened) => {
                     bound.insert(key, opened.addr);
                     for (share, socket) in shares.iter_mut().zip(opened.sockets) {
@@ -91,5 +96,17 @@ impl Sockets {
             }
         }
         shares
+    }
+
+    /// Opens the sockets of one address; descriptors are taken for all or none.
+    fn open_one(&self, addr: SocketAddr, n_workers: usize) -> Result<Opened> {
+        if !self.descriptors.take(n_workers) {
+            return Err(Errno::MFILE);
+        }
+        let opened = listener::open(addr, n_workers);
+        if opened.is_err() {
+            self.descriptors.give(n_workers);
+        }
+        opened
     }
 }

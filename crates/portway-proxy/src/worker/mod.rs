@@ -114,25 +114,32 @@ impl Worker {
     }
 
     /// Serves until it is told to stop.
-    pub(crate) fn run(mut self) {
+    ///
+    /// # Errors
+    /// When the kernel lets it wait for events no longer.
+    pub(crate) fn run(mut self) -> sys::Result<()> {
         signal::block_broken_pipe();
         let mut batch = Batch::new();
         while !self.is_done() {
-            if let Err(error) = self.site.epoll.wait(&mut batch, self.patience()) {
-                tracing::error!(%error, "worker cannot wait for events");
-                return;
-            }
-            self.site.now = self.site.clock.now();
-            let woken = self.take_events(&batch);
-            self.take_turns();
-            self.accept();
-            self.take_ticks();
-            if woken {
-                self.obey();
-            }
-            self.send_records();
+            self.serve_batch(&mut batch)?;
         }
         self.reset_all();
+        Ok(())
+    }
+
+    /// Waits for events, and does all there is to do before the next wait.
+    fn serve_batch(&mut self, batch: &mut Batch) -> sys::Result<()> {
+        self.site.epoll.wait(batch, self.patience())?;
+        self.site.now = self.site.clock.now();
+        let woken = self.take_events(batch);
+        self.take_turns();
+        self.accept();
+        self.take_ticks();
+        if woken {
+            self.obey();
+        }
+        self.send_records();
+        Ok(())
     }
 
     fn is_done(&self) -> bool {

@@ -240,3 +240,6 @@ fn close(leg: &Leg, how: HowToClose) {
         tracing::trace!(%error, "closed without a reset");
     }
 }
+
+#[cfg(test)]
+mod tests;

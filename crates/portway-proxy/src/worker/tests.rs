@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use portway_engine::limits::DIAL_TIMEOUT;
 use portway_engine::table::{
-    BackendSpec, Listener, ListenerKey, ListenerSpec, Protocol, RouteSpec, RoutingTable, TableSpec,
+    BackendSpec, Listener, ListenerSpec, Protocol, RouteSpec, RoutingTable, TableSpec,
     TableVersion, TargetSpec,
 };
 
@@ -22,7 +22,7 @@ use crate::slot::{Duty, Plan, Slot};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn worker(orders: Sender<Order>) -> (Worker, Arc<Slot>, Clock) {
+pub(super) fn worker(orders: Sender<Order>) -> (Worker, Arc<Slot>, Clock) {
     let (clock, slot) = (Clock::start(), Arc::new(Slot::new().unwrap()));
     let worker = Worker::new(Birth {
         clock,
@@ -37,7 +37,7 @@ fn worker(orders: Sender<Order>) -> (Worker, Arc<Slot>, Clock) {
 }
 
 /// A listener of a table, with one endpoint.
-fn planned(endpoint: SocketAddr) -> Arc<Listener> {
+pub(super) fn planned(endpoint: SocketAddr) -> Arc<Listener> {
     let spec = TableSpec {
         listeners: vec![ListenerSpec {
             name: "edge/a".into(),
@@ -62,18 +62,10 @@ fn acknowledged(orders: &Receiver<Order>) -> bool {
     matches!(orders.try_recv(), Ok(Order::Acknowledge))
 }
 
-#[test]
-fn who_waits_on_a_socket_that_is_closed_is_served() {
-    let backend = TcpListener::bind("127.0.0.1:0").unwrap();
-    let listener = planned(backend.local_addr().unwrap());
-    let key = ListenerKey {
-        protocol: Protocol::Tcp,
-        addr: "127.0.0.1:0".parse().unwrap(),
-    };
+/// Lets the worker listen on any port; where that is.
+pub(super) fn listen(worker: &mut Worker, slot: &Slot, listener: Arc<Listener>) -> SocketAddr {
+    let key = listener.keys[0];
     let mut opened = listener::open(key.addr, 1).unwrap();
-    let (orders, received) = mpsc::channel();
-    let (mut worker, slot, clock) = worker(orders);
-
     let ticket = Arc::default();
     let duty = Duty { listener, ticket };
     slot.put(|wishes| {
@@ -83,12 +75,20 @@ fn who_waits_on_a_socket_that_is_closed_is_served() {
         });
     });
     worker.obey();
+    opened.addr
+}
+
+#[test]
+fn who_waits_on_a_socket_that_is_closed_is_served() {
+    let backend = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = planned(backend.local_addr().unwrap());
+    let (orders, received) = mpsc::channel();
+    let (mut worker, slot, clock) = worker(orders);
+    let addr = listen(&mut worker, &slot, listener);
     assert!(acknowledged(&received));
 
     // The worker does not run, so all of them wait.
-    let clients: Vec<_> = (0..50)
-        .map(|_| TcpStream::connect(opened.addr).unwrap())
-        .collect();
+    let clients: Vec<_> = (0..50).map(|_| TcpStream::connect(addr).unwrap()).collect();
     assert_eq!(worker.connections.len(), 0);
     slot.put(|wishes| {
         let (sockets, opened) = (Vec::new(), Vec::new());
@@ -97,7 +97,7 @@ fn who_waits_on_a_socket_that_is_closed_is_served() {
     worker.obey();
     assert!(acknowledged(&received));
     assert_eq!(worker.connections.len(), clients.len());
-    assert!(TcpStream::connect(opened.addr).is_err());
+    assert!(TcpStream::connect(addr).is_err());
 
     slot.put(|wishes| wishes.stop = Some(clock.now().after(PATIENCE)));
     let greeter = thread::spawn(move || {
@@ -112,5 +112,5 @@ fn who_waits_on_a_socket_that_is_closed_is_served() {
         assert_eq!(greeting, "hello");
     }
     greeter.join().unwrap();
-    serving.join().unwrap();
+    serving.join().unwrap().unwrap();
 }

@@ -10,7 +10,7 @@ use portway_engine::record::CloseReason;
 use portway_engine::table::{RejectReason, TableSpec};
 
 use crate::gateway::{
-    ANY, Gateway, backend, by_hand, connect, expect_reasons, greeter, is_reset, listener,
+    ANY, Gateway, PATIENCE, backend, by_hand, connect, expect_reasons, greeter, is_reset, listener,
     one_route, read_all, refused, rejecting, reset, to,
 };
 
@@ -19,7 +19,7 @@ fn pair() -> (Gateway, TcpStream, TcpStream, Receiver<TcpStream>) {
     let (addr, connections) = by_hand();
     let gateway = Gateway::with(&to(&[addr]));
     let client = gateway.connect();
-    let server = connections.recv().unwrap();
+    let server = connections.recv_timeout(PATIENCE).unwrap();
     (gateway, client, server, connections)
 }
 

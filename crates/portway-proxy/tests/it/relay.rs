@@ -7,7 +7,7 @@ use std::thread;
 use portway_engine::record::CloseReason;
 
 use crate::gateway::{
-    Gateway, by_hand, echo, endpoint, greeter, is_reset, one_route, read_all, reset, to,
+    Gateway, PATIENCE, by_hand, echo, endpoint, greeter, is_reset, one_route, read_all, reset, to,
 };
 
 /// More than all buffers on the way, so that both sides block now and then.
@@ -147,7 +147,7 @@ fn an_endpoint_that_sent_its_fin_still_gets_what_the_client_sends() {
     Stream::new(5).expect(&client, MUCH);
     Stream::new(6).send(&client, MUCH);
     drop(client);
-    is_done.recv_timeout(crate::gateway::PATIENCE).unwrap();
+    is_done.recv_timeout(PATIENCE).unwrap();
     assert_eq!(gateway.next_record().reason, CloseReason::Finished);
 }
 
@@ -174,7 +174,7 @@ fn a_reset_by_the_client_is_a_reset_at_the_endpoint() {
     let (backend, connections) = by_hand();
     let gateway = Gateway::with(&to(&[backend]));
     let client = gateway.connect();
-    let server = connections.recv().unwrap();
+    let server = connections.recv_timeout(PATIENCE).unwrap();
     reset(client);
     assert!(is_reset(&server));
     assert_eq!(gateway.next_record().reason, CloseReason::ClientReset);
@@ -185,7 +185,7 @@ fn a_reset_by_the_endpoint_is_a_reset_at_the_client() {
     let (backend, connections) = by_hand();
     let gateway = Gateway::with(&to(&[backend]));
     let client = gateway.connect();
-    reset(connections.recv().unwrap());
+    reset(connections.recv_timeout(PATIENCE).unwrap());
     assert!(is_reset(&client));
     assert_eq!(gateway.next_record().reason, CloseReason::BackendReset);
 }
@@ -195,7 +195,7 @@ fn a_reset_after_a_fin_is_still_a_reset() {
     let (backend, connections) = by_hand();
     let gateway = Gateway::with(&to(&[backend]));
     let client = gateway.connect();
-    let mut server = connections.recv().unwrap();
+    let mut server = connections.recv_timeout(PATIENCE).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(server.read(&mut [0]).unwrap(), 0);
     reset(client);
@@ -226,7 +226,7 @@ fn a_stalled_reader_stops_the_sender() {
     let (backend, connections) = by_hand();
     let gateway = Gateway::with(&to(&[backend]));
     let client = gateway.connect();
-    let server = connections.recv().unwrap();
+    let server = connections.recv_timeout(PATIENCE).unwrap();
     let sent = send_until_blocked(&client);
     // Two sockets' buffers on each side of us, and a pipe: not what the sender would like to send.
     assert!(sent < 64 << 20, "{sent} bytes were taken");
@@ -241,7 +241,7 @@ fn a_reset_is_passed_on_even_when_the_other_side_is_stalled() {
     let (backend, connections) = by_hand();
     let gateway = Gateway::with(&to(&[backend]));
     let client = gateway.connect();
-    let server = connections.recv().unwrap();
+    let server = connections.recv_timeout(PATIENCE).unwrap();
     send_until_blocked(&client);
     reset(client);
     assert_eq!(gateway.next_record().reason, CloseReason::ClientReset);
