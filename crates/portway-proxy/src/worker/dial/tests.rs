@@ -1,8 +1,9 @@
 //! A dial that reaches nobody but itself.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 
+use portway_engine::conn::End;
 use portway_engine::record::DialError;
 
 use super::{Outcome, outcome, reason};
@@ -38,4 +39,21 @@ fn errors_of_a_dial_are_told_apart() {
     ] {
         assert_eq!(reason(error), dial_error);
     }
+}
+
+/// An endpoint that takes a connection and resets it at once has been reached: trying the next one
+/// would bring the same client to two endpoints.
+#[test]
+fn a_reset_right_after_the_handshake_is_no_failed_dial() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = listener.local_addr().unwrap();
+    let socket = tcp::socket(endpoint).unwrap();
+    tcp::connect(socket.as_fd(), endpoint).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    tcp::reset_on_close(server.as_fd()).unwrap();
+    drop(server);
+    let mut leg = Leg::new(socket);
+    let flags = Flags::IN | Flags::OUT | Flags::RDHUP | Flags::HUP | Flags::ERR;
+    assert_eq!(outcome(&mut leg, flags, Some(endpoint)), Outcome::Connected);
+    assert_eq!(leg.take_failure(), Some(End::Reset));
 }
