@@ -3,10 +3,11 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use portway_engine::conn::End;
 use portway_engine::record::Relayed;
-use rustix::net::SendFlags;
+use rustix::net::{SendFlags, sockopt};
 
 use super::leg::end_of;
 use super::{Leg, Progress, Relay, Tools};
@@ -271,6 +272,19 @@ fn a_side_that_cannot_be_written_to_is_first_read_to_its_end() {
     let mut answer = [0; 6];
     scene.client.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"answer");
+}
+
+#[test]
+fn what_a_client_sent_before_it_broke_off_arrives() {
+    let mut scene = Scene::new();
+    scene.client.write_all(b"last words").unwrap();
+    sockopt::set_socket_linger(&scene.client, Some(Duration::ZERO)).unwrap();
+    // Its place is taken by a socket that is connected to nobody.
+    drop(std::mem::replace(&mut scene.client, pair().0));
+    scene.backend.write_all(b"to nobody").unwrap();
+    let progress = scene.run(Flags::empty(), Flags::IN);
+    assert_eq!(progress.client, Some(End::Reset));
+    assert_eq!(scene.take_all_there_is(), b"last words".len());
 }
 
 #[test]

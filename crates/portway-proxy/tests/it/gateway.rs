@@ -1,9 +1,11 @@
 //! What the tests stand on: a proxy with a table, endpoints, and clients with timeouts.
 
 use std::io::{self, Read, Write};
+use std::iter;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -187,11 +189,19 @@ pub(crate) fn by_hand() -> (SocketAddr, Receiver<TcpStream>) {
     (addr, received)
 }
 
-/// An address at which nothing listens, below the ports that connections are given.
+/// A port that nobody has, on any address, and that no connection is given: it lies below those.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 10_000).unwrap();
+    let ports = iter::from_fn(|| Some(NEXT.fetch_add(1, Ordering::Relaxed))).take(10_000);
+    let mut ports = ports.map(|n| 20_000 + (start + n) % 10_000);
+    let free = |port: &u16| TcpListener::bind(("0.0.0.0", *port)).is_ok();
+    ports.find(free).unwrap()
+}
+
+/// An address at which nothing listens.
 pub(crate) fn refused() -> SocketAddr {
-    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    let mut ports = 20_000 + u16::try_from(std::process::id() % 5_000).unwrap()..32_000;
-    SocketAddr::from(([127, 0, 0, 1], ports.find(free).unwrap()))
+    SocketAddr::from(([127, 0, 0, 1], free_port()))
 }
 
 /// A table with one listener and one route.

@@ -9,7 +9,8 @@ use portway_engine::limits::DIAL_TIMEOUT;
 use portway_engine::table::{RouteSpec, TableSpec};
 
 use crate::gateway::{
-    ANY, Gateway, backend, connect, echo, greeter, key, listener, one_route, read_all, to,
+    ANY, Gateway, backend, connect, echo, free_port, greeter, key, listener, one_route, read_all,
+    to,
 };
 
 /// A second listener, so that ports cannot be mixed up.
@@ -174,20 +175,24 @@ fn an_address_not_of_this_host_is_told() {
 
 #[test]
 fn a_listener_may_take_over_the_port_that_the_same_table_gives_up() {
-    let endpoints = [greeter("hello")];
-    let mut gateway = Gateway::with(&to(&endpoints));
-    let everywhere = format!("0.0.0.0:{}", gateway.addr().port());
-    let mut spec = to(&endpoints);
-    spec.listeners = vec![listener("edge/a", &everywhere, Some("a"))];
-    let unbound = gateway.apply(&spec);
-    assert!(unbound.is_empty(), "{unbound:?}");
-    let addr = SocketAddr::from(([127, 0, 0, 1], gateway.bound(&everywhere).port()));
-    assert_eq!(read_all(connect(addr)).unwrap(), "hello");
+    let port = free_port();
+    let (here, everywhere) = (format!("127.0.0.1:{port}"), format!("0.0.0.0:{port}"));
+    let mut spec = to(&[greeter("hello")]);
+    let mut gateway = Gateway::start(2, DIAL_TIMEOUT);
+    for bind in [&here, &everywhere, &here] {
+        spec.listeners = vec![listener("edge/a", bind, Some("a"))];
+        let unbound = gateway.apply(&spec);
+        assert!(unbound.is_empty(), "{unbound:?}");
+        let addr = gateway.proxy.bound(key(bind)).unwrap();
+        assert_eq!(addr, bind.parse().unwrap());
+        assert!(TcpStream::connect(&*here).is_ok());
+    }
 }
 
 #[test]
 fn ipv4_and_ipv6_are_two_sockets() {
-    let six = "[::]:0";
+    let port = free_port();
+    let six = &*format!("[::]:{port}");
     let mut spec = to(&[greeter("hello")]);
     spec.listeners = vec![listener("edge/six", six, Some("a"))];
     let mut gateway = Gateway::start(2, DIAL_TIMEOUT);
@@ -196,7 +201,6 @@ fn ipv4_and_ipv6_are_two_sockets() {
         assert_eq!(error.raw_os_error(), Some(97));
         return;
     }
-    let port = gateway.bound(six).port();
     let four = format!("0.0.0.0:{port}");
     spec.listeners.push(listener("edge/four", &four, Some("a")));
     assert!(gateway.apply(&spec).is_empty());
