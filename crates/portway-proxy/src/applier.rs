@@ -22,9 +22,9 @@ use portway_engine::time::Moment;
 
 use self::outbox::Outbox;
 pub(crate) use self::sockets::{Bound, Sockets};
-use crate::Report;
 use crate::clock::Clock;
 use crate::limits::BIND_RETRY;
+use crate::report::Report;
 use crate::slot::{Duty, Plan, Slot};
 
 /// What the applier is told, by the proxy and by workers.

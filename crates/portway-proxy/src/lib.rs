@@ -13,6 +13,7 @@ mod relay;
 
 mod counters;
 mod descriptors;
+mod report;
 mod slot;
 
 mod clock;
@@ -22,6 +23,7 @@ mod timer;
 mod token;
 
 pub use counters::Counters;
+pub use report::Report;
 
 use std::io;
 use std::net::SocketAddr;
@@ -32,8 +34,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use portway_engine::record::ConnRecord;
-use portway_engine::table::{ListenerKey, RoutingTable, TableVersion};
+use portway_engine::table::{ListenerKey, RoutingTable};
 
 use self::applier::{Applier, Bound, Order, Sockets};
 use self::clock::Clock;
@@ -49,27 +50,6 @@ pub struct Config {
     pub workers: NonZeroUsize,
     /// Longest wait for one dial.
     pub dial_timeout: Duration,
-}
-
-/// A fact that goes up. Delivered over one bounded channel that never blocks a worker: records are
-/// dropped (and counted) while it is full, the other facts wait for room.
-#[derive(Debug)]
-pub enum Report {
-    /// All workers have applied this version; `unbound` are the sockets that could not be bound.
-    /// Sent again when a retry (every second) changes `unbound`.
-    Applied {
-        /// Which table.
-        version: TableVersion,
-        /// Sockets that could not be bound, and why. The IPv6 wildcard has `EAFNOSUPPORT` on a host
-        /// without IPv6.
-        unbound: Vec<(ListenerKey, io::Error)>,
-    },
-    /// A connection is over.
-    Closed(Box<ConnRecord>),
-    /// Accepting paused (`true`) or resumed because descriptors ran out.
-    AcceptPaused(bool),
-    /// A worker panicked; the process must end with exit code 70.
-    WorkerDied,
 }
 
 /// The running data plane. Dropped without [`Self::shutdown`] it resets every connection.

@@ -10,8 +10,8 @@ use std::time::Duration;
 use portway_engine::table::TableVersion;
 
 use super::sockets::Unbound;
-use crate::Report;
 use crate::limits::REPORT_RETRY;
+use crate::report::Report;
 
 /// What has not been said yet.
 #[derive(Debug)]

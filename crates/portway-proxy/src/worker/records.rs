@@ -9,9 +9,9 @@ use std::sync::mpsc::SyncSender;
 use portway_engine::record::ConnRecord;
 use portway_engine::time::Moment;
 
-use crate::Report;
 use crate::counters::Counts;
 use crate::limits::{RECORD_WAIT, RECORDS_AT_ONCE};
+use crate::report::Report;
 
 /// The records of one worker that have not been sent.
 #[derive(Debug)]
