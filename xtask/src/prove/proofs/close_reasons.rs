@@ -143,7 +143,7 @@ fn by_rule(stage: &Stage, seen: &mut Seen) -> Result<()> {
 
 /// Streams that peers end.
 fn by_peers(stage: &Stage, seen: &mut Seen) -> Result<()> {
-    let refused = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let refused = (Ipv4Addr::LOCALHOST, sockets::free_port()?).into();
     let listener = sockets::listen_anywhere()?;
     let silent = Silent::new()?;
     let plan = Plan::to(&[listener.local_addr()?])?
@@ -187,9 +187,7 @@ fn by_peers(stage: &Stage, seen: &mut Seen) -> Result<()> {
         ("backend_reset", "the endpoint reset"),
     )?;
 
-    let client = sockets::connect(gateway.addr(1)?)?;
-    sockets::expect_reset(&client)?;
-    let addr = client.local_addr()?;
+    let addr = rejected(gateway.addr(1)?)?;
     expect(
         &mut gateway,
         seen,

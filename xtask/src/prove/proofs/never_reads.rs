@@ -45,9 +45,9 @@ pub(super) fn run(stage: &Stage) -> Result<()> {
     let cases = [
         Case {
             name: "small writes",
-            n_connections: stage.pick(200, 50),
+            n_connections: stage.pick(64, 16),
             chunk: 1_000,
-            buffer: Some(65_536),
+            buffer: Some(262_144),
         },
         Case {
             name: "large writes",
