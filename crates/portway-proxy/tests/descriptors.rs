@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use portway_engine::table::{
     TableVersion, TargetSpec,
 };
 use portway_proxy::{Config, Proxy, Report};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::sockopt::{self, Timeout};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -28,6 +29,12 @@ fn limit_to(n: u64) {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let current = Some(n);
     setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
+}
+
+/// A socket that is not connected yet.
+fn tcp_socket() -> OwnedFd {
+    let family = rustix::net::AddressFamily::INET;
+    rustix::net::socket(family, rustix::net::SocketType::STREAM, None).unwrap()
 }
 
 struct Gateway {
@@ -137,22 +144,53 @@ fn accepting_pauses_when_descriptors_run_out_and_resumes_when_some_are_free() {
 }
 
 /// Descriptors that others in this process took are not in our books; the kernel's word counts.
+/// Whoever was accepted with the last one is dialled for with the spare one.
 #[test]
-fn a_connection_without_a_descriptor_for_its_dial_is_reset() {
+fn with_one_descriptor_left_one_more_client_is_served_and_the_next_waits() {
     let _guard = LIMIT.lock().unwrap_or_else(PoisonError::into_inner);
     let gateway = Gateway::with_limit(4096);
+    // The worker takes a spare one when it first accepts.
+    let first = gateway.pair();
+    let clients = [tcp_socket(), tcp_socket()];
     limit_to(256);
-    let family = rustix::net::AddressFamily::INET;
-    let client = rustix::net::socket(family, rustix::net::SocketType::STREAM, None).unwrap();
     let mut others: Vec<OwnedFd> = Vec::new();
     while let Ok(other) = gateway.backend.try_clone() {
         others.push(other.into());
     }
-    // Room for one: the client's connection is accepted, and no socket is left to dial from.
     drop(others.pop());
+    rustix::net::connect(&clients[0], &gateway.addr).unwrap();
+    let mut dialled = [PollFd::new(&gateway.backend, PollFlags::IN)];
+    assert_eq!(
+        poll(&mut dialled, Some(&PATIENCE.try_into().unwrap())),
+        Ok(1)
+    );
+    rustix::net::connect(&clients[1], &gateway.addr).unwrap();
+    assert!(gateway.next_pause());
+    drop(others);
+    limit_to(4096);
+    let served = [(); 2].map(|()| gateway.backend.accept().unwrap());
+    assert!(!gateway.next_pause());
+    drop((first, clients, served));
+    let reasons = [(); 3].map(|()| gateway.next_record().reason);
+    assert_eq!(reasons, [CloseReason::Finished; 3]);
+}
+
+/// A limit lowered beneath a running instance: the spare one is above it, and of no use.
+#[test]
+fn a_connection_without_a_descriptor_for_its_dial_is_reset() {
+    let _guard = LIMIT.lock().unwrap_or_else(PoisonError::into_inner);
+    let gateway = Gateway::with_limit(4096);
+    let client = tcp_socket();
+    let clone = |_| -> OwnedFd { gateway.backend.try_clone().unwrap().into() };
+    let mut others: Vec<OwnedFd> = (0..64).map(clone).collect();
+    let pair = gateway.pair();
+    // Room for one: the client's connection is accepted, and no socket is left to dial from.
+    let room = others.pop().unwrap();
+    limit_to(u64::try_from(room.as_raw_fd()).unwrap() + 1);
+    drop(room);
     rustix::net::connect(&client, &gateway.addr).unwrap();
     let record = gateway.next_record();
-    drop(others);
+    drop((others, pair));
     limit_to(4096);
     assert_eq!(record.reason, CloseReason::OutOfResources);
     let tried = [(
@@ -169,8 +207,7 @@ fn when_even_accepting_fails_nobody_is_reset_and_it_goes_on_later() {
     let _guard = LIMIT.lock().unwrap_or_else(PoisonError::into_inner);
     let gateway = Gateway::with_limit(4096);
     limit_to(256);
-    let family = rustix::net::AddressFamily::INET;
-    let client = rustix::net::socket(family, rustix::net::SocketType::STREAM, None).unwrap();
+    let client = tcp_socket();
     let mut others: Vec<OwnedFd> = Vec::new();
     while let Ok(other) = gateway.backend.try_clone() {
         others.push(other.into());

@@ -137,9 +137,9 @@ impl Worker {
     }
 
     fn accept_one(&mut self, key: Key) -> Result<Served, Refusal> {
-        let site = &self.site;
+        let site = &mut self.site;
         let socket = self.accepting.sockets.get_mut(key).ok_or(Refusal::Empty)?;
-        if !site.descriptors.take(DESCRIPTORS_PER_CONNECTION) {
+        if !site.spare.is_had() || !site.descriptors.take(DESCRIPTORS_PER_CONNECTION) {
             // Being full is no shortage as long as nobody waits.
             return Err(match tcp::has_waiting(socket.socket.as_fd()) {
                 Ok(false) => Refusal::Empty,

@@ -24,15 +24,17 @@ pub(super) enum Outcome {
 }
 
 /// Starts to dial. Epoll hears of the socket only now, since one that was never connected hangs up.
-pub(super) fn start(addr: SocketAddr, key: Key, epoll: &Epoll) -> Result<OwnedFd, DialError> {
-    let dial = || {
-        let socket = tcp::socket(addr)?;
-        tcp::send_at_once(socket.as_fd())?;
-        tcp::connect(socket.as_fd(), addr)?;
-        epoll.add(socket.as_fd(), Token::Backend(key).to_bits())?;
-        Ok(socket)
-    };
-    dial().map_err(reason)
+pub(super) fn start(addr: SocketAddr, key: Key, epoll: &Epoll) -> Result<OwnedFd, Errno> {
+    let socket = tcp::socket(addr)?;
+    tcp::send_at_once(socket.as_fd())?;
+    tcp::connect(socket.as_fd(), addr)?;
+    epoll.add(socket.as_fd(), Token::Backend(key).to_bits())?;
+    Ok(socket)
+}
+
+/// Whether a dial could not be started for want of a descriptor.
+pub(super) fn lacks_descriptor(error: &Errno) -> bool {
+    matches!(*error, Errno::MFILE | Errno::NFILE)
 }
 
 /// How the dial stands after epoll said `flags` about its socket.
@@ -68,7 +70,7 @@ fn is_connected_to_itself(leg: &Leg, endpoint: SocketAddr) -> bool {
 }
 
 /// What an error of a dial means to the engine.
-fn reason(error: Errno) -> DialError {
+pub(super) fn reason(error: Errno) -> DialError {
     match error {
         Errno::CONNREFUSED => DialError::Refused,
         Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::HOSTDOWN | Errno::NETDOWN => {

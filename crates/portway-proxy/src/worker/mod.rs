@@ -16,6 +16,7 @@ mod dial;
 mod plan;
 mod records;
 mod served;
+mod spare;
 
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
@@ -30,6 +31,7 @@ use portway_engine::time::Moment;
 use self::accept::Accepting;
 use self::records::Records;
 use self::served::Served;
+use self::spare::Spare;
 use crate::applier::Order;
 use crate::clock::Clock;
 use crate::counters::Counts;
@@ -80,6 +82,7 @@ struct Site {
     slot: Arc<Slot>,
     counts: Arc<Counts>,
     descriptors: Arc<Descriptors>,
+    spare: Spare,
     orders: Sender<Order>,
     records: Records,
 }
@@ -106,6 +109,7 @@ impl Worker {
                 slot: birth.slot,
                 counts: birth.counts,
                 descriptors: birth.descriptors,
+                spare: Spare::default(),
                 orders: birth.orders,
                 records: Records::new(birth.reports),
             },

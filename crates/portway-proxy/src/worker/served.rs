@@ -203,7 +203,11 @@ impl Served {
     /// Dials; a dial under way is given up by closing its socket.
     fn dial(&mut self, addr: SocketAddr, key: Key, site: &mut Site) {
         self.backend = Backend::Nowhere;
-        match dial::start(addr, key, &site.epoll) {
+        let mut dialled = dial::start(addr, key, &site.epoll);
+        if dialled.as_ref().is_err_and(dial::lacks_descriptor) && site.spare.spend() {
+            dialled = dial::start(addr, key, &site.epoll);
+        }
+        match dialled.map_err(dial::reason) {
             Ok(socket) => {
                 self.backend = Backend::Dialling(Leg::new(socket));
                 if let Some(deadline) = self.machine.deadline() {
