@@ -1,6 +1,6 @@
 //! Each change of state once, with its cause.
 //!
-//! In: [`Statuses`] after each translation. Out: log lines about conditions that differ from the
+//! In: `Statuses` after each translation. Out: log lines about conditions that differ from the
 //! time before; at the first time good ones are told only where they mean that traffic flows.
 //! Never: the same line twice.
 
