@@ -1,6 +1,12 @@
 //! What people and CI run beside `cargo test`: `cargo xtask VERB`.
 
+mod ci;
+
 mod prove;
+
+mod repo;
+mod tally;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -16,6 +22,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Ci(ci::Args),
     Prove(prove::Args),
     #[command(hide = true, subcommand)]
     ProvePart(prove::Part),
@@ -23,6 +30,7 @@ enum Verb {
 
 fn main() -> Result<ExitCode> {
     match Cli::parse().verb {
+        Verb::Ci(args) => Ok(ci::run(&args)),
         Verb::Prove(args) => prove::run(&args),
         Verb::ProvePart(part) => part.run(),
     }

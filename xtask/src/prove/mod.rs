@@ -30,7 +30,7 @@ mod sockets;
 
 pub(crate) use part::Part;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -40,7 +40,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use self::part::ProofArgs;
 use self::proofs::{Needs, Proof};
-use self::stage::{Scale, say};
+use self::stage::Scale;
+use crate::repo;
+use crate::tally::say;
 
 /// Prove with the release binary and real peers what tests are too short for
 #[derive(Debug, clap::Args)]
@@ -94,7 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         portway: match &args.portway {
             Some(path) => Some(path.canonicalize().context("find the binary")?),
             None if args.direct => None,
-            None => Some(build()?),
+            None => Some(repo::build_release()?),
         },
         short: args.short,
         direct: args.direct,
@@ -140,25 +142,6 @@ fn choose(args: &Args) -> Result<Vec<&'static Proof>> {
         ensure!(!chosen.is_empty(), "none of these works without Portway");
     }
     Ok(chosen)
-}
-
-/// Builds the release binary, and gives its path as Cargo tells it.
-fn build() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["build", "--release", "-p", "portway", "--bin", "portway"])
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(root())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("run cargo build")?;
-    ensure!(output.status.success(), "portway does not build");
-    let lines = String::from_utf8_lossy(&output.stdout);
-    let mut built = lines.lines().filter_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        message.get("executable")?.as_str().map(PathBuf::from)
-    });
-    built.next_back().context("cargo named no executable")
 }
 
 /// One proof as a process of its own, until it ends or takes too long.
@@ -208,10 +191,4 @@ fn in_namespace() -> Result<Command> {
     let mut command = Command::new("unshare");
     command.args(flags).arg("--").arg(std::env::current_exe()?);
     Ok(command)
-}
-
-/// The repository.
-fn root() -> &'static Path {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask)
 }

@@ -13,8 +13,9 @@ use anyhow::{Context, Result, ensure};
 use super::limits::SEED;
 use super::peer::Echo;
 use super::proofs::Needs;
-use super::stage::{Scale, Stage, Way, say};
+use super::stage::{Scale, Stage, Way};
 use super::{process, proofs, random};
+use crate::tally::say;
 
 /// A role.
 #[derive(Debug, clap::Subcommand)]

@@ -3,7 +3,6 @@
 //! In: what was asked for. Out: [`Stage`], and lines on stdout. Never: another proof's files.
 
 use std::fs;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +10,7 @@ use anyhow::{Context, Result};
 
 use super::gateway::{Gateway, Settings};
 use super::manifest::Plan;
-use super::root;
+use crate::repo::root;
 
 /// How large a proof is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,14 +130,6 @@ impl Front {
     pub(crate) fn end(self) -> Result<()> {
         self.gateway.map_or(Ok(()), Gateway::end)
     }
-}
-
-/// A line for people.
-#[expect(clippy::print_stdout, reason = "this is where results go")]
-pub(crate) fn say(line: &str) {
-    println!("{line}");
-    // A pipe that nobody reads any more is no reason to end in a panic.
-    let _ = std::io::stdout().flush();
 }
 
 /// A file with this text.

@@ -6,8 +6,9 @@ use anyhow::{Result, ensure};
 
 use crate::prove::gateway::Settings;
 use crate::prove::measure;
-use crate::prove::stage::{Stage, say};
+use crate::prove::stage::Stage;
 use crate::prove::transfer::{Manner, Order, Transfer, Transfers};
+use crate::tally::say;
 
 pub(super) fn run(stage: &Stage) -> Result<()> {
     let n_bytes = stage.pick(1 << 30, 64 << 20);

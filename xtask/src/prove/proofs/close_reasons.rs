@@ -18,9 +18,10 @@ use self::lost_peers::LostPeers;
 use crate::prove::gateway::{Gateway, Settings};
 use crate::prove::manifest::{Backend, Listener, Plan, Target};
 use crate::prove::peer::Echo;
-use crate::prove::root;
 use crate::prove::sockets::{self, Next};
-use crate::prove::stage::{Scale, Stage, say};
+use crate::prove::stage::{Scale, Stage};
+use crate::repo::root;
+use crate::tally::say;
 
 /// The reasons seen, and what brought each about.
 type Seen = BTreeMap<String, &'static str>;

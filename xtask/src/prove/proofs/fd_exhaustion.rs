@@ -15,7 +15,8 @@ use crate::prove::manifest::Plan;
 use crate::prove::measure;
 use crate::prove::peer::Echo;
 use crate::prove::sockets::{self, Next};
-use crate::prove::stage::{Stage, say};
+use crate::prove::stage::Stage;
+use crate::tally::say;
 
 /// What the backend says at once.
 const GREETING: &str = "hello";

@@ -13,7 +13,8 @@ use crate::prove::gateway::Settings;
 use crate::prove::measure;
 use crate::prove::peer::Echo;
 use crate::prove::sockets;
-use crate::prove::stage::{Front, Stage, say};
+use crate::prove::stage::{Front, Stage};
+use crate::tally::say;
 
 /// Clients at once.
 const AT_ONCE: usize = 16;

@@ -14,8 +14,10 @@ use anyhow::{Context, Result, anyhow, ensure};
 use crate::prove::bytes::{Block, Check};
 use crate::prove::gateway::{Gateway, Settings};
 use crate::prove::peer::Echo;
-use crate::prove::stage::{Stage, say, write};
-use crate::prove::{root, sockets};
+use crate::prove::sockets;
+use crate::prove::stage::{Stage, write};
+use crate::repo::root;
+use crate::tally::say;
 
 /// The guide's ports.
 const PORTS: [u16; 2] = [8080, 8090];

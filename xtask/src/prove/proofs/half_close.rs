@@ -7,8 +7,9 @@ use anyhow::{Result, ensure};
 
 use crate::prove::gateway::Settings;
 use crate::prove::random::Random;
-use crate::prove::stage::{Stage, say};
+use crate::prove::stage::Stage;
 use crate::prove::transfer::{Order, Transfer, Transfers};
+use crate::tally::say;
 
 /// Transfers at once.
 const AT_ONCE: usize = 32;

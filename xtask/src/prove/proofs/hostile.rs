@@ -13,7 +13,8 @@ use anyhow::{Context, Result, bail, ensure};
 
 use self::cases::{Case, Input};
 use crate::prove::measure;
-use crate::prove::stage::{Stage, say, write};
+use crate::prove::stage::{Stage, write};
+use crate::tally::say;
 
 /// Longest time of one.
 const TIME_MAX: Duration = Duration::from_secs(10);

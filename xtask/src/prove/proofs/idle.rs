@@ -6,7 +6,8 @@ use crate::prove::crowd::Crowd;
 use crate::prove::gateway::Settings;
 use crate::prove::measure::{self, KernelMemory, Memory};
 use crate::prove::peer::Remote;
-use crate::prove::stage::{Front, Stage, say};
+use crate::prove::stage::{Front, Stage};
+use crate::tally::say;
 
 /// Bytes that each connection moves before it is idle: what was used must be given back.
 const WORDS_BYTES: usize = 2_000;

@@ -3,6 +3,7 @@
 //! In: a [`Stage`]. Out: lines with what was measured. Never: a proof that passes because nothing
 //! happened; each counts what it saw.
 
+mod demo;
 mod guide;
 mod server_first;
 mod weights;
@@ -81,7 +82,13 @@ impl Proof {
 }
 
 /// All of them.
-pub(crate) const ALL: [Proof; 15] = [
+pub(crate) const ALL: [Proof; 16] = [
+    proof(
+        "demo",
+        "`demo` sends real streams through both its listeners",
+        demo::run,
+    )
+    .in_namespace(),
     proof(
         "guide",
         "the guide as it stands routes each port, IPv4 and IPv6",

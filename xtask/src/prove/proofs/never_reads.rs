@@ -13,7 +13,8 @@ use crate::prove::limits::BLOCKED_AFTER;
 use crate::prove::manifest::Plan;
 use crate::prove::measure;
 use crate::prove::sockets;
-use crate::prove::stage::{Stage, say};
+use crate::prove::stage::Stage;
+use crate::tally::say;
 
 /// Most that may lie between a sender that blocks and a peer that does not read, in bytes: the
 /// kernel's four buffers, some MiB each as it likes, and a pipe.

@@ -13,7 +13,8 @@ use crate::prove::limits::DEADLINE;
 use crate::prove::manifest::Plan;
 use crate::prove::peer::Echo;
 use crate::prove::sockets::{self, Next, Opened};
-use crate::prove::stage::{Stage, say};
+use crate::prove::stage::Stage;
+use crate::tally::say;
 
 /// The ports that dials may have in this namespace: 40 000 and on.
 const PORTS: u16 = 32;

@@ -9,7 +9,8 @@ use crate::prove::crowd::Crowd;
 use crate::prove::gateway::Settings;
 use crate::prove::peer::Echo;
 use crate::prove::sockets;
-use crate::prove::stage::{Stage, say};
+use crate::prove::stage::Stage;
+use crate::tally::say;
 
 const GREETING: &str = "220 mail.example.com ESMTP ready\r\n";
 

@@ -4,8 +4,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::prove::root;
-use crate::prove::stage::{Stage, say};
+use crate::prove::stage::Stage;
+use crate::repo::root;
+use crate::tally::say;
 
 pub(super) fn run(stage: &Stage) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

@@ -10,7 +10,8 @@ use crate::prove::gateway::Settings;
 use crate::prove::measure;
 use crate::prove::peer::Remote;
 use crate::prove::random::Random;
-use crate::prove::stage::{Stage, say};
+use crate::prove::stage::Stage;
+use crate::tally::say;
 
 /// Bytes between two looks at the clock.
 const BATCH: usize = 32;

@@ -12,7 +12,8 @@ use crate::prove::gateway::{Gateway, Settings};
 use crate::prove::manifest::Plan;
 use crate::prove::peer::Remote;
 use crate::prove::sockets;
-use crate::prove::stage::{Stage, say};
+use crate::prove::stage::Stage;
+use crate::tally::say;
 
 /// Connections that stream when it happens, half of them to each endpoint.
 const STREAMING: usize = 20;

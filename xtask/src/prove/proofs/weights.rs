@@ -14,7 +14,8 @@ use crate::prove::gateway::{Gateway, Settings};
 use crate::prove::manifest::{Backend, Plan, Target};
 use crate::prove::peer::Echo;
 use crate::prove::sockets::{self, Next, Opened};
-use crate::prove::stage::{Stage, say};
+use crate::prove::stage::Stage;
+use crate::tally::say;
 
 /// Connections of each count.
 const CONNECTIONS: usize = 500;

@@ -15,7 +15,8 @@ use super::{Seen, connected, settings};
 use crate::prove::gateway::Gateway;
 use crate::prove::manifest::Plan;
 use crate::prove::sockets;
-use crate::prove::stage::{Stage, say};
+use crate::prove::stage::Stage;
+use crate::tally::say;
 
 /// What only the kernel's timeouts bring about.
 pub(super) const REASONS: [&str; 2] = ["client_timeout", "backend_timeout"];

@@ -1,0 +1,181 @@
+//! `cargo xtask ci`: what a change must pass, one door for people and CI.
+//!
+//! In: the tree as it stands. Out: a line a step, its seconds, what it came to. Never: a change of
+//! the tree; each failure names the command that mends it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::repo::{at_root, cargo};
+use crate::tally::{Count, Tally, say, succeed};
+use crate::tools;
+
+/// Check everything that a change must pass
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask ci               all steps
+  cargo xtask ci --skip test   without the tests
+  cargo xtask ci --skip deny --skip test")]
+pub(crate) struct Args {
+    /// Leave a step out; may be given several times.
+    #[arg(long, value_name = "STEP", value_enum)]
+    skip: Vec<Step>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Step {
+    /// The code is formatted
+    Fmt,
+    /// Clippy finds nothing
+    Clippy,
+    /// All tests pass, also those of xtask
+    Test,
+    /// Licences, bans, sources and advisories of dependencies
+    Deny,
+    /// The documentation builds without a warning
+    Doc,
+}
+
+/// In the order they run: what fails fast first.
+const STEPS: [Step; 5] = [Step::Fmt, Step::Clippy, Step::Test, Step::Deny, Step::Doc];
+
+/// How long the database of advisories may take to arrive.
+const ADVISORIES_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Runs all steps that are not left out, whatever fails.
+pub(crate) fn run(args: &Args) -> ExitCode {
+    let mut tally = Tally::new("ci");
+    for step in STEPS {
+        if !args.skip.contains(&step) {
+            tally.part(&format!("{step:?}").to_lowercase(), || step.run());
+        }
+    }
+    tally.end()
+}
+
+impl Step {
+    fn run(self) -> Result<Count> {
+        match self {
+            Self::Fmt => fmt(),
+            Self::Clippy => clippy(),
+            Self::Test => test(),
+            Self::Deny => deny(),
+            Self::Doc => doc(),
+        }
+    }
+}
+
+fn fmt() -> Result<Count> {
+    succeed(
+        cargo().args(["fmt", "--all", "--check"]),
+        "`cargo fmt --all` formats it",
+    )
+}
+
+fn clippy() -> Result<Count> {
+    let mut clippy = cargo();
+    clippy.args(["clippy", "--quiet", "--workspace", "--all-targets"]);
+    clippy.args(["--", "-D", "warnings"]);
+    succeed(&mut clippy, "clippy says above what to do")
+}
+
+/// All tests; what they print is passed on and counted.
+fn test() -> Result<Count> {
+    let mut tests = cargo();
+    tests.args(["test", "--workspace", "--no-fail-fast"]);
+    let mut child = tests
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("run cargo test")?;
+    let stdout = child.stdout.take().context("no stdout of cargo test")?;
+    let mut count = Count::default();
+    for line in BufReader::new(stdout).lines() {
+        let line = line.context("read what cargo test says")?;
+        count.add(tests_in(&line));
+        say(&line);
+    }
+    let status = child.wait().context("wait for cargo test")?;
+    ensure!(
+        status.success() || count.failed > 0,
+        "cargo test ended with {status}, and no test failed: does it compile?"
+    );
+    ensure!(count.passed + count.failed > 0, "no test ran");
+    Ok(count)
+}
+
+/// What `test result: ok. 12 passed; 0 failed; …` says; nothing for other lines.
+fn tests_in(line: &str) -> Count {
+    let Some(result) = line.strip_prefix("test result: ") else {
+        return Count::default();
+    };
+    let number_before = |word: &str| -> usize {
+        let before = result.split(word).next().unwrap_or_default();
+        let number = before.trim_end().rsplit(' ').next().unwrap_or_default();
+        number.parse().unwrap_or(0)
+    };
+    Count {
+        passed: number_before(" passed"),
+        failed: number_before(" failed"),
+    }
+}
+
+/// Two things: what is in the tree, and what is known against it.
+fn deny() -> Result<Count> {
+    let deny = tools::cargo_deny()?;
+    let check = || {
+        let mut check = at_root(&deny);
+        check.args(["--log-level", "warn", "check", "--hide-inclusion-graph"]);
+        check
+    };
+    let mut count = succeed(
+        check()
+            // An exception waits in deny.toml for the crate that needs it.
+            .args(["-A", "license-exception-not-encountered"])
+            .args(["bans", "licenses", "sources"]),
+        "deny.toml says what is allowed, and why",
+    )?;
+    let mut fetch = at_root(&deny);
+    fetch.args(["--log-level", "off", "fetch", "db"]);
+    fetch.stdout(Stdio::null()).stderr(Stdio::null());
+    if !succeeds_within(ADVISORIES_TIME_MAX, &mut fetch)? {
+        say("  advisories were not checked: their database cannot be reached from here");
+        return Ok(count);
+    }
+    count.add(succeed(
+        check().args(["--disable-fetch", "advisories"]),
+        "a dependency has a hole: update it, or say in deny.toml why it does not matter",
+    )?);
+    Ok(count)
+}
+
+/// Whether a command succeeds in time; it is ended when the time is over.
+fn succeeds_within(wait: Duration, command: &mut Command) -> Result<bool> {
+    let mut child = command.spawn().context("start it")?;
+    let deadline = Instant::now() + wait;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status.success());
+        }
+        if Instant::now() >= deadline {
+            child.kill()?;
+            child.wait()?;
+            return Ok(false);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn doc() -> Result<Count> {
+    let mut doc = cargo();
+    doc.args(["doc", "--quiet", "--workspace", "--no-deps"]);
+    doc.arg("--document-private-items");
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    succeed(&mut doc, "rustdoc says above what to do")
+}
+
+#[cfg(test)]
+mod tests;
