@@ -4,7 +4,8 @@
 //! `# target: cluster` (default `standalone`) and facts from the world:
 //! `# fact: applied pending`, `# fact: unbound 0.0.0.0:8080 address in use`,
 //! `# fact: host 192.0.2.1 2001:db8::1`, `# fact: resolved db.example.com 192.0.2.1`. A line
-//! `#=== NAME.yaml` starts a further source. Out: what was skipped, the tables, one line a
+//! `#=== NAME.yaml` starts a further source; `# explain: tcproute default/app`, `gateway default/edge`
+//! or `address 192.0.2.1:80` adds what `explain` says, `# why: …` only what it says against traffic. Out: what was skipped, the tables, one line a
 //! condition, one line a diagnostic. `PORTWAY_BLESS=1` rewrites the `.want` files; read them then.
 #![cfg(test)]
 #![expect(
@@ -19,11 +20,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use portway_control::api::Kind;
 use portway_control::diagnostic::{Code, Diagnostic, Severity, catalog};
 use portway_control::manifest::{self, Reading};
-use portway_control::origin::{Place, Source};
+use portway_control::origin::{ObjectKey, Place, Source};
 use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Snapshot, Target};
 use portway_control::status::{Condition, Status};
+use portway_control::translate::explain::{Explanation, Subject, Verdict, explain};
 use portway_control::translate::{Translation, translate};
 use portway_engine::table::{RoutingTable, TableVersion, show};
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
@@ -244,7 +247,57 @@ fn run_case(text: &str) -> String {
     for diagnostic in reading.diagnostics.iter().chain(&translation.diagnostics) {
         show_diagnostic(&mut out, diagnostic);
     }
+    for line in text.lines().take_while(|line| line.starts_with('#')) {
+        let whole = line.strip_prefix("# explain: ");
+        if let Some(subject) = whole.or_else(|| line.strip_prefix("# why: ")) {
+            let explanation = explain(&snapshot, &subject_of(subject));
+            let mut explanation = explanation.expect("the case has the subject");
+            if whole.is_none() {
+                explanation.steps.retain(|step| step.verdict == Verdict::No);
+            }
+            show_explanation(&mut out, &explanation);
+        }
+    }
     out
+}
+
+fn subject_of(text: &str) -> Subject {
+    let (kind, name) = text.split_once(' ').unwrap();
+    let key = |kind| {
+        let (namespace, name) = name.split_once('/').unwrap();
+        ObjectKey {
+            kind,
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    };
+    match kind {
+        "tcproute" => Subject::Route(key(Kind::TcpRoute)),
+        "gateway" => Subject::Gateway(key(Kind::Gateway)),
+        "address" => {
+            let socket: std::net::SocketAddr = name.parse().unwrap();
+            Subject::Address(Some(socket.ip()), socket.port())
+        }
+        other => panic!("no such subject: {other}"),
+    }
+}
+
+fn show_explanation(out: &mut String, explanation: &Explanation) {
+    _ = writeln!(out, "explain {}", explanation.title.replace('`', ""));
+    for step in &explanation.steps {
+        let mark = match step.verdict {
+            Verdict::Fact => '.',
+            Verdict::Yes => '+',
+            Verdict::No => '-',
+        };
+        let indent = "  ".repeat(usize::from(step.depth) + 1);
+        _ = write!(out, "{indent}{mark} {}", step.what);
+        match &step.place {
+            Some(place) => _ = writeln!(out, " | {}", show_place(place)),
+            None => out.push('\n'),
+        }
+    }
+    _ = writeln!(out, "  => {}", explanation.outcome);
 }
 
 fn read(sources: &[Source]) -> Reading {

@@ -34,4 +34,17 @@ impl<'a> Age<'a> {
     pub(super) fn by_input_order(self, other: Self) -> bool {
         self.undated && other.undated && self.order != other.order
     }
+
+    /// By what an older one is older than `younger`, in words.
+    pub(super) fn why_older(self, younger: Self) -> &'static str {
+        if self.undated != younger.undated {
+            "(only it has a creationTimestamp)"
+        } else if self.created != younger.created {
+            "(by creationTimestamp)"
+        } else if self.order != younger.order {
+            "(by the order of input)"
+        } else {
+            "(of the same age, first by name)"
+        }
+    }
 }

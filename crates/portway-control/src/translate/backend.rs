@@ -29,10 +29,26 @@ use crate::status::reason;
 /// What the backendRefs of a route come to.
 #[derive(Debug, Default)]
 pub(super) struct Backends {
-    /// For the table; empty if the route gets no connections.
-    pub(super) specs: Vec<BackendSpec>,
+    /// One for each reference.
+    pub(super) resolved: Vec<BackendSpec>,
+    /// Why the share of a reference is rejected, by the index of the reference.
+    faults: BTreeMap<usize, String>,
     /// Why not all references are resolved.
     pub(super) problem: Option<Refusal>,
+    /// Whether the route gets connections, so that it stands in a table.
+    is_served: bool,
+}
+
+impl Backends {
+    /// For the table; empty if the route gets no connections.
+    pub(super) fn specs(&self) -> &[BackendSpec] {
+        if self.is_served { &self.resolved } else { &[] }
+    }
+
+    /// Why the share of a reference is rejected.
+    pub(super) fn fault(&self, index: usize) -> Option<&str> {
+        self.faults.get(&index).map(String::as_str)
+    }
 }
 
 /// Resolves the backendRefs of every route.
@@ -175,7 +191,7 @@ impl<'a> Resolver<'a, '_> {
         let sum = rule.backend_refs.iter().map(|of| u64::from(of.weight));
         let sum: u64 = sum.sum();
         self.report_weightless(route, sum, &served);
-        let mut specs = Vec::new();
+        let (mut resolved, mut faults) = (Vec::new(), BTreeMap::new());
         let mut problems: Vec<(Unresolved, String)> = Vec::new();
         let mut names: BTreeMap<String, usize> = BTreeMap::new();
         for (index, spec) in rule.backend_refs.iter().enumerate() {
@@ -188,6 +204,7 @@ impl<'a> Resolver<'a, '_> {
             let target = self.target(reference).unwrap_or_else(|problem| {
                 let effect = words::closed_share(spec.weight, sum, &served);
                 let what = problem.diagnostic.what.clone();
+                faults.insert(index, what.clone());
                 problems.extend(problem.unresolved.map(|unresolved| (unresolved, what)));
                 self.report.add(problem.diagnostic.effect(effect));
                 TargetSpec::Reject(problem.reject)
@@ -198,7 +215,7 @@ impl<'a> Resolver<'a, '_> {
             if *n_before > 1 {
                 name = format!("{name}#{n_before}");
             }
-            specs.push(BackendSpec {
+            resolved.push(BackendSpec {
                 name: name.into(),
                 weight: spec.weight,
                 target,
@@ -213,10 +230,12 @@ impl<'a> Resolver<'a, '_> {
                 .collect::<Vec<_>>()
                 .join("; "),
         });
-        if served.is_empty() {
-            specs.clear();
+        Backends {
+            resolved,
+            faults,
+            problem,
+            is_served: !served.is_empty(),
         }
-        Backends { specs, problem }
     }
 
     fn target(&mut self, reference: Reference<'_>) -> Result<TargetSpec, Problem> {

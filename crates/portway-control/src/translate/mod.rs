@@ -2,7 +2,7 @@
 //!
 //! In: a [`Snapshot`]. Out: a [`Translation`]. Never: a clock; an object that breaks the others;
 //! a decision by the order of input, except for the age of objects without a creationTimestamp.
-//! The steps stand in [`translate`], in order; each is a module, `plan` is what they hand on.
+//! The steps stand in [`decide`], in order; each is a module, `plan` is what they hand on.
 
 mod age;
 mod index;
@@ -28,6 +28,8 @@ mod endpoint;
 mod backend;
 mod outcome;
 mod table;
+
+pub mod explain;
 
 #[cfg(test)]
 mod tests;
@@ -58,39 +60,64 @@ pub struct Translation {
 /// Translates a snapshot.
 pub fn translate(snapshot: &Snapshot) -> Translation {
     let mut report = report::Report::default();
-    let report = &mut report;
     let index = index::Index::of(snapshot);
+    let decided = decide(&index, &mut report);
+    let Decided {
+        classes,
+        gateways,
+        routes,
+        backends,
+        ..
+    } = &decided;
 
+    let mut translation = Translation::default();
+    match snapshot.target {
+        Target::Standalone => translation.host_table = table::one(gateways, routes, backends),
+        Target::Cluster => translation.tables = table::one_each(gateways, routes, backends),
+    }
+    translation.statuses = class::statuses(&index, classes);
+    let more = outcome::gateways(snapshot, gateways);
+    translation.statuses.extend(more);
+    let more = outcome::routes(snapshot, gateways, routes, backends);
+    translation.statuses.extend(more);
+    translation.diagnostics = report.finish();
+    translation
+}
+
+/// Everything that is decided about a snapshot, before it becomes tables, statuses or a story.
+#[derive(Debug)]
+struct Decided<'a> {
+    index: &'a index::Index<'a>,
+    classes: BTreeMap<&'a str, class::Class<'a>>,
+    gateways: Vec<plan::GatewayPlan<'a>>,
+    routes: Vec<plan::RoutePlan<'a>>,
+    backends: Vec<backend::Backends>,
+}
+
+/// The steps, in order.
+fn decide<'a>(index: &'a index::Index<'a>, report: &mut report::Report) -> Decided<'a> {
     // Which Gateways are ours, and what their listeners can be.
-    let classes = class::judge(&index, report);
-    let mut gateways = listener::declared(&index, &classes, report);
+    let classes = class::judge(index, report);
+    let mut gateways = listener::declared(index, &classes, report);
     conflict::find(&mut gateways, report);
-    host::bind(snapshot, &mut gateways, report);
+    host::bind(index.snapshot, &mut gateways, report);
 
     // Which routes attach, and which of them gets the connections.
     admit::check(&gateways, report);
-    let routes = attach::attach(&index, &mut gateways, report);
+    let routes = attach::attach(index, &mut gateways, report);
     winner::choose(&mut gateways, &routes);
     winner::report_superseded(&gateways, &routes, report);
     winner::report_not_serving(&gateways, &routes, report);
     winner::report_empty(&gateways, report);
 
     // Where they send them.
-    let backends = backend::resolve(&index, &gateways, &routes, report);
-    backend::report_stray_slices(&index, report);
-
-    let mut translation = Translation::default();
-    match snapshot.target {
-        Target::Standalone => translation.host_table = table::one(&gateways, &routes, &backends),
-        Target::Cluster => translation.tables = table::one_each(&gateways, &routes, &backends),
+    let backends = backend::resolve(index, &gateways, &routes, report);
+    backend::report_stray_slices(index, report);
+    Decided {
+        index,
+        classes,
+        gateways,
+        routes,
+        backends,
     }
-    translation.statuses = class::statuses(&index, &classes);
-    translation
-        .statuses
-        .extend(outcome::gateways(snapshot, &gateways));
-    translation
-        .statuses
-        .extend(outcome::routes(snapshot, &gateways, &routes, &backends));
-    translation.diagnostics = std::mem::take(report).finish();
-    translation
 }

@@ -35,7 +35,9 @@ pub(super) fn one(
     let mut table = TableSpec::default();
     let listeners = gateways.iter().flat_map(|gateway| &gateway.listeners);
     for listener in listeners.filter(|listener| !listener.binds.is_empty()) {
-        let winner = listener.winner.filter(|at| !backends[*at].specs.is_empty());
+        let winner = listener
+            .winner
+            .filter(|at| !backends[*at].specs().is_empty());
         winners.extend(winner);
         table.listeners.push(ListenerSpec {
             name: Arc::clone(&listener.name),
@@ -47,7 +49,7 @@ pub(super) fn one(
     for at in winners {
         table.routes.push(RouteSpec {
             name: Arc::clone(&routes[at].name),
-            backends: backends[at].specs.clone(),
+            backends: backends[at].specs().to_vec(),
         });
     }
     table

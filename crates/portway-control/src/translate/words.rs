@@ -64,7 +64,7 @@ pub(super) fn closed_share<T: Display>(weight: u32, sum: u64, listeners: &[T]) -
 }
 
 /// `40 of 100`, `1 of 3`, or `about 33.33 of 100` where the fraction says nothing to people.
-fn share(weight: u64, sum: u64) -> String {
+pub(super) fn share(weight: u64, sum: u64) -> String {
     if (weight * 100).is_multiple_of(sum) && sum >= 10 {
         return format!("{} of 100", weight * 100 / sum);
     }

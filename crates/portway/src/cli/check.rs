@@ -57,11 +57,21 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum TargetArg {
+pub(super) enum TargetArg {
     /// Each Gateway has addresses of its own
     Cluster,
     /// All Gateways share the ports of this host, as with `portway run`
     Standalone,
+}
+
+impl TargetArg {
+    /// What it means.
+    pub(super) const fn target(self) -> Target {
+        match self {
+            Self::Cluster => Target::Cluster,
+            Self::Standalone => Target::Standalone,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -80,11 +90,7 @@ enum Output {
 /// When the input cannot be read or the result cannot be written.
 pub(crate) fn run(args: Args) -> Result<Exit> {
     let input = args.input.read()?;
-    let target = match args.target {
-        TargetArg::Cluster => Target::Cluster,
-        TargetArg::Standalone => Target::Standalone,
-    };
-    let translation = input.preview(target);
+    let translation = input.preview(args.target.target());
     let findings = input.findings(&translation.diagnostics);
     let text = match args.output {
         Output::Text => text(&input, &translation, &findings),

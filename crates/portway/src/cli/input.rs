@@ -62,30 +62,44 @@ impl InputArgs {
     /// # Errors
     /// When a path cannot be read.
     pub(crate) fn read(&self) -> Result<Input, SourceError> {
-        let files = source_files::read(&self.files, &mut io::stdin().lock())?;
-        let mut reading = manifest::read(&files.texts);
-        let not_text = files.binary.iter().map(not_text);
-        reading.diagnostics.extend(not_text);
-        Ok(Input {
-            sources: files.texts,
-            reading,
-            strictness: match self.strict {
-                true => Strictness::Strict,
-                false => Strictness::Usual,
-            },
-        })
+        let strictness = match self.strict {
+            true => Strictness::Strict,
+            false => Strictness::Usual,
+        };
+        Input::read(&self.files, strictness)
     }
 }
 
 impl Input {
-    /// What it means for `target`, with nothing known of the world.
-    pub(crate) fn preview(&self, target: Target) -> Translation {
-        translate(&Snapshot {
+    /// Reads all of `paths`.
+    ///
+    /// # Errors
+    /// When a path cannot be read.
+    pub(crate) fn read(paths: &[PathBuf], strictness: Strictness) -> Result<Self, SourceError> {
+        let files = source_files::read(paths, &mut io::stdin().lock())?;
+        let mut reading = manifest::read(&files.texts);
+        let not_text = files.binary.iter().map(not_text);
+        reading.diagnostics.extend(not_text);
+        Ok(Self {
+            sources: files.texts,
+            reading,
+            strictness,
+        })
+    }
+
+    /// The input of a translation for `target`, with nothing known of the world.
+    pub(crate) fn snapshot(&self, target: Target) -> Snapshot {
+        Snapshot {
             target,
             controller_name: CONTROLLER_NAME.into(),
             objects: self.reading.objects.clone(),
             facts: Facts::default(),
-        })
+        }
+    }
+
+    /// What it means for `target`, with nothing known of the world.
+    pub(crate) fn preview(&self, target: Target) -> Translation {
+        translate(&self.snapshot(target))
     }
 
     /// The findings of reading and of translating, in order of the input.

@@ -5,8 +5,10 @@
 
 mod check;
 mod demo;
+mod explain;
 mod input;
 mod run;
+mod subject;
 mod wait;
 
 use anyhow::Result;
@@ -45,6 +47,7 @@ pub(crate) struct Cli {
 enum Verb {
     Run(run::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Demo(demo::Args),
 }
 
@@ -57,6 +60,7 @@ impl Cli {
         match self.verb {
             Verb::Run(args) => run::run(args),
             Verb::Check(args) => check::run(args),
+            Verb::Explain(args) => explain::run(&args),
             Verb::Demo(args) => demo::run(args),
         }
     }

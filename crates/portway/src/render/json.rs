@@ -34,7 +34,8 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-fn place(place: &Place) -> Value {
+/// Where something is written.
+pub(crate) fn place(place: &Place) -> Value {
     json!({
         "file": place.source,
         "line": place.span.line,

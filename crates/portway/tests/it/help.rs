@@ -17,27 +17,28 @@ fn the_program_says_what_it_is() {
     check(
         &["--help"],
         &expect![[r#"
-        A layer 4 gateway that speaks Kubernetes Gateway API, with or without a cluster
+            A layer 4 gateway that speaks Kubernetes Gateway API, with or without a cluster
 
-        Usage: portway <COMMAND>
+            Usage: portway <COMMAND>
 
-        Commands:
-          run    Be the gateway that the objects in files describe
-          check  Say what the objects in files mean, and what is wrong with them
-          demo   Show a gateway at work: two listeners, two routes, two backends, real streams
-          help   Print this message or the help of the given subcommand(s)
+            Commands:
+              run      Be the gateway that the objects in files describe
+              check    Say what the objects in files mean, and what is wrong with them
+              explain  Say why something is as it is: a route, a Gateway, an address, a code
+              demo     Show a gateway at work: two listeners, two routes, two backends, real streams
+              help     Print this message or the help of the given subcommand(s)
 
-        Options:
-          -h, --help     Print help
-          -V, --version  Print version
+            Options:
+              -h, --help     Print help
+              -V, --version  Print version
 
-        Start with:
-          portway demo                            a gateway, two backends, real streams
-          portway check -f examples/tcp-routing   what these files mean, and what is wrong
-          portway run -f examples/tcp-routing     be the gateway that they describe
+            Start with:
+              portway demo                            a gateway, two backends, real streams
+              portway check -f examples/tcp-routing   what these files mean, and what is wrong
+              portway run -f examples/tcp-routing     be the gateway that they describe
 
-        Every flag can be given as a variable: --dial-timeout is PORTWAY_DIAL_TIMEOUT.
-    "#]],
+            Every flag can be given as a variable: --dial-timeout is PORTWAY_DIAL_TIMEOUT.
+        "#]],
     );
 }
 
@@ -247,4 +248,63 @@ fn wrong_flags_are_said() {
             ended.stderr
         );
     }
+}
+
+#[test]
+fn explain_says_what_can_be_asked() {
+    check(
+        &["explain", "--help"],
+        &expect![[r#"
+        Say why something is as it is: a route, a Gateway, an address, a code
+
+        Tells the decisions in the order in which they are made, each with the field that decided, who wins
+        and why, and what a connection would get.
+
+        Usage: portway explain [OPTIONS] <SUBJECT>
+
+        Arguments:
+          <SUBJECT>
+                  tcproute/[NAMESPACE/]NAME, gateway/[NAMESPACE/]NAME, HOST:PORT, or a code
+
+        Options:
+          -f, --file <PATH>
+                  A file, a directory, or `-` for standard input; may be given several times
+
+                  [env: PORTWAY_FILE]
+
+              --target <TARGET>
+                  Where the objects would be used
+
+                  Possible values:
+                  - cluster:    Each Gateway has addresses of its own
+                  - standalone: All Gateways share the ports of this host, as with `portway run`
+
+                  [env: PORTWAY_TARGET]
+                  [default: standalone]
+
+          -o, --output <OUTPUT>
+                  What to print
+
+                  Possible values:
+                  - text: For people
+                  - json: For machines
+
+                  [env: PORTWAY_OUTPUT]
+                  [default: text]
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          portway explain tcproute/tcp-app-1 -f examples/tcp-routing
+          portway explain gateway/team-a/edge -f gateways/ --target cluster
+          portway explain 127.0.0.1:8080 -f examples/tcp-routing      what a connection there gets
+          portway explain :8080 -f examples/tcp-routing               the same, on any address
+          portway explain PW0203                                      the page of a code
+
+        Exit codes:
+          0  explained
+          2  could not run: no such object or code, unreadable input, wrong flags
+    "#]],
+    );
 }

@@ -7,5 +7,6 @@ mod portway;
 
 mod check;
 mod demo;
+mod explain;
 mod help;
 mod run;
