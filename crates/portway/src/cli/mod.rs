@@ -4,9 +4,11 @@
 //! [`crate::render`]'s.
 
 mod check;
+mod completions;
 mod demo;
 mod explain;
 mod input;
+mod man;
 mod run;
 mod subject;
 mod wait;
@@ -49,6 +51,8 @@ enum Verb {
     Check(check::Args),
     Explain(explain::Args),
     Demo(demo::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 impl Cli {
@@ -62,6 +66,8 @@ impl Cli {
             Verb::Check(args) => check::run(args),
             Verb::Explain(args) => explain::run(&args),
             Verb::Demo(args) => demo::run(args),
+            Verb::Completions(args) => completions::run(&args),
+            Verb::Man(args) => man::run(&args),
         }
     }
 }

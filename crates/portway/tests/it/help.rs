@@ -22,11 +22,13 @@ fn the_program_says_what_it_is() {
             Usage: portway <COMMAND>
 
             Commands:
-              run      Be the gateway that the objects in files describe
-              check    Say what the objects in files mean, and what is wrong with them
-              explain  Say why something is as it is: a route, a Gateway, an address, a code
-              demo     Show a gateway at work: two listeners, two routes, two backends, real streams
-              help     Print this message or the help of the given subcommand(s)
+              run          Be the gateway that the objects in files describe
+              check        Say what the objects in files mean, and what is wrong with them
+              explain      Say why something is as it is: a route, a Gateway, an address, a code
+              demo         Show a gateway at work: two listeners, two routes, two backends, real streams
+              completions  Print the completions of a shell
+              man          Print the manual page, or write a page for every verb
+              help         Print this message or the help of the given subcommand(s)
 
             Options:
               -h, --help     Print help

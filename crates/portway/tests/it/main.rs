@@ -9,4 +9,5 @@ mod check;
 mod demo;
 mod explain;
 mod help;
+mod pages;
 mod run;
