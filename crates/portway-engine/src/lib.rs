@@ -32,6 +32,7 @@
 //!             target: TargetSpec::Endpoints(vec!["10.0.0.7:5432".parse()?]),
 //!         }],
 //!     }],
+//!     ..TableSpec::default()
 //! };
 //! let table = RoutingTable::build(TableVersion(1), &spec, None)?;
 //!
@@ -57,6 +58,8 @@ mod balance;
 pub mod health;
 
 pub mod conn;
+
+pub mod drain;
 
 pub mod record;
 

@@ -47,3 +47,16 @@ pub const ENDPOINTS_MAX: usize = 1_048_576;
 
 /// Bytes of a name: two names of 253 bytes, a place of 63, separators and a port fit.
 pub const NAME_BYTES_MAX: usize = 640;
+
+/// Drains of one table: one for each route, and one for each backend there can be.
+pub const DRAINS_MAX: usize = ROUTES_MAX * (1 + BACKENDS_PER_ROUTE_MAX);
+
+/// Longest time over which ends of connections are spread: a day, after which nobody remembers why.
+pub const DRAIN_SPREAD_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Connections that one instance closes a second while it drains by `spread`: each client comes
+/// back at once, and a server that takes a thousand new sessions a second is a large one.
+pub const DRAIN_CLOSES_PER_SECOND: u32 = 1000;
+
+/// Wait of a connection whose end was due while others had used up the second.
+pub const DRAIN_RETRY: Duration = Duration::from_millis(250);

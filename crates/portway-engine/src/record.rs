@@ -29,6 +29,8 @@ pub enum CloseReason {
     ClientGone,
     /// The configuration gives this stream nothing; it was accepted and reset.
     Rejected(RejectReason),
+    /// Its endpoint, backend or route was taken away, and the drain asked for gave it no more time.
+    Drained,
     /// This instance ended before the connection did.
     Shutdown,
     /// The machine ran out of something (descriptors, memory, ports) in the middle.
@@ -37,7 +39,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Every reason there is, for docs and for metrics that start at zero; errno is 0 in it.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Finished,
         Self::ClientReset,
         Self::BackendReset,
@@ -53,6 +55,7 @@ impl CloseReason {
         Self::Rejected(RejectReason::NotPermitted),
         Self::Rejected(RejectReason::NoEndpoint),
         Self::Rejected(RejectReason::Loop),
+        Self::Drained,
         Self::Shutdown,
         Self::OutOfResources,
     ];
@@ -75,6 +78,7 @@ impl CloseReason {
             Self::Rejected(RejectReason::NotPermitted) => "rejected_not_permitted",
             Self::Rejected(RejectReason::NoEndpoint) => "rejected_no_endpoint",
             Self::Rejected(RejectReason::Loop) => "rejected_loop",
+            Self::Drained => "drained",
             Self::Shutdown => "shutdown",
             Self::OutOfResources => "out_of_resources",
         }
@@ -93,6 +97,9 @@ impl CloseReason {
             Self::DialFailed => "no endpoint of the chosen backend could be reached",
             Self::ClientGone => "the client went away before an endpoint was reached",
             Self::Rejected(reason) => reason.sentence(),
+            Self::Drained => {
+                "its endpoint or route was taken away, and the drain asked for gave no more time"
+            }
             Self::Shutdown => "this instance ended before the connection did",
             Self::OutOfResources => "this machine ran out of descriptors, memory or local ports",
         }

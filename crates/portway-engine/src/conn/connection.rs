@@ -33,6 +33,9 @@ use crate::time::Moment;
 /// ends the connection. A client may send its FIN even before the dial is done. Every other end of
 /// a side is the end of the connection, and the other side sees it as a reset.
 ///
+/// When the configuration takes its place away the shell says so (`Drain`), with the moment at which
+/// it must end; until then it goes on as if nothing had happened.
+///
 /// The shell's part: after [`Self::new`] and each [`Self::handle`] drain [`Self::poll_action`];
 /// send [`Event::Tick`] when [`Self::deadline`] has passed; after `Close`, which comes once and
 /// last, call [`Self::into_record`]. Events after that are ignored.
@@ -49,6 +52,8 @@ pub struct Connection {
     backend: Option<u8>,
     /// The side that has sent its FIN. When both have, the connection is closed.
     finished: Option<Side>,
+    /// When it must end, having lost its place in the configuration; else the end of time.
+    drain_at: Moment,
     owed: Owed,
 }
 
@@ -58,6 +63,9 @@ enum Phase {
     Relaying,
     Closed { reached: bool, farewell: Farewell },
 }
+
+/// A moment that does not come.
+const END_OF_TIME: Moment = Moment::from_nanos(u64::MAX);
 
 /// Actions not yet polled: at most two, since a dial or a close puts aside all before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -95,6 +103,7 @@ impl Connection {
             endpoint: 0,
             backend: turn.and_then(|it| u8::try_from(it.backend).ok()),
             finished: None,
+            drain_at: END_OF_TIME,
             owed: Owed::default(),
         };
         let rank = turn.map_or(0, |it| it.rank);
@@ -112,6 +121,8 @@ impl Connection {
             (Phase::Closed { .. }, _) => {}
             (_, Event::Shutdown) => self.reset(CloseReason::Shutdown),
             (_, Event::OutOfResources) => self.reset(CloseReason::OutOfResources),
+            (_, Event::Drain(at)) => self.drain_at = at.unwrap_or(END_OF_TIME),
+            (_, Event::Tick) if self.is_drained(now) => self.reset(CloseReason::Drained),
             (Phase::Dialling { until }, _) => match event {
                 Event::Tick if now < until => {}
                 Event::Tick => self.dial_failed(DialError::TimedOut, avoid, now),
@@ -144,9 +155,20 @@ impl Connection {
     /// When to send [`Event::Tick`] if nothing else happens first.
     pub fn deadline(&self) -> Option<Moment> {
         match self.phase {
-            Phase::Dialling { until } => Some(until),
-            Phase::Relaying | Phase::Closed { .. } => None,
+            Phase::Dialling { until } => Some(until.min(self.drain_at)),
+            Phase::Relaying => Some(self.drain_at).filter(|at| *at < END_OF_TIME),
+            Phase::Closed { .. } => None,
         }
+    }
+
+    /// Whether it has lost its place and is to end.
+    pub fn is_draining(&self) -> bool {
+        self.drain_at < END_OF_TIME
+    }
+
+    /// Whether its time to drain is over: then a tick ends it.
+    pub fn is_drained(&self, now: Moment) -> bool {
+        self.drain_at <= now
     }
 
     /// The listener it was born with.
@@ -190,6 +212,11 @@ impl Connection {
             failed_dials: self.failed_dials,
             reason: farewell.reason,
         }
+    }
+
+    /// The backend it was given to, if any.
+    pub fn backend(&self) -> Option<&BackendSpec> {
+        self.chosen()
     }
 
     fn chosen(&self) -> Option<&BackendSpec> {

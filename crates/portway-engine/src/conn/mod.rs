@@ -13,6 +13,7 @@ pub use connection::Connection;
 use std::net::SocketAddr;
 
 use crate::record::{CloseReason, DialError};
+use crate::time::Moment;
 
 /// One of the two ends of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +60,9 @@ pub enum Event {
     Ended(Side, End),
     /// The deadline has passed, or may have.
     Tick,
+    /// It has lost its place in the configuration and is to end then; `None`: it may stay after all
+    /// (see [`crate::drain`]).
+    Drain(Option<Moment>),
     /// This machine lacks what it takes to go on with this connection (memory, descriptors).
     OutOfResources,
     /// This process ends now.

@@ -134,6 +134,7 @@ fn listener_of(backends: Option<Vec<BackendSpec>>) -> Arc<Listener> {
         backends,
     };
     let spec = TableSpec {
+        drains: Vec::new(),
         listeners: vec![ListenerSpec {
             name: "listener".into(),
             protocol: Protocol::Tcp,
@@ -486,5 +487,36 @@ fn a_shell_that_does_not_drain_still_gets_what_counts() {
 #[test]
 fn a_connection_is_small() {
     let size = size_of::<Connection>();
-    assert!(size <= 112, "{size} bytes");
+    assert!(size <= 120, "{size} bytes");
+}
+
+/// Until its end is due a drained connection goes on as if nothing had happened.
+#[test]
+fn a_drained_connection_ends_when_its_time_is_over() {
+    let mut stage = Stage::relaying();
+    let at = START.after(Duration::from_secs(5));
+    assert_eq!(stage.on(Event::Drain(Some(at))), []);
+    assert_eq!(stage.connection.deadline(), Some(at));
+    assert_eq!(stage.after(Duration::from_secs(4), Event::Tick), []);
+    assert_eq!(stage.on(CLIENT_EOF), [Action::ShutdownWrite(Side::Backend)]);
+    let closed = stage.after(Duration::from_secs(1), Event::Tick);
+    assert_eq!(closed, reset(CloseReason::Drained));
+}
+
+#[test]
+fn a_connection_that_gets_its_place_back_goes_on() {
+    let mut stage = Stage::relaying();
+    assert_eq!(stage.on(Event::Drain(Some(START))), []);
+    assert_eq!(stage.on(Event::Drain(None)), []);
+    assert_eq!(stage.connection.deadline(), None);
+    assert_eq!(stage.after(Duration::from_secs(9), Event::Tick), []);
+}
+
+/// Nobody waits for a dial to an endpoint that was taken away.
+#[test]
+fn a_drain_ends_a_dial_too() {
+    let mut stage = Stage::dialling(&["10.0.0.1:1", "10.0.0.2:1"]);
+    assert_eq!(stage.on(Event::Drain(Some(START))), []);
+    assert_eq!(stage.connection.deadline(), Some(START));
+    assert_eq!(stage.on(Event::Tick), reset(CloseReason::Drained));
 }

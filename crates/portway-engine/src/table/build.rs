@@ -27,6 +27,7 @@ impl RoutingTable {
             version,
             listeners,
             routes,
+            drains: spec.drains.clone(),
         };
         table.check_invariants();
         Ok(table)

@@ -7,10 +7,12 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::{BackendSpec, ListenerSpec, Protocol, RouteSpec, TableSpec, TargetSpec};
+use super::{
+    BackendSpec, Drain, DrainSpec, ListenerSpec, Protocol, RouteSpec, TableSpec, TargetSpec,
+};
 use crate::limits::{
-    BACKENDS_PER_ROUTE_MAX, BINDS_PER_LISTENER_MAX, ENDPOINTS_MAX, ENDPOINTS_PER_BACKEND_MAX,
-    LISTENERS_MAX, NAME_BYTES_MAX, ROUTES_MAX, WEIGHT_MAX,
+    BACKENDS_PER_ROUTE_MAX, BINDS_PER_LISTENER_MAX, DRAIN_SPREAD_MAX, DRAINS_MAX, ENDPOINTS_MAX,
+    ENDPOINTS_PER_BACKEND_MAX, LISTENERS_MAX, NAME_BYTES_MAX, ROUTES_MAX, WEIGHT_MAX,
 };
 
 /// Why a spec is no table. It means a defect in what made the spec: keep the table before.
@@ -131,6 +133,24 @@ pub enum TableError {
         /// The address.
         endpoint: SocketAddr,
     },
+    /// More drains than [`DRAINS_MAX`].
+    #[error("the table has {n} drains, more than {DRAINS_MAX}")]
+    TooManyDrains {
+        /// How many.
+        n: usize,
+    },
+    /// The drains are not in ascending order, or speak of one route and backend twice.
+    #[error("the drain of route `{route}` is not in its place")]
+    DrainOrder {
+        /// The route of the first that is not.
+        route: Arc<str>,
+    },
+    /// A drain is spread over more than [`DRAIN_SPREAD_MAX`].
+    #[error("the drain of route `{route}` is spread over more than {DRAIN_SPREAD_MAX:?}")]
+    SpreadTooLong {
+        /// The route.
+        route: Arc<str>,
+    },
 }
 
 /// Checks everything but that the named routes exist: the builder finds that out by itself.
@@ -142,6 +162,7 @@ pub(super) fn check(spec: &TableSpec) -> Result<(), TableError> {
     for route in &spec.routes {
         check_route(route)?;
     }
+    check_drains(&spec.drains)?;
     check_names_differ(spec)?;
     check_binds_differ(&spec.listeners)
 }
@@ -215,6 +236,27 @@ fn check_backend(route: &Arc<str>, spec: &BackendSpec) -> Result<(), TableError>
         }),
         None => Ok(()),
     }
+}
+
+fn check_drains(drains: &[DrainSpec]) -> Result<(), TableError> {
+    let n = drains.len();
+    if n > DRAINS_MAX {
+        return Err(TableError::TooManyDrains { n });
+    }
+    let subject = |it: &DrainSpec| (it.route.clone(), it.backend.clone());
+    for (at, it) in drains.iter().enumerate() {
+        let route = it.route.clone();
+        check_name(&route)?;
+        it.backend.as_deref().map_or(Ok(()), check_name)?;
+        let before = at.checked_sub(1).and_then(|at| drains.get(at));
+        if before.is_some_and(|before| subject(before) >= subject(it)) {
+            return Err(TableError::DrainOrder { route });
+        }
+        if matches!(it.drain, Drain::Spread(time) if time > DRAIN_SPREAD_MAX) {
+            return Err(TableError::SpreadTooLong { route });
+        }
+    }
+    Ok(())
 }
 
 fn check_name(name: &str) -> Result<(), TableError> {

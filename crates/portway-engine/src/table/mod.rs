@@ -18,6 +18,7 @@ pub use check::TableError;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,33 @@ pub struct TableSpec {
     pub listeners: Vec<ListenerSpec>,
     /// Routes that listeners name by `name`.
     pub routes: Vec<RouteSpec>,
+    /// What open connections get that have lost their place, where something was said of it;
+    /// ascending, no pair of route and backend twice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drains: Vec<DrainSpec>,
+}
+
+/// What open connections of a route get when their endpoint is no longer the route's. A route that
+/// is named here need not be in the table: it may still exist and get no connections.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DrainSpec {
+    /// The route.
+    pub route: Arc<str>,
+    /// Those of one backend only; before what is said of all.
+    pub backend: Option<Arc<str>>,
+    /// What they get.
+    pub drain: Drain,
+}
+
+/// What an open connection gets that has lost its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Drain {
+    /// All the time it wants.
+    Keep,
+    /// An end at some moment within this time, each its own.
+    Spread(Duration),
+    /// An end at once.
+    Now,
 }
 
 /// One declared listener: a name for people and the addresses it binds.
@@ -113,6 +141,7 @@ pub struct RoutingTable {
     version: TableVersion,
     listeners: Vec<Arc<Listener>>,
     routes: Vec<Arc<Route>>,
+    drains: Vec<DrainSpec>,
 }
 
 /// A planned listener. A connection keeps the one it was born with, never the whole table.
@@ -153,6 +182,11 @@ impl RoutingTable {
     /// All routes in the order of the spec, also those that no listener names.
     pub fn routes(&self) -> &[Arc<Route>] {
         &self.routes
+    }
+
+    /// What is said of connections that have lost their place, in the order of the spec.
+    pub fn drains(&self) -> &[DrainSpec] {
+        &self.drains
     }
 }
 

@@ -8,6 +8,7 @@
 //! route shop/web
 //!   70% shop/blue:80 -> 10.0.0.1:80 10.0.0.2:80
 //!   30% shop/green:80 -> reject no_endpoint
+//! drain shop/web shop/green:80 spread=120s
 //! ```
 //!
 //! A share that is no whole percentage is shown as it is: weight by sum, `1/3`. A route without any
@@ -16,11 +17,11 @@
 use std::fmt;
 
 use super::{
-    BackendSpec, Listener, ListenerKey, ListenerSpec, Protocol, RejectReason, Route, RouteSpec,
-    RoutingTable, TableSpec, TargetSpec,
+    BackendSpec, Drain, DrainSpec, Listener, ListenerKey, ListenerSpec, Protocol, RejectReason,
+    Route, RouteSpec, RoutingTable, TableSpec, TargetSpec,
 };
 
-/// Every listener with its sockets and its route, then every route with its backends.
+/// Every listener with its sockets and its route, every route with its backends, then the drains.
 pub fn show(spec: &TableSpec) -> String {
     spec.to_string()
 }
@@ -28,14 +29,16 @@ pub fn show(spec: &TableSpec) -> String {
 impl fmt::Display for RoutingTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_lines(f, &self.listeners)?;
-        write_lines(f, &self.routes)
+        write_lines(f, &self.routes)?;
+        write_lines(f, &self.drains)
     }
 }
 
 impl fmt::Display for TableSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_lines(f, &self.listeners)?;
-        write_lines(f, &self.routes)
+        write_lines(f, &self.routes)?;
+        write_lines(f, &self.drains)
     }
 }
 
@@ -92,6 +95,29 @@ impl fmt::Display for TargetSpec {
                 }
                 Ok(())
             }
+        }
+    }
+}
+
+impl fmt::Display for DrainSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "drain {}", self.route)?;
+        if let Some(backend) = &self.backend {
+            write!(f, " {backend}")?;
+        }
+        write!(f, " {}", self.drain)
+    }
+}
+
+impl fmt::Display for Drain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keep => f.write_str("keep"),
+            Self::Now => f.write_str("now"),
+            Self::Spread(time) if time.subsec_nanos() == 0 => {
+                write!(f, "spread={}s", time.as_secs())
+            }
+            Self::Spread(time) => write!(f, "spread={}ms", time.as_millis()),
         }
     }
 }

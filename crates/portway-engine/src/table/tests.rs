@@ -2,18 +2,19 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use expect_test::{Expect, expect};
 
 use super::diff::{Changes, diff};
 use super::show::show;
 use super::{
-    BackendSpec, ListenerSpec, Protocol, RejectReason, RouteSpec, RoutingTable, TableError,
-    TableSpec, TableVersion, TargetSpec,
+    BackendSpec, Drain, DrainSpec, ListenerSpec, Protocol, RejectReason, RouteSpec, RoutingTable,
+    TableError, TableSpec, TableVersion, TargetSpec,
 };
 use crate::limits::{
-    BACKENDS_PER_ROUTE_MAX, BINDS_PER_LISTENER_MAX, ENDPOINTS_MAX, ENDPOINTS_PER_BACKEND_MAX,
-    LISTENERS_MAX, NAME_BYTES_MAX, ROUTES_MAX, WEIGHT_MAX,
+    BACKENDS_PER_ROUTE_MAX, BINDS_PER_LISTENER_MAX, DRAINS_MAX, ENDPOINTS_MAX,
+    ENDPOINTS_PER_BACKEND_MAX, LISTENERS_MAX, NAME_BYTES_MAX, ROUTES_MAX, WEIGHT_MAX,
 };
 
 mod random;
@@ -33,6 +34,7 @@ fn spec(text: &str) -> TableSpec {
                 let route = spec.routes.last_mut().unwrap();
                 route.backends.push(backend(weight, name, target));
             }
+            ["drain", route, ref rest @ ..] => spec.drains.push(drain(route, rest)),
             _ => panic!("what is `{line}`?"),
         }
     }
@@ -59,6 +61,22 @@ fn backend(weight: &str, name: &str, target: &[&str]) -> BackendSpec {
         target: match target {
             ["reject", _] => TargetSpec::Reject(RejectReason::NoEndpoint),
             _ => TargetSpec::Endpoints(target.iter().map(|it| it.parse().unwrap()).collect()),
+        },
+    }
+}
+
+fn drain(route: &str, rest: &[&str]) -> DrainSpec {
+    let (drain, backend) = rest.split_last().unwrap();
+    DrainSpec {
+        route: route.into(),
+        backend: backend.first().map(|it| (*it).into()),
+        drain: match *drain {
+            "keep" => Drain::Keep,
+            "now" => Drain::Now,
+            spread => {
+                let seconds = spread.trim_start_matches("spread=").trim_end_matches('s');
+                Drain::Spread(Duration::from_secs(seconds.parse().unwrap()))
+            }
         },
     }
 }
@@ -150,6 +168,18 @@ fn a_broken_spec_is_refused_with_its_reason() {
         expect!["backend `a` of route `r` has endpoint 1.1.1.1:1 twice"],
     );
     check(
+        "drain b now \n drain a now",
+        expect!["the drain of route `a` is not in its place"],
+    );
+    check(
+        "drain a x now \n drain a x keep",
+        expect!["the drain of route `a` is not in its place"],
+    );
+    check(
+        "drain a spread=86401s",
+        expect!["the drain of route `a` is spread over more than 86400s"],
+    );
+    check(
         "route r \n 1000001 a -> 1.1.1.1:1",
         expect!["backend `a` of route `r` has weight 1000001, more than 1000000"],
     );
@@ -194,6 +224,7 @@ fn every_bound_holds() {
     };
     use TableError as E;
     let listeners = |n| TableSpec {
+        drains: Vec::new(),
         listeners: (0..n)
             .map(|i| listener(&i.to_string(), &["->", "reject", "x"]))
             .collect(),
@@ -203,6 +234,7 @@ fn every_bound_holds() {
         matches!(it, E::TooManyListeners { .. })
     });
     let routes = |n| TableSpec {
+        drains: Vec::new(),
         listeners: Vec::new(),
         routes: (0..n).map(|i| route(&i.to_string(), 1, 1)).collect(),
     };
@@ -227,6 +259,13 @@ fn every_bound_holds() {
     let name = |n| one_route(route(&format!("é{}", "x".repeat(n - 2)), 1, 1));
     check(NAME_BYTES_MAX, &name, |it| {
         matches!(it, E::NameLength { .. })
+    });
+    let drains = |n| TableSpec {
+        drains: (0..n).map(|i| drain(&format!("{i:7}"), &["now"])).collect(),
+        ..TableSpec::default()
+    };
+    check(DRAINS_MAX, &drains, |it| {
+        matches!(it, E::TooManyDrains { .. })
     });
     let weight = |n| spec(&format!("route r \n {n} a -> 1.1.1.1:1"));
     let weight_max = usize::try_from(WEIGHT_MAX).unwrap();
@@ -257,6 +296,7 @@ fn an_empty_name_is_refused() {
 
 fn one_route(route: RouteSpec) -> TableSpec {
     TableSpec {
+        drains: Vec::new(),
         listeners: Vec::new(),
         routes: vec![route],
     }

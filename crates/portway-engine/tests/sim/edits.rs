@@ -5,10 +5,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use portway_engine::limits::WEIGHT_MAX;
 use portway_engine::table::{
-    BackendSpec, ListenerSpec, Protocol, RejectReason, RouteSpec, TableSpec, TargetSpec,
+    BackendSpec, Drain, DrainSpec, ListenerSpec, Protocol, RejectReason, RouteSpec, TableSpec,
+    TargetSpec,
 };
 
 use super::random::Random;
@@ -45,6 +47,7 @@ pub(crate) fn edit(spec: &mut TableSpec, random: &mut Random) -> Validity {
         (10, add_or_remove_listener),
         (20, repoint_listener),
         (6, add_or_remove_route),
+        (14, edit_drains),
         (4, break_something),
     ];
     random.weighted(edits)(spec, random)
@@ -118,6 +121,28 @@ fn add_or_remove_route(spec: &mut TableSpec, random: &mut Random) -> Validity {
     Validity::Fine
 }
 
+/// Somebody says, or no longer says, what connections get that lose their place; also of routes that
+/// are not in the table.
+fn edit_drains(spec: &mut TableSpec, random: &mut Random) -> Validity {
+    let route = route_name(random.below(ROUTES));
+    let backend = (0..BACKEND_SLOTS).nth(random.index(usize::from(BACKEND_SLOTS)));
+    let backend = backend.filter(|_| random.chance(50)).map(backend_name);
+    spec.drains
+        .retain(|it| (&it.route, &it.backend) != (&route, &backend));
+    if random.chance(75) {
+        let ms = random.below(4000);
+        let spread = Drain::Spread(Duration::from_millis(ms));
+        let drain = random.pick(&[Drain::Keep, Drain::Now, spread, spread]);
+        spec.drains.push(DrainSpec {
+            route,
+            backend,
+            drain,
+        });
+        spec.drains.sort();
+    }
+    Validity::Fine
+}
+
 /// One of the mistakes a table must refuse.
 fn break_something(spec: &mut TableSpec, random: &mut Random) -> Validity {
     let mut broken = listener(LISTENERS, &spec.routes, random);
@@ -170,10 +195,14 @@ fn route_name(n: u64) -> Arc<str> {
 
 fn backend(slot: u8, random: &mut Random) -> BackendSpec {
     BackendSpec {
-        name: char::from(b'a' + slot).to_string().into(),
+        name: backend_name(slot),
         weight: weight(random),
         target: target(slot, random),
     }
+}
+
+fn backend_name(slot: u8) -> Arc<str> {
+    char::from(b'a' + slot).to_string().into()
 }
 
 /// Backends are named by their slot, and their addresses follow from it.

@@ -4,7 +4,7 @@
 //! every move is drawn from a seed, and a clock that jumps. Beside the machines under test it keeps
 //! what must be true in the plainest form: a [`shadow::Shadow`] says which actions a fact must
 //! bring, a [`wire::Wire`] counts bytes and FINs, [`shares::Tally`] holds routes to their weights,
-//! [`pauses::Pauses`] knows which endpoints are avoided. After every step all of it must agree.
+//! [`pauses::Pauses`] knows which endpoints are avoided, [`fates::fate`] who must drain. After every step all of it must agree.
 //!
 //! `cargo test` runs 300 seeds. `PORTWAY_SEEDS=10000` runs that many. A failure names its seed;
 //! `PORTWAY_SEED=0x…` runs that one alone and tells every step. A seed that showed a defect goes
@@ -12,6 +12,7 @@
 #![cfg(test)]
 
 mod edits;
+mod fates;
 mod known_seeds;
 mod pauses;
 mod random;

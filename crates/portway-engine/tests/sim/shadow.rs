@@ -23,6 +23,8 @@ pub(crate) struct Shadow {
     backend: Option<BackendSpec>,
     failed: Vec<(SocketAddr, DialError)>,
     finished: BTreeSet<Side>,
+    /// When it must end for a drain.
+    end: Option<Moment>,
     pub(crate) state: State,
 }
 
@@ -64,6 +66,7 @@ impl Shadow {
             backend: None,
             failed: Vec::new(),
             finished: BTreeSet::new(),
+            end: None,
             state: State::Born,
         }
     }
@@ -133,6 +136,13 @@ impl Shadow {
         match (self.state, event) {
             (State::Closed { .. }, _) => Want::Nothing,
             (_, Event::Shutdown) => self.over(CloseReason::Shutdown),
+            (_, Event::Drain(end)) => {
+                self.end = end;
+                Want::Nothing
+            }
+            (_, Event::Tick) if self.end.is_some_and(|it| it <= now) => {
+                self.over(CloseReason::Drained)
+            }
             (_, Event::OutOfResources) => self.over(CloseReason::OutOfResources),
             (State::Dialling { endpoint, .. }, Event::Dialled) => {
                 self.state = State::Relaying { endpoint };
@@ -241,11 +251,13 @@ impl Shadow {
         self.state = State::Dialling { endpoint, until };
     }
 
-    /// There is a deadline exactly while a dial is under way.
+    /// There is a deadline exactly while a dial is under way or an end is due.
     pub(crate) fn check_deadline(&self, deadline: Option<Moment>) {
-        let want = match self.state {
-            State::Dialling { until, .. } => Some(until),
-            _ => None,
+        let want = match (self.state, self.end) {
+            (State::Dialling { until, .. }, Some(end)) => Some(until.min(end)),
+            (State::Dialling { until, .. }, None) => Some(until),
+            (State::Relaying { .. }, end) => end,
+            (State::Born | State::Closed { .. }, _) => None,
         };
         assert_eq!(deadline, want);
     }

@@ -32,6 +32,7 @@ fn fact() -> impl Strategy<Value = (Event, Duration)> {
         Event::Tick,
         Event::OutOfResources,
         Event::Shutdown,
+        Event::Drain(None),
     ];
     let events: Vec<_> = ended
         .chain(errors.map(Event::DialFailed))

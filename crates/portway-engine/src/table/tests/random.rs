@@ -1,8 +1,9 @@
 //! Properties of tables over random specs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::collection::{btree_set, vec};
 use proptest::option;
@@ -11,8 +12,8 @@ use proptest::sample::select;
 
 use super::super::diff::diff;
 use super::super::{
-    BackendSpec, ListenerKey, ListenerSpec, Protocol, RejectReason, RouteSpec, RoutingTable,
-    TableSpec, TableVersion, TargetSpec,
+    BackendSpec, Drain, DrainSpec, ListenerKey, ListenerSpec, Protocol, RejectReason, RouteSpec,
+    RoutingTable, TableSpec, TableVersion, TargetSpec,
 };
 
 fn reason() -> impl Strategy<Value = RejectReason> {
@@ -75,8 +76,35 @@ fn spec() -> impl Strategy<Value = TableSpec> {
             }
         };
         let listeners = listeners.into_iter().zip(0..).map(listener).collect();
-        TableSpec { listeners, routes }
+        let drains = drains(&routes);
+        TableSpec {
+            listeners,
+            routes,
+            drains,
+        }
     })
+}
+
+/// For some of the routes and backends, and for a route that is not there.
+fn drains(routes: &[RouteSpec]) -> Vec<DrainSpec> {
+    let all = [
+        Drain::Keep,
+        Drain::Now,
+        Drain::Spread(Duration::from_millis(1500)),
+    ];
+    let backends = routes.iter().flat_map(|route| {
+        let named = route.backends.iter().map(|it| Some(Arc::clone(&it.name)));
+        named.chain([None]).map(|it| (Arc::clone(&route.name), it))
+    });
+    let absent = ("route-absent".into(), None);
+    let subjects: BTreeSet<_> = backends.chain([absent]).collect();
+    let drain = |((route, backend), drain)| DrainSpec {
+        route,
+        backend,
+        drain,
+    };
+    let some = subjects.into_iter().step_by(2);
+    some.zip(all.into_iter().cycle()).map(drain).collect()
 }
 
 fn build(spec: &TableSpec, before: Option<&RoutingTable>) -> RoutingTable {

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portway_engine::conn::{End, Event, Side};
+use portway_engine::drain::Drains;
 use portway_engine::record::DialError;
 use portway_engine::table::{RoutingTable, TableVersion};
 use portway_engine::time::Moment;
 
 use super::super::edits::{self, Validity};
+use super::super::fates::{Fate, fate};
 use super::super::shadow::{Shadow, State};
 use super::{LIVE_MAX, World};
 
@@ -172,6 +174,7 @@ impl World {
                 Event::Ended(Side::Client, End::Eof),
                 Event::Ended(Side::Backend, End::Reset),
                 Event::OutOfResources,
+                Event::Drain(None),
                 Event::Shutdown,
             ]),
         };
@@ -244,10 +247,29 @@ impl World {
         self.remember_newest();
     }
 
-    /// One worker takes the newest table, whenever it comes to it.
+    /// One worker takes the newest table, whenever it comes to it, and drains who has lost its place.
     fn apply(&mut self) {
-        let index = self.random.index(self.workers.len());
-        self.workers[index].table = Arc::clone(&self.newest);
+        let worker = self.random.index(self.workers.len());
+        let newest = Arc::clone(&self.newest);
+        let before = std::mem::replace(&mut self.workers[worker].table, newest);
+        let drains = Drains::between(Some(&before), &self.newest);
+        for index in 0..self.live.len() {
+            let live = &self.live[index];
+            if live.worker != worker || !live.shadow.is_open() {
+                continue;
+            }
+            let verdict = drains.verdict(&live.machine);
+            let want = fate(&live.shadow, &before, &self.newest);
+            let seed = self.random.below(u64::MAX);
+            let Some(drain) = verdict else {
+                assert_eq!(want, Fate::AsBefore, "#{}", live.id);
+                continue;
+            };
+            let end = drain.end(seed, self.now);
+            want.check(end, self.now);
+            assert!(end.is_none() || drains.may_end(), "#{}", live.id);
+            self.feed(index, Event::Drain(end));
+        }
     }
 
     /// The shell comes to what is over; what it leaves for later may still get late facts.

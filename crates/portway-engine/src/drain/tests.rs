@@ -1,0 +1,227 @@
+//! Who has lost its place, what it gets then, and when.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{Drains, Pace};
+use crate::conn::Connection;
+use crate::health::Avoidance;
+use crate::limits::{DIAL_TIMEOUT, DRAIN_CLOSES_PER_SECOND};
+use crate::table::{
+    BackendSpec, Drain, DrainSpec, ListenerSpec, Protocol, RejectReason, RouteSpec, RoutingTable,
+    TableSpec, TableVersion, TargetSpec,
+};
+use crate::time::Moment;
+
+const HERE: &str = "10.0.0.1:1";
+
+/// A table by lines: `route`, then its backends as `weight name endpoint…` or `weight name !reason`,
+/// then `drain [backend] keep|now|5s`. The one listener leads to the route, if there is one.
+fn table(lines: &[&str]) -> RoutingTable {
+    let mut spec = TableSpec::default();
+    for line in lines {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            ["route"] => spec.routes.push(RouteSpec {
+                name: "route".into(),
+                backends: Vec::new(),
+            }),
+            ["drain", drain] => spec.drains.push(drain_of(None, drain)),
+            ["drain", backend, drain] => spec.drains.push(drain_of(Some(backend), drain)),
+            [weight, name, ref target @ ..] => {
+                spec.routes[0].backends.push(BackendSpec {
+                    name: name.into(),
+                    weight: weight.parse().unwrap(),
+                    target: target_of(target),
+                });
+            }
+            _ => panic!("what is `{line}`?"),
+        }
+    }
+    spec.listeners.push(ListenerSpec {
+        name: "listener".into(),
+        protocol: Protocol::Tcp,
+        binds: vec!["0.0.0.0:80".parse().unwrap()],
+        route: spec.routes.first().map(|it| it.name.clone()),
+    });
+    RoutingTable::build(TableVersion(1), &spec, None).unwrap()
+}
+
+fn drain_of(backend: Option<&str>, drain: &str) -> DrainSpec {
+    DrainSpec {
+        route: "route".into(),
+        backend: backend.map(Into::into),
+        drain: match drain {
+            "keep" => Drain::Keep,
+            "now" => Drain::Now,
+            spread => Drain::Spread(Duration::from_secs(
+                spread.trim_end_matches('s').parse().unwrap(),
+            )),
+        },
+    }
+}
+
+fn target_of(words: &[&str]) -> TargetSpec {
+    match words {
+        ["!gone"] => TargetSpec::Reject(RejectReason::InvalidBackend),
+        ["!none"] => TargetSpec::Reject(RejectReason::NoEndpoint),
+        ["!denied"] => TargetSpec::Reject(RejectReason::NotPermitted),
+        endpoints => {
+            TargetSpec::Endpoints(endpoints.iter().map(|it| it.parse().unwrap()).collect())
+        }
+    }
+}
+
+/// A connection to the first endpoint of the first backend of `table`.
+fn connection(table: &RoutingTable) -> Connection {
+    let (_, listener) = table.listeners().next().unwrap();
+    let client: SocketAddr = "192.0.2.1:40000".parse().unwrap();
+    let avoid = Avoidance::new(DIAL_TIMEOUT);
+    let connection = Connection::new(listener, client, 0, &avoid, Moment::default());
+    assert_eq!(connection.endpoint(), Some(HERE.parse().unwrap()));
+    connection
+}
+
+/// What a connection born with `tables[0]` gets on the way from the last but one to the last.
+fn check(tables: &[&[&str]], want: Option<Drain>) {
+    let built: Vec<RoutingTable> = tables.iter().map(|it| table(it)).collect();
+    let connection = connection(&built[0]);
+    let [.., before, after] = &built[..] else {
+        panic!("two tables at least");
+    };
+    let drains = Drains::between(Some(before), after);
+    let got = drains.verdict(&connection);
+    assert_eq!(got, want, "{tables:#?}");
+    let ends = matches!(got, Some(Drain::Now | Drain::Spread(_)));
+    assert!(!ends || drains.may_end(), "{tables:#?}");
+}
+
+const SPREAD: Option<Drain> = Some(Drain::Spread(Duration::from_secs(5)));
+const KEEP: Option<Drain> = Some(Drain::Keep);
+const NOW: Option<Drain> = Some(Drain::Now);
+
+#[test]
+fn who_is_not_concerned_is_not_judged() {
+    let with_both = ["route", "1 a 10.0.0.1:1 10.0.0.2:1"];
+    check(&[&with_both, &with_both], None);
+}
+
+#[test]
+fn a_removed_endpoint_gets_what_is_said_and_nothing_by_default() {
+    let (before, after) = ("1 a 10.0.0.1:1 10.0.0.2:1", "1 a 10.0.0.2:1");
+    check(&[&["route", before], &["route", after]], KEEP);
+    check(&[&["route", before], &["route", after, "drain now"]], NOW);
+    check(
+        &[&["route", before], &["route", after, "drain a 5s"]],
+        SPREAD,
+    );
+    check(
+        &[&["route", before], &["route", after, "drain b now"]],
+        KEEP,
+    );
+    let both = ["route", after, "drain now", "drain a 5s"];
+    check(&[&["route", before], &both], SPREAD);
+    check(
+        &[&["route", before], &["route", "1 a !none", "drain now"]],
+        NOW,
+    );
+}
+
+#[test]
+fn who_still_has_its_endpoint_stays() {
+    let before = ["route", "1 a 10.0.0.1:1", "drain now"];
+    let no_weight = ["route", "0 a 10.0.0.1:1", "1 b 10.0.0.2:1", "drain now"];
+    check(&[&before, &no_weight], KEEP);
+    let renamed = ["route", "1 b 10.0.0.1:1", "drain now"];
+    check(&[&before, &renamed], KEEP);
+}
+
+#[test]
+fn of_what_is_gone_the_last_word_holds() {
+    let before = ["route", "1 a 10.0.0.1:1", "1 b 10.0.0.2:1", "drain a 5s"];
+    check(&[&before, &[]], SPREAD);
+    check(&[&before, &["route", "1 b 10.0.0.2:1"]], SPREAD);
+    check(
+        &[&before, &["route", "1 a !gone", "1 b 10.0.0.2:1"]],
+        SPREAD,
+    );
+    check(&[&["route", "1 a 10.0.0.1:1"], &[]], KEEP);
+    let once_more = ["route", "1 b 10.0.0.3:1"];
+    check(&[&before, &["route", "1 b 10.0.0.2:1"], &once_more], None);
+}
+
+#[test]
+fn a_route_that_exists_without_connections_speaks_for_itself() {
+    let before = ["route", "1 a 10.0.0.1:1", "drain now"];
+    check(&[&before, &["drain keep"]], KEEP);
+    check(&[&before, &["drain 5s"]], SPREAD);
+}
+
+#[test]
+fn a_changed_drain_acts_on_those_that_drain() {
+    let before = ["route", "1 a 10.0.0.1:1", "drain now"];
+    let (keep, spread) = (["route", "1 a !none"], ["route", "1 a !none", "drain 5s"]);
+    let now = ["route", "1 a !none", "drain now"];
+    check(&[&before, &keep, &spread], SPREAD);
+    check(&[&before, &spread, &now], NOW);
+    check(&[&before, &now, &keep], KEEP);
+    check(&[&before, &spread, &before], KEEP);
+    check(&[&before, &["route", "1 a !denied", "drain a now"]], NOW);
+}
+
+#[test]
+fn a_table_without_a_word_about_drains_ends_nobody() {
+    let before = table(&["route", "1 a 10.0.0.1:1"]);
+    assert!(!Drains::between(Some(&before), &table(&[])).may_end());
+    assert!(!Drains::between(None, &before).may_end());
+}
+
+#[test]
+fn ends_are_spread_evenly_over_the_time() {
+    let (time, now) = (Duration::from_secs(10), Moment::from_nanos(7));
+    let mut seconds = [0_u32; 10];
+    for seed in 0..10_000 {
+        let end = Drain::Spread(time).end(seed, now).unwrap();
+        let index = usize::try_from(end.since(now).as_secs()).unwrap();
+        seconds[index] += 1;
+    }
+    assert!(
+        seconds.iter().all(|it| (900..1100).contains(it)),
+        "{seconds:?}"
+    );
+    assert_eq!(Drain::Now.end(3, now), Some(now));
+    assert_eq!(Drain::Keep.end(3, now), None);
+}
+
+proptest! {
+    /// Whoever asks however often: in no second more than its part.
+    #[test]
+    fn a_worker_ends_no_more_than_its_part_a_second(
+        waits in prop::collection::vec(0..50_000_000_u64, 0..400),
+        n_workers in 1..8_u32,
+    ) {
+        let mut pace = Pace::shared_by(n_workers);
+        let (mut now, mut ended) = (0, BTreeMap::<u64, u32>::new());
+        for wait in waits {
+            now += wait;
+            for _ in 0..40 {
+                let n = u32::from(pace.take(Moment::from_nanos(now)));
+                *ended.entry(now / 1_000_000_000).or_default() += n;
+            }
+        }
+        let most = DRAIN_CLOSES_PER_SECOND / n_workers;
+        prop_assert!(ended.values().all(|it| *it <= most));
+        prop_assert!(ended.is_empty() || ended.values().any(|it| *it > 0));
+    }
+}
+
+#[test]
+fn so_many_workers_that_none_has_a_part_end_one_a_second_each() {
+    let mut pace = Pace::shared_by(DRAIN_CLOSES_PER_SECOND * 2);
+    let second = Moment::from_nanos(1_000_000_000);
+    assert!(pace.take(Moment::default()) && !pace.take(Moment::default()));
+    assert!(pace.take(second));
+}
