@@ -17,7 +17,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
-use portway_engine::table::{ListenerKey, RoutingTable};
+use portway_engine::drain::Drains;
+use portway_engine::table::{Drain, ListenerKey, RoutingTable};
 use portway_engine::time::Moment;
 
 use self::outbox::Outbox;
@@ -59,6 +60,8 @@ pub(crate) struct Applier {
     /// The newest table, while workers still move to the one before.
     waiting: Option<Arc<RoutingTable>>,
     n_unacknowledged: usize,
+    /// Some table had a drain that ends connections, so some may be about to end.
+    has_drained: bool,
     /// That the table is applied, or what is bound now, has not been reported.
     unsaid: bool,
     n_paused: usize,
@@ -83,6 +86,7 @@ impl Applier {
             table: None,
             waiting: None,
             n_unacknowledged: 0,
+            has_drained: false,
             unsaid: false,
             n_paused: 0,
             retry_at: None,
@@ -134,7 +138,8 @@ impl Applier {
         if let Some(table) = self.waiting.take() {
             self.keep_tickets(&table);
             let opened = self.sockets.move_to(&table, self.slots.len());
-            self.hand_out(&table, opened);
+            let drains = self.drains(&table);
+            self.hand_out(&table, opened, drains);
             self.table = Some(table);
             self.unsaid = true;
             self.retry_at = self.next_retry();
@@ -144,7 +149,7 @@ impl Applier {
             let (opened, changed) = self.sockets.try_again(self.slots.len());
             self.unsaid |= changed;
             if opened.iter().any(|it| !it.is_empty()) {
-                self.hand_out(&table, opened);
+                self.hand_out(&table, opened, None);
             }
             self.retry_at = self.next_retry();
         }
@@ -169,15 +174,34 @@ impl Applier {
     }
 
     /// Puts the table into every slot, and into each its own new sockets.
-    fn hand_out(&mut self, table: &RoutingTable, opened: Vec<sockets::Share>) {
+    fn hand_out(
+        &mut self,
+        table: &RoutingTable,
+        opened: Vec<sockets::Share>,
+        drains: Option<Arc<Drains>>,
+    ) {
         for (slot, opened) in self.slots.iter().zip(opened) {
             let plan = Plan {
                 sockets: self.duties(table),
                 opened,
+                drains: drains.clone(),
             };
             slot.put(|wishes| wishes.plan = Some(plan));
             self.n_unacknowledged += 1;
         }
+    }
+
+    /// What the way to `table` means for open connections. As long as nobody asked for a drain that
+    /// ends connections, nobody looks for any.
+    fn drains(&mut self, table: &RoutingTable) -> Option<Arc<Drains>> {
+        let ends = |table: &RoutingTable| {
+            let mut drains = table.drains().iter();
+            drains.any(|it| it.drain != Drain::Keep)
+        };
+        let before = self.table.as_deref();
+        self.has_drained |= ends(table) || before.is_some_and(ends);
+        let drains = self.has_drained.then(|| Drains::between(before, table));
+        drains.map(Arc::new)
     }
 
     fn duties(&self, table: &RoutingTable) -> Vec<(ListenerKey, Duty)> {

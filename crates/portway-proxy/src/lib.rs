@@ -25,6 +25,7 @@ mod token;
 pub use counters::Counters;
 pub use report::Report;
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -34,6 +35,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use portway_engine::drain::Pace;
 use portway_engine::table::{ListenerKey, RoutingTable};
 
 use self::applier::{Applier, Bound, Order, Sockets};
@@ -99,6 +101,8 @@ impl Proxy {
                 orders: proxy.orders.clone(),
                 reports: reports.clone(),
                 dial_timeout: config.dial_timeout,
+                pace: Pace::shared_by(u32::try_from(n_workers).unwrap_or(u32::MAX)),
+                seed: RandomState::new().build_hasher().finish(),
             })?;
             let orders = proxy.orders.clone();
             let live = move || live(orders, || worker.run());

@@ -40,6 +40,10 @@ pub const EVENTS_PER_BATCH: usize = 256;
 /// Connections accepted from one socket in one turn, then open connections get theirs.
 pub const ACCEPTS_PER_TURN: usize = 32;
 
+/// Connections that end in one turn because their drain says `now`: some milliseconds of closing
+/// sockets, then open connections get theirs.
+pub const DRAINS_PER_TURN: usize = 256;
+
 /// Connections that may wait to be accepted, per socket; the kernel lowers it to
 /// `net.core.somaxconn`, which is the same number since Linux 5.4.
 pub const BACKLOG: i32 = 4096;

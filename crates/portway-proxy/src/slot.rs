@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use portway_engine::drain::Drains;
 use portway_engine::table::{Listener, ListenerKey};
 use portway_engine::time::Moment;
 
@@ -20,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) sockets: Vec<(ListenerKey, Duty)>,
     /// Those of them that are new.
     pub(crate) opened: Vec<(ListenerKey, OwnedFd)>,
+    /// What it means for open connections; `None`: nothing.
+    pub(crate) drains: Option<Arc<Drains>>,
 }
 
 /// What a listening socket serves.

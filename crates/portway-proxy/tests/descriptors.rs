@@ -66,6 +66,7 @@ impl Gateway {
                     target: TargetSpec::Endpoints(vec![backend.local_addr().unwrap()]),
                 }],
             }],
+            ..TableSpec::default()
         };
         let table = RoutingTable::build(TableVersion(1), &spec, None).unwrap();
         let (sender, reports) = mpsc::sync_channel(4096);

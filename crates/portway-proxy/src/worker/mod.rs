@@ -13,6 +13,7 @@
 
 mod accept;
 mod dial;
+mod drain;
 mod plan;
 mod records;
 mod served;
@@ -25,10 +26,12 @@ use std::sync::mpsc::{Sender, SyncSender};
 use std::time::Duration;
 
 use portway_engine::conn::Event;
+use portway_engine::drain::Pace;
 use portway_engine::health::Avoidance;
 use portway_engine::time::Moment;
 
 use self::accept::Accepting;
+use self::drain::Draining;
 use self::records::Records;
 use self::served::Served;
 use self::spare::Spare;
@@ -56,6 +59,10 @@ pub(crate) struct Birth {
     pub(crate) orders: Sender<Order>,
     pub(crate) reports: SyncSender<Report>,
     pub(crate) dial_timeout: Duration,
+    /// How many connections it may end a second for a drain that is spread.
+    pub(crate) pace: Pace,
+    /// What the ends of spread drains are drawn from.
+    pub(crate) seed: u64,
 }
 
 /// A worker. Its connections stand apart from what serves them, so that one can use the other.
@@ -63,6 +70,7 @@ pub(crate) struct Birth {
 pub(crate) struct Worker {
     connections: Slab<Served>,
     accepting: Accepting,
+    draining: Draining,
     site: Site,
     stop_at: Option<Moment>,
 }
@@ -79,6 +87,8 @@ struct Site {
     /// Connections that yielded to others, in order.
     turns: VecDeque<Key>,
     avoid: Avoidance,
+    pace: Pace,
+    seed: u64,
     slot: Arc<Slot>,
     counts: Arc<Counts>,
     descriptors: Arc<Descriptors>,
@@ -98,6 +108,7 @@ impl Worker {
         Ok(Self {
             connections: Slab::new(),
             accepting: Accepting::new(),
+            draining: Draining::default(),
             site: Site {
                 epoll,
                 now: birth.clock.now(),
@@ -106,6 +117,8 @@ impl Worker {
                 timers: Wheel::new(),
                 turns: VecDeque::new(),
                 avoid: Avoidance::new(birth.dial_timeout),
+                pace: birth.pace,
+                seed: birth.seed,
                 slot: birth.slot,
                 counts: birth.counts,
                 descriptors: birth.descriptors,
@@ -137,6 +150,7 @@ impl Worker {
         self.site.now = self.site.clock.now();
         let woken = self.take_events(batch);
         self.take_turns();
+        self.take_drained();
         self.accept();
         self.take_ticks();
         if woken {
@@ -153,7 +167,8 @@ impl Worker {
 
     /// How long there is nothing to do if no event comes.
     fn patience(&self) -> Option<Duration> {
-        if !self.site.turns.is_empty() || self.accepting.has_work() {
+        let has_turns = !self.site.turns.is_empty();
+        if has_turns || self.accepting.has_work() || self.draining.has_work() {
             return Some(Duration::ZERO);
         }
         let now = self.site.now;
@@ -237,6 +252,11 @@ impl Worker {
 }
 
 impl Site {
+    /// What the end of a connection is drawn from, should its drain be spread.
+    fn seed_of(&self, key: Key) -> u64 {
+        self.seed ^ (u64::from(key.generation) << 32 | u64::from(key.index))
+    }
+
     /// Tells the applier something; it lives until all workers have ended.
     fn order(&self, order: Order) {
         if self.orders.send(order).is_err() {

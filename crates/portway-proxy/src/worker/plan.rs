@@ -1,7 +1,7 @@
 //! Moving to a new plan, and stopping.
 //!
 //! In: what is in the slot. Out: sockets opened and closed, an acknowledgement. Never: an open
-//! connection touched. A socket that goes away is emptied first, since the kernel resets whoever
+//! connection touched, but for those that a drain is for. A socket that goes away is emptied first, since the kernel resets whoever
 //! still waits on it.
 
 use std::collections::BTreeMap;
@@ -53,6 +53,10 @@ impl Worker {
                     queued: false,
                 });
             }
+        }
+        // Whoever waited on a socket that is closed now is among the connections by now.
+        if let Some(drains) = plan.drains {
+            self.drain(&drains);
         }
     }
 

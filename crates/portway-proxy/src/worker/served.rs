@@ -7,6 +7,10 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use portway_engine::conn::{Action, Connection, Event, Farewell, HowToClose, Side};
+use portway_engine::drain::Drains;
+use portway_engine::limits::DRAIN_RETRY;
+use portway_engine::table::Drain;
+use portway_engine::time::Moment;
 
 use super::dial::{self, Outcome};
 use super::{Life, Site};
@@ -109,6 +113,13 @@ impl Served {
     /// the calls that keep a connection alive. Most are over by then; keepalive is about minutes.
     pub(super) fn tick(&mut self, key: Key, site: &mut Site) -> Life {
         match (self.machine.deadline(), &self.backend) {
+            (Some(_), _) if self.machine.is_drained(site.now) => {
+                if site.pace.take(site.now) {
+                    return self.tell(key, Event::Tick, site);
+                }
+                site.timers.set(key.index, site.now.after(DRAIN_RETRY));
+                Life::GoesOn
+            }
             (Some(deadline), _) if deadline <= site.now => {
                 site.counts.dials_failed.add(1);
                 self.tell(key, Event::Tick, site)
@@ -118,12 +129,42 @@ impl Served {
                 Life::GoesOn
             }
             (None, Backend::Connected(leg)) => {
-                if let Err(error) = tcp::keep_alive(leg.as_fd()) {
-                    tracing::debug!(%error, "no keepalive for an endpoint");
-                }
+                keep_alive(leg);
                 Life::GoesOn
             }
             (None, Backend::Dialling(_) | Backend::Nowhere) => Life::GoesOn,
+        }
+    }
+
+    /// What a change of tables means for it.
+    pub(super) fn verdict(&self, drains: &Drains) -> Option<Drain> {
+        drains.verdict(&self.machine)
+    }
+
+    /// Whether it is to end for a drain.
+    pub(super) fn is_draining(&self) -> bool {
+        self.machine.is_draining()
+    }
+
+    /// It is to end then, or may stay. Its tick now watches that end, so what the first tick does for
+    /// an open connection is done here.
+    pub(super) fn drain(&mut self, key: Key, end: Option<Moment>, site: &mut Site) {
+        let event = Event::Drain(end);
+        self.machine.handle(&mut site.avoid, event, site.now);
+        let Some(deadline) = self.machine.deadline() else {
+            return;
+        };
+        if let Backend::Connected(leg) = &self.backend {
+            keep_alive(leg);
+        }
+        site.timers.set(key.index, deadline);
+    }
+
+    /// Its turn to end has come, unless it may stay by now.
+    pub(super) fn end_if_drained(&mut self, key: Key, site: &mut Site) -> Life {
+        match self.machine.is_drained(site.now) {
+            true => self.tell(key, Event::Tick, site),
+            false => Life::GoesOn,
         }
     }
 
@@ -232,6 +273,12 @@ impl Served {
         if let Err(error) = tcp::finish(leg.as_fd()) {
             tracing::trace!(%error, ?side, "no FIN sent");
         }
+    }
+}
+
+fn keep_alive(leg: &Leg) {
+    if let Err(error) = tcp::keep_alive(leg.as_fd()) {
+        tracing::debug!(%error, "no keepalive for an endpoint");
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, mpsc::Sender};
 use std::thread;
 use std::time::Duration;
 
+use portway_engine::drain::Pace;
 use portway_engine::limits::DIAL_TIMEOUT;
 use portway_engine::table::{
     BackendSpec, Listener, ListenerSpec, Protocol, RouteSpec, RoutingTable, TableSpec,
@@ -32,6 +33,8 @@ pub(super) fn worker(orders: Sender<Order>) -> (Worker, Arc<Slot>, Clock) {
         orders,
         reports: mpsc::sync_channel(100).0,
         dial_timeout: DIAL_TIMEOUT,
+        pace: Pace::shared_by(1),
+        seed: 0,
     });
     (worker.unwrap(), slot, clock)
 }
@@ -53,6 +56,7 @@ pub(super) fn planned(endpoint: SocketAddr) -> Arc<Listener> {
                 target: TargetSpec::Endpoints(vec![endpoint]),
             }],
         }],
+        ..TableSpec::default()
     };
     let table = RoutingTable::build(TableVersion(1), &spec, None).unwrap();
     Arc::clone(table.listeners().next().unwrap().1)
@@ -72,6 +76,7 @@ pub(super) fn listen(worker: &mut Worker, slot: &Slot, listener: Arc<Listener>) 
         wishes.plan = Some(Plan {
             sockets: vec![(key, duty)],
             opened: vec![(key, opened.sockets.remove(0))],
+            drains: None,
         });
     });
     worker.obey();
@@ -92,7 +97,11 @@ fn who_waits_on_a_socket_that_is_closed_is_served() {
     assert_eq!(worker.connections.len(), 0);
     slot.put(|wishes| {
         let (sockets, opened) = (Vec::new(), Vec::new());
-        wishes.plan = Some(Plan { sockets, opened });
+        wishes.plan = Some(Plan {
+            sockets,
+            opened,
+            drains: None,
+        });
     });
     worker.obey();
     assert!(acknowledged(&received));

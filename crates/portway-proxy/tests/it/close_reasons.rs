@@ -58,6 +58,8 @@ fn end_for(reason: CloseReason) -> Option<Gateway> {
         CloseReason::ClientGone => None,
         // shutdown_resets_what_is_left_when_the_drain_is_over, below.
         CloseReason::Shutdown => None,
+        // drains.rs: who_lost_its_endpoint_ends_at_once_where_that_is_asked_for.
+        CloseReason::Drained => None,
         // tests/descriptors.rs: a_connection_without_a_descriptor_for_its_dial_is_reset.
         CloseReason::OutOfResources => None,
     }
@@ -67,7 +69,7 @@ fn end_for_rejection(reason: RejectReason) -> Gateway {
     let spec = match reason {
         RejectReason::NoRoute => TableSpec {
             listeners: vec![listener("edge/a", ANY, None)],
-            routes: Vec::new(),
+            ..TableSpec::default()
         },
         RejectReason::NoWeight => one_route(vec![backend("b", 0, &[greeter("never")])]),
         _ => one_route(vec![rejecting("b", 1, reason)]),

@@ -212,6 +212,7 @@ pub(crate) fn one_route(backends: Vec<BackendSpec>) -> TableSpec {
             name: "a".into(),
             backends,
         }],
+        ..TableSpec::default()
     }
 }
 

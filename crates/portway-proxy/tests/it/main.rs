@@ -7,5 +7,6 @@ mod gateway;
 mod balance;
 mod close_reasons;
 mod dials;
+mod drains;
 mod relay;
 mod tables;
