@@ -10,6 +10,8 @@ pub mod origin;
 
 pub mod diagnostic;
 
+mod schema;
+
 pub mod manifest;
 
 pub mod snapshot;

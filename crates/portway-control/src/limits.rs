@@ -37,3 +37,6 @@ pub const STATUS_PARENTS_MAX: usize = 32;
 /// Requirements of one namespace selector: people write two or three, and each is looked at for
 /// every route.
 pub const SELECTOR_REQUIREMENTS_MAX: usize = 256;
+
+/// Characters of a written value or path that a message repeats.
+pub const VALUE_SHOWN_CHARS_MAX: usize = 80;

@@ -2,7 +2,6 @@
 //!
 //! In: positions taken by the reader. Out: [`Place`]s for diagnostics and `explain`. Never: I/O.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -61,6 +60,113 @@ pub struct Place {
     pub field: String,
 }
 
+/// A value as it was written, and where.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Where.
+    pub span: Span,
+    /// What.
+    pub value: Written,
+}
+
+/// What was written.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each variant is the type it is named after")]
+pub enum Written {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(Box<str>),
+    List(Vec<Node>),
+    Map(Vec<Field>),
+}
+
+/// One field of a map.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// Its name.
+    pub key: Box<str>,
+    /// Where the name is written.
+    pub key_span: Span,
+    /// Its value.
+    pub node: Node,
+}
+
+impl Node {
+    /// The fields of a map; nothing for anything else.
+    pub fn fields(&self) -> &[Field] {
+        match &self.value {
+            Written::Map(fields) => fields,
+            _ => &[],
+        }
+    }
+
+    /// The field of a map that is there and not null.
+    pub fn field(&self, key: &str) -> Option<&Field> {
+        let mut fields = self.fields().iter();
+        fields.find(|field| &*field.key == key && !matches!(field.node.value, Written::Null))
+    }
+
+    /// The text of a field.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        match &self.field(key)?.node.value {
+            Written::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value that is nearest to where `path` points.
+    fn nearest(&self, path: &str) -> &Self {
+        let mut node = self;
+        let mut rest = path;
+        while let Some((next, after)) = node.step(rest) {
+            node = next;
+            rest = after;
+        }
+        node
+    }
+
+    /// The value one step along `path`, and what remains of the path.
+    fn step<'a, 'p>(&'a self, path: &'p str) -> Option<(&'a Self, &'p str)> {
+        match &self.value {
+            Written::Map(fields) => {
+                let path = path.strip_prefix('.').unwrap_or(path);
+                // Names of labels hold dots, so the longest name that fits is meant.
+                let fits = fields.iter().filter_map(|field| {
+                    let rest = path.strip_prefix(&*field.key)?;
+                    (rest.is_empty() || rest.starts_with(['.', '['])).then_some((field, rest))
+                });
+                let (field, rest) = fits.max_by_key(|(field, _)| field.key.len())?;
+                Some((&field.node, rest))
+            }
+            Written::List(items) => {
+                let (index, rest) = path.strip_prefix('[')?.split_once(']')?;
+                Some((items.get(index.parse::<usize>().ok()?)?, rest))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Where each field of an object is written. One tree is shared by all who hold the object.
+#[derive(Debug, Clone, Default)]
+pub struct Spans(Option<Arc<Node>>);
+
+impl Spans {
+    /// The places of all fields of `node`.
+    pub const fn of(node: Arc<Node>) -> Self {
+        Self(Some(node))
+    }
+
+    /// The span of the value of `field`, or of its nearest written ancestor.
+    pub fn find(&self, field: &str) -> Span {
+        let node = self.0.as_ref();
+        node.map(|node| node.nearest(field).span)
+            .unwrap_or_default()
+    }
+}
+
 /// Where an object came from.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
@@ -69,27 +175,16 @@ pub struct Origin {
     /// Place in the order of input: argument, path, position. Decides the age of objects without
     /// a creationTimestamp.
     pub order: u64,
-    /// Span of the value of every field, by its path; the document itself under "". One map is
-    /// shared by all who hold the object.
-    pub spans: Arc<BTreeMap<String, Span>>,
+    /// Where each field is written.
+    pub spans: Spans,
 }
 
 impl Origin {
     /// The place of `field`, or of its nearest written ancestor.
     pub fn place(&self, field: &str) -> Place {
-        let mut path = field;
-        let span = loop {
-            if let Some(span) = self.spans.get(path) {
-                break *span;
-            }
-            let Some(cut) = path.rfind(['.', '[']) else {
-                break self.spans.get("").copied().unwrap_or_default();
-            };
-            path = &path[..cut];
-        };
         Place {
             source: self.source.clone(),
-            span,
+            span: self.spans.find(field),
             field: field.to_owned(),
         }
     }

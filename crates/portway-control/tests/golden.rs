@@ -13,8 +13,6 @@
     reason = "the cases are files; the crate itself reads none"
 )]
 
-mod plain;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +20,7 @@ use std::sync::Arc;
 
 use portway_control::api::Kind;
 use portway_control::diagnostic::{Code, Diagnostic, Severity, catalog};
-use portway_control::manifest::{self, Reading};
+use portway_control::manifest;
 use portway_control::origin::{ObjectKey, Place, Source};
 use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Snapshot, Target};
 use portway_control::status::{Condition, Status};
@@ -73,7 +71,7 @@ fn shuffled_documents_give_the_same_tables_and_statuses() {
         };
         let documents: Vec<&str> = text.split("---\n").collect();
         // Reading tells of an object that is there twice by the order of the two.
-        let is_read = read(&sources(&text)).diagnostics.is_empty();
+        let is_read = manifest::read(&sources(&text)).diagnostics.is_empty();
         if by_order(407) || by_order(506) || documents.len() < 2 || !is_read {
             continue;
         }
@@ -167,7 +165,7 @@ fn translate_text(text: &str) -> Translation {
     translate(&Snapshot {
         target,
         controller_name: CONTROLLER_NAME.into(),
-        objects: read(&sources(text)).objects,
+        objects: manifest::read(&sources(text)).objects,
         facts,
     })
 }
@@ -227,7 +225,7 @@ fn difference(want: &str, got: &str) -> String {
 
 fn run_case(text: &str) -> String {
     let sources = sources(text);
-    let reading = read(&sources);
+    let reading = manifest::read(&sources);
     let (target, facts) = directives(text);
     let snapshot = Snapshot {
         target,
@@ -244,7 +242,12 @@ fn run_case(text: &str) -> String {
     for (key, status) in &translation.statuses {
         show_status(&mut out, &key.to_string().replace('`', ""), status);
     }
-    for diagnostic in reading.diagnostics.iter().chain(&translation.diagnostics) {
+    let for_clusters = match target {
+        Target::Standalone => &[][..],
+        Target::Cluster => &reading.for_clusters,
+    };
+    let read = reading.diagnostics.iter().chain(for_clusters);
+    for diagnostic in read.chain(&translation.diagnostics) {
         show_diagnostic(&mut out, diagnostic);
     }
     for line in text.lines().take_while(|line| line.starts_with('#')) {
@@ -298,14 +301,6 @@ fn show_explanation(out: &mut String, explanation: &Explanation) {
         }
     }
     _ = writeln!(out, "  => {}", explanation.outcome);
-}
-
-fn read(sources: &[Source]) -> Reading {
-    let mut reading = manifest::read(sources);
-    if reading.in_order.is_empty() && reading.diagnostics.is_empty() {
-        reading.objects = plain::read(sources);
-    }
-    reading
 }
 
 fn sources(text: &str) -> Vec<Source> {

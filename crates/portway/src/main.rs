@@ -8,11 +8,6 @@ mod cli;
 
 mod wiring;
 
-mod board;
-
-mod admin;
-mod metrics;
-
 mod news;
 
 mod conn_log;

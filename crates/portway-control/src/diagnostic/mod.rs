@@ -4,6 +4,8 @@
 //! layout or colour, which is `portway::render`'s.
 
 mod backends;
+pub(crate) mod found;
+pub(crate) mod guess;
 mod host;
 mod listeners;
 mod reading;

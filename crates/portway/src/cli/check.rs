@@ -91,7 +91,11 @@ enum Output {
 pub(crate) fn run(args: Args) -> Result<Exit> {
     let input = args.input.read()?;
     let translation = input.preview(args.target.target());
-    let findings = input.findings(&translation.diagnostics);
+    let mut found = translation.diagnostics.clone();
+    if args.target.target() == Target::Cluster {
+        found.extend_from_slice(&input.reading.for_clusters);
+    }
+    let findings = input.findings(&found);
     let text = match args.output {
         Output::Text => text(&input, &translation, &findings),
         Output::Json => json(&input, &translation, &findings)?,

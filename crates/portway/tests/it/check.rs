@@ -22,7 +22,6 @@ fn shown(ended: &Ended) -> String {
 }
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn the_guide_is_shown_as_text() {
     check(
         &["-f", EXAMPLE, "--target", "standalone"],
@@ -38,13 +37,65 @@ fn the_guide_is_shown_as_text() {
 
 /// A cluster has loopback endpoints refused by its API server, and the class must exist.
 #[test]
-#[ignore = "needs the manifest reader"]
 fn the_guide_in_a_cluster_gets_warnings() {
-    check(&["-f", EXAMPLE], 0, &expect![[""]]);
+    check(
+        &["-f", EXAMPLE],
+        0,
+        &expect![[r#"
+        warning[PW0213]: a cluster refuses the endpoint address `127.0.0.1`
+          --> examples/tcp-routing/services.yaml:18:15
+           |
+        18 | - addresses: [127.0.0.1]
+           |               ^^^^^^^^^ loopback, link-local and unspecified addresses name no other machine
+           |
+           = effect: an API server does not take this slice; `portway run` does
+           = help: use the Pod's or machine's own address in a cluster
+
+        warning[PW0213]: a cluster refuses the endpoint address `127.0.0.2`
+          --> examples/tcp-routing/services.yaml:38:15
+           |
+        38 | - addresses: [127.0.0.2]
+           |               ^^^^^^^^^ loopback, link-local and unspecified addresses name no other machine
+           |
+           = effect: an API server does not take this slice; `portway run` does
+           = help: use the Pod's or machine's own address in a cluster
+
+        warning[PW0301]: there is no GatewayClass `my-tcp-gateway-class`
+         --> examples/tcp-routing/tcp-routing.yaml:6:21
+          |
+        6 |   gatewayClassName: my-tcp-gateway-class
+          |                     ^^^^^^^^^^^^^^^^^^^^ not in the input
+          |
+          = effect: taken for Portway's here; in a cluster its class decides
+          = help: a class with `controllerName: portway.dev/gateway-controller` makes it Portway's
+
+        warning[PW0113]: the standard channel does not serve TCPRoute `v1alpha2`
+          --> examples/tcp-routing/tcp-routing.yaml:21:13
+           |
+        21 | apiVersion: gateway.networking.k8s.io/v1alpha2
+           |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+           |
+           = effect: none here; a cluster with the standard channel of the CRDs does not take the object
+           = help: write `gateway.networking.k8s.io/v1`
+
+        warning[PW0113]: the standard channel does not serve TCPRoute `v1alpha2`
+          --> examples/tcp-routing/tcp-routing.yaml:34:13
+           |
+        34 | apiVersion: gateway.networking.k8s.io/v1alpha2
+           |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+           |
+           = effect: none here; a cluster with the standard channel of the CRDs does not take the object
+           = help: write `gateway.networking.k8s.io/v1`
+
+        listener default/my-tcp-gateway/foo TCP 8080 → tcp-app-1 → my-foo-service:6000 (1 endpoint)
+        listener default/my-tcp-gateway/bar TCP 8090 → tcp-app-2 → my-bar-service:6000 (1 endpoint)
+
+        checked 7 objects in 2 files: 5 warnings
+    "#]],
+    );
 }
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn strict_makes_warnings_errors() {
     let ended = run(&["check", "-f", EXAMPLE, "--strict"]);
     assert_eq!(ended.code, 1, "{}", ended.stdout);
@@ -52,7 +103,6 @@ fn strict_makes_warnings_errors() {
 }
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn the_guide_is_shown_as_yaml() {
     let ended = run(&[
         "check",
@@ -68,7 +118,6 @@ fn the_guide_is_shown_as_yaml() {
 }
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn the_guide_is_shown_as_json() {
     let ended = run(&[
         "check",
@@ -85,16 +134,51 @@ fn the_guide_is_shown_as_json() {
 
 /// Misspelt, absent, of an unknown kind, and no text at all: all of it at once.
 #[test]
-#[ignore = "needs the manifest reader"]
 fn all_problems_are_shown_at_once() {
     let ended = broken(&[]);
     assert_eq!(ended.code, 1, "{}", ended.stderr);
-    expect![[""]].assert_eq(&shown(&ended));
+    expect![[r#"
+        error[PW0090]: `DIR/picture.json` is not UTF-8 text
+        --> DIR/picture.json:1:11
+         = effect: nothing in this file is used
+         = help: save it as UTF-8, or leave it out
+
+        error[PW0102]: `spec.listeners[0]` has no field `prot`
+          --> DIR/gateway.yaml:10:5
+           |
+        10 |     prot: 5432
+           |     ^^^^ did you mean `port`?
+           |
+           = effect: the Gateway is left out: none of its listeners is served
+
+        error[PW0305]: listener `secure` has protocol `TLS`
+          --> DIR/gateway.yaml:24:15
+           |
+        24 |     protocol: TLS
+           |               ^^^ not supported yet
+           |
+           = effect: port 6443 is not opened for it
+           = help: Portway serves `TCP` listeners
+
+        warning[PW0204]: there is no Service `default/postgres`
+          --> DIR/route.yml:10:13
+           |
+        10 |     - name: postgres
+           |             ^^^^^^^^ not in the input
+           |
+           = effect: every connection to listener `default/inner/sql` is closed right after accept
+
+        listener default/inner/sql TCP 5433 → sql
+           100% → postgres:5432 → reset: the chosen backend does not exist, is of an unknown kind, or is refused
+        listener default/inner/secure TLS 6443 ✗ UnsupportedProtocol: protocol `TLS` is not supported
+
+        skipped, not kinds that Portway reads: apps/v1 Deployment (1)
+        checked 2 objects in 2 files: 3 errors, 1 warning
+    "#]].assert_eq(&shown(&ended));
 }
 
 /// With yaml nothing but the objects is on stdout.
 #[test]
-#[ignore = "needs the manifest reader"]
 fn problems_are_beside_the_yaml() {
     let ended = broken(&["--output", "yaml"]);
     assert_eq!(ended.code, 1);
@@ -167,7 +251,6 @@ metadata:
 }
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn stdin_can_be_checked() {
     let text = "apiVersion: v1\nkind: Namespace\nmetadata: {name: blue}\n";
     let ended = run_with(&["check", "-f", "-"], text.as_bytes());

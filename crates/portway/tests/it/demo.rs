@@ -9,7 +9,6 @@ use crate::backend::{free_port, loopback, talk};
 use crate::portway::{Running, command, run};
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn the_demo_goes_from_start_to_ctrl_c() {
     let ports = [free_port(), free_port()];
     let option = format!("{},{}", ports[0], ports[1]);
@@ -49,7 +48,6 @@ fn the_demo_goes_from_start_to_ctrl_c() {
 
 /// The commands it prints are pasted by people: they must work.
 #[test]
-#[ignore = "needs the manifest reader"]
 fn what_the_demo_says_to_try_works() {
     let option = format!("{},{}", free_port(), free_port());
     let mut running = Running::start(command(&["demo", "--ports", &option]));
@@ -78,7 +76,6 @@ fn what_the_demo_says_to_try_works() {
 }
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn a_taken_port_is_said_with_a_way_out() {
     let taken = free_port();
     let _holder = TcpListener::bind((Ipv4Addr::UNSPECIFIED, taken)).unwrap();

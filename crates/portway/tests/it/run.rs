@@ -53,13 +53,11 @@ fn check_guide(edit: impl FnOnce(String, [u16; 2]) -> String, want: &str) {
 }
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn the_guide_runs_as_it_stands() {
     check_guide(|guide, _| guide, "foo foo bar bar");
 }
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn the_guide_runs_as_v1() {
     check_guide(
         |guide, _| guide.replace("v1alpha2", "v1"),
@@ -68,7 +66,6 @@ fn the_guide_runs_as_v1() {
 }
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn routes_attach_by_port() {
     let by_port = |guide: String, [foo, bar]: [u16; 2]| {
         let guide = replace_once(&guide, "sectionName: foo", &format!("port: {foo}"));
@@ -78,7 +75,6 @@ fn routes_attach_by_port() {
 }
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn routes_attach_by_name_and_port() {
     let by_both = |guide: String, [foo, bar]: [u16; 2]| {
         let (foo, bar) = (format!("{foo}\n"), format!("{bar}\n"));
@@ -98,7 +94,6 @@ fn routes_attach_by_name_and_port() {
 
 /// Both routes want both listeners: the older one, here the first in the file, gets them.
 #[test]
-#[ignore = "needs the manifest reader"]
 fn of_routes_attached_by_neither_the_older_one_serves() {
     let by_neither = |guide: String, _| {
         let guide = replace_once(&guide, "    sectionName: foo\n", "");
@@ -115,7 +110,6 @@ fn of_routes_attached_by_neither_the_older_one_serves() {
 }
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn input_may_come_from_stdin_and_flags_from_the_environment() {
     let endpoints = [backend::start("foo"), backend::start("bar")];
     let ports = [free_port(), free_port()];
@@ -155,7 +149,6 @@ fn input_may_come_from_stdin_and_flags_from_the_environment() {
 
 /// One port is taken: it is said, the other serves, and once the port is free so does the first.
 #[test]
-#[ignore = "needs the manifest reader"]
 fn a_taken_port_is_said_and_taken_when_it_is_free() {
     let guide = Guide::new(|guide, _| guide);
     let port = guide.ports[0];
@@ -174,7 +167,6 @@ fn a_taken_port_is_said_and_taken_when_it_is_free() {
 }
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn without_any_port_it_cannot_run() {
     let guide = Guide::new(|guide, _| guide);
     let hold = |port| {
@@ -196,7 +188,6 @@ fn without_any_port_it_cannot_run() {
 
 /// Users who may bind low ports, root for one, have nothing to be told.
 #[test]
-#[ignore = "needs the manifest reader"]
 fn a_low_port_that_is_not_allowed_comes_with_the_ways_out() {
     if TcpListener::bind((Ipv4Addr::LOCALHOST, 1)).is_ok() {
         return;
@@ -215,7 +206,6 @@ fn a_low_port_that_is_not_allowed_comes_with_the_ways_out() {
 }
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn without_any_listener_it_cannot_run() {
     let dir = Dir::new().with(
         "a.yaml",
@@ -240,7 +230,6 @@ fn input_that_is_not_there_is_named() {
 
 /// A route names a Service that is not there: the other route works, and `--strict` refuses.
 #[test]
-#[ignore = "needs the manifest reader"]
 fn a_broken_object_leaves_the_rest_working_unless_strict() {
     let broken = |guide: String, _| replace_once(&guide, "my-foo-service", "my-fooo-service");
     let guide = Guide::new(broken);
@@ -274,7 +263,6 @@ fn expect_reset(to: SocketAddr) {
 }
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn a_failed_dial_is_said_with_the_endpoint_and_why() {
     let closed = {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -293,7 +281,6 @@ fn a_failed_dial_is_said_with_the_endpoint_and_why() {
 
 /// The first signal lets an open connection finish, and new ones find nobody.
 #[test]
-#[ignore = "needs the manifest reader"]
 fn an_open_connection_finishes_before_the_end() {
     let guide = Guide::new(|guide, _| guide);
     let mut running = guide.run(&["--drain-timeout", "20s"]);
@@ -310,7 +297,6 @@ fn an_open_connection_finishes_before_the_end() {
 }
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn a_second_signal_ends_at_once() {
     let guide = Guide::new(|guide, _| guide);
     let mut running = guide.run(&["--drain-timeout", "24h"]);
@@ -327,7 +313,6 @@ fn a_second_signal_ends_at_once() {
 }
 
 #[test]
-#[ignore = "needs the manifest reader"]
 fn after_the_drain_timeout_open_connections_are_cut() {
     let guide = Guide::new(|guide, _| guide);
     let mut running = guide.run(&["--drain-timeout", "100ms", "--log-level", "debug"]);
@@ -354,7 +339,6 @@ fn open(to: SocketAddr) -> (TcpStream, BufReader<TcpStream>) {
 
 /// `localhost` stands in `/etc/hosts`; that is asked first.
 #[test]
-#[ignore = "needs the manifest reader"]
 fn endpoints_by_name_are_resolved() {
     let ports = [free_port(), free_port()];
     let endpoints = [backend::start("foo"), backend::start("bar")];

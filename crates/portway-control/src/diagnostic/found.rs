@@ -1,0 +1,81 @@
+//! What is wrong in one source.
+//!
+//! In: findings that know their span. Out: [`Diagnostic`]s that name the source. Never: more than
+//! [`DIAGNOSTICS_MAX`]; the rest is counted.
+
+use std::sync::Arc;
+
+use super::guess::Guesses;
+use super::{Code, Diagnostic, Severity};
+use crate::limits::DIAGNOSTICS_MAX;
+use crate::origin::{Place, Span};
+
+/// The findings of one source.
+#[derive(Debug)]
+pub(crate) struct Found {
+    source: Arc<str>,
+    diagnostics: Vec<Diagnostic>,
+    n_more: usize,
+    /// For suggestions.
+    pub(crate) guesses: Guesses,
+}
+
+impl Found {
+    /// Nothing yet.
+    pub(crate) fn new(source: Arc<str>) -> Self {
+        Self {
+            source,
+            diagnostics: Vec::new(),
+            n_more: 0,
+            guesses: Guesses::default(),
+        }
+    }
+
+    /// Takes a finding; its places are in this source.
+    pub(crate) fn add(&mut self, diagnostic: Diagnostic) {
+        if self.diagnostics.len() >= DIAGNOSTICS_MAX {
+            self.n_more += 1;
+            return;
+        }
+        self.diagnostics.push(self.placed(diagnostic));
+    }
+
+    /// A finding whose places are in this source.
+    pub(crate) fn placed(&self, mut diagnostic: Diagnostic) -> Diagnostic {
+        let related = diagnostic.related.iter_mut().map(|(place, _)| place);
+        for place in related.chain([&mut diagnostic.place]) {
+            place.source = Some(self.source.clone());
+        }
+        diagnostic
+    }
+
+    /// How many there are, also of those not kept.
+    pub(crate) const fn count(&self) -> usize {
+        self.diagnostics.len() + self.n_more
+    }
+
+    /// All that were kept, in order of place, and how many were not.
+    pub(crate) fn into_parts(mut self) -> (Vec<Diagnostic>, usize) {
+        self.diagnostics.sort_by_key(|found| found.place.span);
+        (self.diagnostics, self.n_more)
+    }
+}
+
+/// An error at a span.
+pub(crate) fn error(code: u16, span: Span, what: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(Severity::Error, Code(code), at(span), what)
+}
+
+/// A warning at a span.
+pub(crate) fn warning(code: u16, span: Span, what: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(Severity::Warning, Code(code), at(span), what)
+}
+
+/// A place in the source that is being read.
+pub(crate) fn at(span: Span) -> Place {
+    Place {
+        source: None,
+        span,
+        field: String::new(),
+    }
+}

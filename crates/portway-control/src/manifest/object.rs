@@ -1,0 +1,353 @@
+//! Documents → objects of known kinds.
+//!
+//! In: the trees of one source. Out: [`Object`]s that are whole, with what is wrong with the others
+//! and what is skipped. Lists are opened, whatever their kind. Never: a look at another object.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::build;
+use super::parse::Document;
+use crate::api::{
+    EndpointSlice, GATEWAY_GROUP, Gateway, GatewayClass, Kind, Namespace, ReferenceGrant, Service,
+    TcpRoute,
+};
+use crate::diagnostic::found::{Found, error, warning};
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::origin::{Node, ObjectKey, Origin, Sourced, Span, Spans, Written};
+use crate::schema::{Check, KINDS, KindFacts};
+
+/// Kinds without schema facts that are named in the plans: they are skipped like any other, with
+/// the word that they will not always be.
+const PLANNED: [(&str, &str); 2] = [("", "Secret"), ("", "ConfigMap")];
+
+/// What it does to traffic that only the standard channel refuses something.
+const STANDARD_EFFECT: &str = "none here; a cluster with the standard channel of the CRDs does \
+                               not take the object";
+
+/// Kinds of Gateway API's group that are no slip of the hand.
+const NOT_OURS: [&str; 2] = ["HTTPRoute", "GRPCRoute"];
+
+/// An object of any kind.
+#[derive(Debug, Clone)]
+pub(super) enum Object {
+    GatewayClass(Arc<Sourced<GatewayClass>>),
+    Gateway(Arc<Sourced<Gateway>>),
+    TcpRoute(Arc<Sourced<TcpRoute>>),
+    ReferenceGrant(Arc<Sourced<ReferenceGrant>>),
+    Namespace(Arc<Sourced<Namespace>>),
+    Service(Arc<Sourced<Service>>),
+    EndpointSlice(Arc<Sourced<EndpointSlice>>),
+}
+
+/// What the documents of one source gave, beside findings.
+#[derive(Debug, Default)]
+pub(super) struct Objects {
+    /// Those that are whole, in order.
+    pub(super) whole: Vec<Object>,
+    /// Kinds that are skipped, with how often.
+    pub(super) skipped: BTreeMap<String, usize>,
+    /// Findings that hold only in a cluster.
+    pub(super) for_clusters: Vec<Diagnostic>,
+}
+
+/// Reads the objects of all documents.
+pub(super) fn objects(documents: Vec<Document>, source: &Arc<str>, found: &mut Found) -> Objects {
+    let mut reader = Reader {
+        source,
+        found,
+        objects: Objects::default(),
+        flaws: Vec::new(),
+    };
+    for document in documents {
+        reader.flaws = document.flaws;
+        reader.document(document.root, None);
+    }
+    reader.objects
+}
+
+/// What the list around an item says of it.
+#[derive(Clone, Copy)]
+struct Listed<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+}
+
+struct Reader<'a> {
+    source: &'a Arc<str>,
+    found: &'a mut Found,
+    objects: Objects,
+    flaws: Vec<u32>,
+}
+
+impl Reader<'_> {
+    /// Reads an object, or the items of a list.
+    fn document(&mut self, node: Node, listed: Option<Listed<'_>>) {
+        match &node.value {
+            Written::Null => return,
+            Written::Map(_) => {}
+            _ => {
+                let finding = error(5, node.span, "a document is no object")
+                    .label("a map with `apiVersion`, `kind` and `metadata` is wanted")
+                    .effect("nothing of this document is used");
+                self.found.add(finding);
+                return;
+            }
+        }
+        let api_version = node.text("apiVersion").or(listed.map(|it| it.api_version));
+        let kind = node.text("kind").or(listed.map(|it| it.kind));
+        let (Some(api_version), Some(kind)) = (api_version, kind) else {
+            let missing = if kind.is_none() { "kind" } else { "apiVersion" };
+            self.found.add(nameless(&node, missing));
+            return;
+        };
+        let (api_version, kind) = (api_version.to_owned(), kind.to_owned());
+        if let Some(kind) = kind.strip_suffix("List") {
+            let listed = Listed {
+                api_version: &api_version,
+                kind,
+            };
+            // Only a typed list says what its items are.
+            self.list(node, (!kind.is_empty()).then_some(listed));
+            return;
+        }
+        let (group, version) = api_version.rsplit_once('/').unwrap_or(("", &api_version));
+        let facts = KINDS
+            .iter()
+            .find(|it| *it.name == *kind && *it.group == *group);
+        match facts.and_then(|facts| facts.kind.map(|kind| (facts, kind))) {
+            Some((facts, kind)) => self.known(node, facts, version, kind),
+            None => self.skip(&node, &api_version, &kind),
+        }
+    }
+
+    fn list(&mut self, node: Node, listed: Option<Listed<'_>>) {
+        let Written::Map(fields) = node.value else {
+            return;
+        };
+        let Some(items) = fields.into_iter().find(|field| &*field.key == "items") else {
+            return;
+        };
+        match items.node.value {
+            Written::List(items) => {
+                for item in items {
+                    self.document(item, listed);
+                }
+            }
+            Written::Null => {}
+            _ => {
+                let finding = error(103, items.node.span, "`items` is no list")
+                    .effect("nothing of this document is used");
+                self.found.add(finding);
+            }
+        }
+    }
+
+    fn skip(&mut self, node: &Node, api_version: &str, kind: &str) {
+        let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+        let is_planned = PLANNED.contains(&(group, kind))
+            || KINDS
+                .iter()
+                .any(|it| *it.name == *kind && *it.group == *group);
+        let mut name = format!("{api_version} {kind}");
+        if is_planned {
+            name += ", not supported yet";
+        }
+        *self.objects.skipped.entry(name).or_default() += 1;
+        let is_other = group == GATEWAY_GROUP && NOT_OURS.contains(&kind);
+        if !is_planned
+            && !is_other
+            && let Some(finding) = self.misspelt(node, group, kind)
+        {
+            self.found.add(finding);
+        }
+    }
+
+    /// A kind that is not known but nearly one that is.
+    fn misspelt(&mut self, node: &Node, group: &str, kind: &str) -> Option<Diagnostic> {
+        let span = |field| node.field(field).map_or(node.span, |field| field.node.span);
+        let effect = "the object is skipped, as of a kind that is not for Portway";
+        if let Some(facts) = KINDS.iter().find(|facts| *facts.name == *kind) {
+            let groups = [&*facts.group];
+            let is_near = group.is_empty() || self.found.guesses.nearest(group, groups).is_some();
+            let what = format!("there is no kind {kind} in `{}`", node.text("apiVersion")?);
+            let version = facts.versions.keys().next()?;
+            return is_near.then(|| {
+                warning(9, span("apiVersion"), what)
+                    .label(format!(
+                        "did you mean `{}`?",
+                        api_version(&facts.group, version)
+                    ))
+                    .effect(effect)
+            });
+        }
+        let in_group = KINDS.iter().filter(|facts| *facts.group == *group);
+        let names = in_group.map(|facts| &*facts.name);
+        // The core group is large: only what differs by its case is surely misspelt there.
+        let guess = match group {
+            GATEWAY_GROUP | "discovery.k8s.io" => self.found.guesses.nearest(kind, names)?,
+            "" => KINDS
+                .iter()
+                .map(|it| &*it.name)
+                .find(|name| name.eq_ignore_ascii_case(kind))?,
+            _ => return None,
+        };
+        let what = format!("there is no kind {kind} in `{}`", node.text("apiVersion")?);
+        let finding = warning(9, span("kind"), what).effect(effect);
+        Some(finding.label(format!("did you mean `{guess}`?")))
+    }
+
+    fn known(&mut self, node: Node, facts: &KindFacts, version: &str, kind: Kind) {
+        let Some(version_facts) = facts.versions.get(version) else {
+            let span = node
+                .field("apiVersion")
+                .map_or(node.span, |field| field.node.span);
+            self.found.add(no_such_version(facts, version, span, kind));
+            return;
+        };
+        let is_flawed = self
+            .flaws
+            .iter()
+            .any(|at| (node.span.start..node.span.end).contains(at));
+        let n_before = self.found.count();
+        Check::new(self.found, effect(kind)).value(&node, &version_facts.schema);
+        if is_flawed || self.found.count() > n_before {
+            return;
+        }
+        self.standard_channel(&node, facts, version);
+        let node = Arc::new(node);
+        let whole = match kind {
+            Kind::GatewayClass => self.whole(kind, &node).map(Object::GatewayClass),
+            Kind::Gateway => self.whole(kind, &node).map(Object::Gateway),
+            Kind::TcpRoute => self.whole(kind, &node).map(Object::TcpRoute),
+            Kind::ReferenceGrant => self.whole(kind, &node).map(Object::ReferenceGrant),
+            Kind::Namespace => self.whole(kind, &node).map(Object::Namespace),
+            Kind::Service => self.whole(kind, &node).map(Object::Service),
+            Kind::EndpointSlice => self.whole(kind, &node).map(Object::EndpointSlice),
+        };
+        self.objects.whole.extend(whole);
+    }
+
+    /// What a cluster with the standard channel of the CRDs would refuse.
+    fn standard_channel(&mut self, node: &Node, facts: &KindFacts, version: &str) {
+        let Some(version_facts) = facts.versions.get(version) else {
+            return;
+        };
+        if !version_facts.in_standard {
+            let span = node
+                .field("apiVersion")
+                .map_or(node.span, |field| field.node.span);
+            let what = format!(
+                "the standard channel does not serve {} `{version}`",
+                facts.name
+            );
+            let served = facts
+                .versions
+                .iter()
+                .find(|(_, version)| version.in_standard);
+            let help = served.map_or_else(String::new, |(version, _)| {
+                format!("write `{}`", api_version(&facts.group, version))
+            });
+            let finding = warning(113, span, what).effect(STANDARD_EFFECT).help(help);
+            self.objects.for_clusters.push(self.found.placed(finding));
+        } else if let Some(schema) = &version_facts.standard {
+            let mut found = Found::new(self.source.clone());
+            Check::new(&mut found, STANDARD_EFFECT).value(node, schema);
+            let (findings, _) = found.into_parts();
+            self.objects
+                .for_clusters
+                .extend(findings.into_iter().map(only_standard));
+        }
+    }
+
+    fn whole<T: DeserializeOwned>(
+        &mut self,
+        kind: Kind,
+        node: &Arc<Node>,
+    ) -> Option<Arc<Sourced<T>>> {
+        let metadata = &node.field("metadata")?.node;
+        let namespace = match kind.is_namespaced() {
+            true => metadata.text("namespace").unwrap_or("default"),
+            false => "",
+        };
+        let key = ObjectKey {
+            kind,
+            namespace: namespace.into(),
+            name: metadata.text("name")?.into(),
+        };
+        let object = match build::object(node) {
+            Ok(object) => object,
+            Err(cause) => {
+                let finding = error(103, node.span, format!("{key} cannot be read: {cause}"));
+                self.found.add(finding.effect(effect(kind)));
+                return None;
+            }
+        };
+        let origin = Origin {
+            source: Some(self.source.clone()),
+            order: 0,
+            spans: Spans::of(node.clone()),
+        };
+        Some(Arc::new(Sourced {
+            object,
+            key,
+            origin,
+            given: Arc::new(build::given(node)),
+        }))
+    }
+}
+
+/// What only the standard channel refuses is a warning, whatever it is.
+fn only_standard(finding: Diagnostic) -> Diagnostic {
+    let what = format!("the standard channel refuses this: {}", finding.what);
+    Diagnostic {
+        code: Code(112),
+        severity: Severity::Warning,
+        what,
+        ..finding
+    }
+}
+
+fn nameless(node: &Node, missing: &str) -> Diagnostic {
+    let span = node
+        .fields()
+        .first()
+        .map_or(node.span, |field| field.key_span);
+    error(6, span, format!("an object has no `{missing}`"))
+        .label("what kind of object is this?")
+        .effect("the object is left out")
+        .help(format!("add `{missing}`, as text"))
+}
+
+fn no_such_version(facts: &KindFacts, version: &str, span: Span, kind: Kind) -> Diagnostic {
+    let what = format!("{} has no version `{version}`", facts.name);
+    let versions = facts.versions.keys();
+    let versions: Vec<String> = versions
+        .map(|version| format!("`{}`", api_version(&facts.group, version)))
+        .collect();
+    error(8, span, what)
+        .label(format!("it has {}", versions.join(" and ")))
+        .effect(effect(kind))
+}
+
+fn api_version(group: &str, version: &str) -> String {
+    match group {
+        "" => version.to_owned(),
+        group => format!("{group}/{version}"),
+    }
+}
+
+/// What it does to traffic that an object is left out.
+const fn effect(kind: Kind) -> &'static str {
+    match kind {
+        Kind::GatewayClass => "the GatewayClass is left out, as if it did not exist",
+        Kind::Gateway => "the Gateway is left out: none of its listeners is served",
+        Kind::TcpRoute => "the TCPRoute is left out: it gets no connections",
+        Kind::ReferenceGrant => "the ReferenceGrant is left out: it grants nothing",
+        Kind::Namespace => "the Namespace is left out: its labels are not known",
+        Kind::Service => "the Service is left out: connections to it are closed right after accept",
+        Kind::EndpointSlice => "the EndpointSlice is left out: its endpoints get no connections",
+    }
+}

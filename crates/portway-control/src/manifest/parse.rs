@@ -1,0 +1,446 @@
+//! YAML text → trees that know where each value is written.
+//!
+//! In: a [`Source`] and a [`Budget`]. Out: [`Document`]s, and what is wrong with the text. A broken
+//! document does not hide the next one. Never: recursion; more than the budget, whatever aliases
+//! multiply. JSON is read as the YAML that it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use granit_parser::{
+    ErrorKind, Event, Marker, Options, Parser, ScalarStyle, ScanError, StrInput, Tag,
+};
+
+use super::scalar;
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::found::{Found, at, error};
+use crate::limits::{DEPTH_MAX, DOCUMENTS_MAX, NODES_MAX};
+use crate::origin::{Field, Node, Source, Span, Written};
+
+/// Fields of one map from which on a set finds the names that are there twice.
+const FIELDS_SCANNED_MAX: usize = 16;
+
+/// What may still be read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    /// Documents and items of lists.
+    pub(super) n_documents: usize,
+    /// Values.
+    pub(super) n_nodes: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            n_documents: DOCUMENTS_MAX,
+            n_nodes: NODES_MAX,
+        }
+    }
+}
+
+/// One document that could be read.
+#[derive(Debug)]
+pub(super) struct Document {
+    /// All of it.
+    pub(super) root: Node,
+    /// Where it has a flaw that is told already: the object around it must be left out.
+    pub(super) flaws: Vec<u32>,
+}
+
+/// Reads all documents of a source.
+pub(super) fn documents(source: &Source, budget: &mut Budget, found: &mut Found) -> Vec<Document> {
+    let mut options = Options::default();
+    options.set_emit_comments(false);
+    options.flow_nesting_limit = DEPTH_MAX;
+    options.block_nesting_limit = DEPTH_MAX;
+    let mut reader = Reader {
+        parser: Parser::new_from_str_with_options(&source.text, options),
+        budget,
+        found,
+        documents: Vec::new(),
+        open: Vec::new(),
+        anchors: BTreeMap::new(),
+        root: None,
+        flaws: Vec::new(),
+    };
+    reader.read();
+    reader.documents
+}
+
+/// Why a document is given up.
+enum Stop {
+    /// Its text; the next one may be fine.
+    Document(Box<Diagnostic>),
+    /// A bound that holds for all of the input.
+    Input(Box<Diagnostic>),
+}
+
+/// A list or map that has not ended yet.
+struct Open {
+    anchor: usize,
+    span: Span,
+    inside: Inside,
+}
+
+enum Inside {
+    List(Vec<Node>),
+    Map {
+        fields: Vec<Field>,
+        key: Option<(Box<str>, Span)>,
+        /// Names, once there are many.
+        names: BTreeSet<Box<str>>,
+    },
+}
+
+struct Reader<'a> {
+    parser: Parser<'a, StrInput<'a>>,
+    budget: &'a mut Budget,
+    found: &'a mut Found,
+    documents: Vec<Document>,
+    open: Vec<Open>,
+    anchors: BTreeMap<usize, Node>,
+    root: Option<Node>,
+    flaws: Vec<u32>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self) {
+        loop {
+            let stop = match self.parser.next_event() {
+                None => return,
+                Some(Ok((event, span))) => self.take(event, span_of(&span)),
+                Some(Err(error)) => Err(Stop::Document(Box::new(not_yaml(&error)))),
+            };
+            match stop {
+                Ok(()) => {}
+                Err(Stop::Input(finding)) => {
+                    self.found.add(*finding);
+                    return;
+                }
+                Err(Stop::Document(finding)) => {
+                    self.found.add(*finding);
+                    self.forget();
+                    if !matches!(self.parser.proceed_next_document(), Ok(true)) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
+        match event {
+            Event::DocumentStart(..) => {
+                self.budget.n_documents = less(self.budget.n_documents, span, "documents")?;
+                self.forget();
+            }
+            Event::DocumentEnd => self.end_document(),
+            Event::Scalar(text, style, anchor, tag) => {
+                self.count(span)?;
+                let value = match (tag, style) {
+                    (Some(tag), _) => tagged(&text, &tag, span)?,
+                    (None, ScalarStyle::Plain) => scalar::plain(&text),
+                    (None, _) => Written::Text(text.into()),
+                };
+                if self.wants_key() {
+                    return self.key(&value, span);
+                }
+                self.put(anchor, Node { span, value })?;
+            }
+            Event::SequenceStart(_, anchor, _) => {
+                self.start(anchor, span, Inside::List(Vec::new()))?;
+            }
+            Event::MappingStart(_, anchor, _) => {
+                let inside = Inside::Map {
+                    fields: Vec::new(),
+                    key: None,
+                    names: BTreeSet::new(),
+                };
+                self.start(anchor, span, inside)?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(span)?,
+            Event::Alias(id) => self.alias(id, span)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, anchor: usize, span: Span, inside: Inside) -> Result<(), Stop> {
+        self.count(span)?;
+        if self.wants_key() {
+            return Err(Stop::Document(Box::new(odd_key(span))));
+        }
+        if self.open.len() >= DEPTH_MAX {
+            return Err(Stop::Document(Box::new(too_deep(span))));
+        }
+        self.open.push(Open {
+            anchor,
+            span,
+            inside,
+        });
+        Ok(())
+    }
+
+    fn end(&mut self, end: Span) -> Result<(), Stop> {
+        let Some(open) = self.open.pop() else {
+            return Ok(());
+        };
+        let (value, last) = match open.inside {
+            Inside::List(items) => {
+                let last = items.last().map(|item| item.span.end);
+                (Written::List(items), last)
+            }
+            Inside::Map { fields, .. } => {
+                let fields = merged(fields);
+                let last = fields.last().map(|field| field.node.span.end);
+                (Written::Map(fields), last)
+            }
+        };
+        // In block style the end is where the next thing starts; what counts is the last value.
+        let is_flow = end.end > end.start;
+        let span = Span {
+            end: if is_flow {
+                end.end
+            } else {
+                last.unwrap_or(open.span.end)
+            },
+            ..open.span
+        };
+        self.put(open.anchor, Node { span, value })
+    }
+
+    /// Puts a whole value where it belongs.
+    fn put(&mut self, anchor: usize, node: Node) -> Result<(), Stop> {
+        if anchor != 0 {
+            self.copied(&node, 0, node.span)?;
+            self.anchors.insert(anchor, node.clone());
+        }
+        match self.open.last_mut().map(|open| &mut open.inside) {
+            None => self.root = Some(node),
+            Some(Inside::List(items)) => items.push(node),
+            Some(Inside::Map { fields, key, .. }) => {
+                if let Some((key, key_span)) = key.take() {
+                    fields.push(Field {
+                        key,
+                        key_span,
+                        node,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn wants_key(&self) -> bool {
+        let inside = self.open.last().map(|open| &open.inside);
+        matches!(inside, Some(Inside::Map { key: None, .. }))
+    }
+
+    fn key(&mut self, value: &Written, span: Span) -> Result<(), Stop> {
+        let name: Box<str> = match value {
+            Written::Text(text) => text.clone(),
+            Written::Bool(value) => value.to_string().into(),
+            Written::Int(value) => value.to_string().into(),
+            _ => return Err(Stop::Document(Box::new(odd_key(span)))),
+        };
+        let Some(Open {
+            inside: Inside::Map { fields, key, names },
+            ..
+        }) = self.open.last_mut()
+        else {
+            return Ok(());
+        };
+        let twin = match fields.len() {
+            0..FIELDS_SCANNED_MAX => fields.iter().any(|field| field.key == name),
+            _ => {
+                if names.is_empty() {
+                    names.extend(fields.iter().map(|field| field.key.clone()));
+                }
+                !names.insert(name.clone())
+            }
+        };
+        if twin {
+            let first = fields.iter().find(|field| field.key == name);
+            self.flaws.push(span.start);
+            self.found
+                .add(twice(&name, span, first.map(|field| field.key_span)));
+        }
+        *key = Some((name, span));
+        Ok(())
+    }
+
+    fn alias(&mut self, id: usize, span: Span) -> Result<(), Stop> {
+        let Some(node) = self.anchors.get(&id) else {
+            let finding = error(1, span, "this is not YAML")
+                .label("an alias inside of what it stands for")
+                .help("write out what is meant");
+            return Err(Stop::Document(Box::new(finding)));
+        };
+        let node = Node {
+            span,
+            value: node.value.clone(),
+        };
+        self.copied(&node, self.open.len(), span)?;
+        if self.wants_key() {
+            return self.key(&node.value, span);
+        }
+        self.put(0, node)
+    }
+
+    /// Counts a value that an alias or anchor copies, with all in it.
+    fn copied(&mut self, node: &Node, depth: usize, span: Span) -> Result<(), Stop> {
+        let mut left = vec![(node, depth)];
+        while let Some((node, depth)) = left.pop() {
+            self.count(span)?;
+            if depth > DEPTH_MAX {
+                return Err(Stop::Document(Box::new(too_deep(span))));
+            }
+            match &node.value {
+                Written::List(items) => left.extend(items.iter().map(|item| (item, depth + 1))),
+                Written::Map(fields) => {
+                    left.extend(fields.iter().map(|field| (&field.node, depth + 1)));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, span: Span) -> Result<(), Stop> {
+        self.budget.n_nodes = less(self.budget.n_nodes, span, "values")?;
+        Ok(())
+    }
+
+    fn end_document(&mut self) {
+        if let Some(root) = self.root.take() {
+            let flaws = std::mem::take(&mut self.flaws);
+            self.documents.push(Document { root, flaws });
+        }
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        self.open.clear();
+        self.anchors.clear();
+        self.flaws.clear();
+        self.root = None;
+    }
+}
+
+/// A map with what its `<<` fields bring; a name that is there itself counts more.
+fn merged(fields: Vec<Field>) -> Vec<Field> {
+    if fields.iter().all(|field| &*field.key != "<<") {
+        return fields;
+    }
+    let (merges, mut own): (Vec<Field>, Vec<Field>) =
+        fields.into_iter().partition(|field| &*field.key == "<<");
+    let mut names: BTreeSet<Box<str>> = own.iter().map(|field| field.key.clone()).collect();
+    for merge in merges {
+        let maps = match merge.node.value {
+            Written::List(items) => items,
+            _ => vec![merge.node],
+        };
+        for map in maps {
+            let Written::Map(fields) = map.value else {
+                continue;
+            };
+            let new = fields
+                .into_iter()
+                .filter(|field| names.insert(field.key.clone()));
+            own.extend(new);
+        }
+    }
+    own
+}
+
+/// The value of a scalar with a tag of YAML itself, as `!!str`.
+fn tagged(text: &str, tag: &Tag, span: Span) -> Result<Written, Stop> {
+    match tag.core_suffix() {
+        Some("str" | "binary" | "timestamp") => Ok(Written::Text(text.into())),
+        Some("null" | "bool" | "int" | "float") => Ok(scalar::plain(text)),
+        _ if tag.original() == "!" => Ok(Written::Text(text.into())),
+        _ => {
+            let finding = error(
+                4,
+                span,
+                format!("the tag `{}` is not known", tag.original()),
+            )
+            .effect("nothing of this document is used")
+            .help("remove the tag: the kind of an object says what type each field has");
+            Err(Stop::Document(Box::new(finding)))
+        }
+    }
+}
+
+fn not_yaml(cause: &ScanError) -> Diagnostic {
+    let at = position(cause.marker());
+    let span = Span {
+        end: at.start.saturating_add(1),
+        ..at
+    };
+    if matches!(cause.kind(), ErrorKind::RecursionLimitExceeded) {
+        return too_deep(span);
+    }
+    error(1, span, "this is not YAML")
+        .label(cause.info())
+        .effect("nothing of this document is used")
+}
+
+fn odd_key(span: Span) -> Diagnostic {
+    error(3, span, "the name of a field is no text")
+        .effect("nothing of this document is used")
+        .help("a `{` or `[` that starts a value is quoted if text is meant")
+}
+
+fn twice(name: &str, span: Span, first: Option<Span>) -> Diagnostic {
+    let finding = error(2, span, format!("field `{name}` is there twice"));
+    match first {
+        Some(first) => finding.related(at(first), "the first"),
+        None => finding,
+    }
+    .effect("the object is left out, because either could be meant")
+    .help("remove one of the two")
+}
+
+fn too_deep(span: Span) -> Diagnostic {
+    let what = format!("values are nested deeper than {DEPTH_MAX}");
+    error(10, span, what)
+        .effect("nothing of this document is used")
+        .help("no known kind needs more than about 20 levels")
+}
+
+/// One less of what may still be read.
+fn less(left: usize, span: Span, noun: &str) -> Result<usize, Stop> {
+    left.checked_sub(1).ok_or_else(|| {
+        let max = match noun {
+            "documents" => DOCUMENTS_MAX,
+            _ => NODES_MAX,
+        };
+        let finding = error(11, span, format!("the input holds more than {max} {noun}"))
+            .effect("nothing from here on is used")
+            .help("aliases count as often as they are used; split the input if it is meant so");
+        Stop::Input(Box::new(finding))
+    })
+}
+
+fn span_of(span: &granit_parser::Span) -> Span {
+    Span {
+        end: offset(&span.end),
+        ..position(&span.start)
+    }
+}
+
+fn position(marker: &Marker) -> Span {
+    let start = offset(marker);
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Span {
+        start,
+        end: start,
+        line: count(marker.line()),
+        column: count(marker.col()).saturating_add(1),
+    }
+}
+
+fn offset(marker: &Marker) -> u32 {
+    let bytes = marker.byte_offset().unwrap_or_default();
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}

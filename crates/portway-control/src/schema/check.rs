@@ -1,0 +1,402 @@
+//! Walks a tree along its [`Schema`] and tells of all that does not fit.
+//!
+//! In: a [`Node`] with no more than `DEPTH_MAX` levels. Out: findings. A null field counts as
+//! absent, as the API server prunes it. Spec: OpenAPI v3 as structural schemas of Kubernetes use it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::facts::{Format, ListType, Schema, Type};
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::found::{Found, error};
+use crate::limits::VALUE_SHOWN_CHARS_MAX;
+use crate::origin::{Field, Node, Span, Written};
+
+/// One walk.
+pub(crate) struct Check<'a> {
+    found: &'a mut Found,
+    /// What it does to traffic that an object is left out.
+    effect: &'a str,
+    path: Vec<Step<'a>>,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Field(&'a str),
+    Item(usize),
+}
+
+impl<'a> Check<'a> {
+    /// Starts a walk; `effect` is what each finding does to traffic.
+    pub(crate) const fn new(found: &'a mut Found, effect: &'a str) -> Self {
+        Self {
+            found,
+            effect,
+            path: Vec::new(),
+        }
+    }
+
+    /// Checks the value of a field.
+    pub(crate) fn field(&mut self, field: &'a Field, schema: &Schema) {
+        if matches!(field.node.value, Written::Null) {
+            return;
+        }
+        self.path.push(Step::Field(&field.key));
+        self.value(&field.node, schema);
+        self.path.pop();
+    }
+
+    /// Checks a value with all in it.
+    pub(crate) fn value(&mut self, node: &'a Node, schema: &Schema) {
+        if !has_type(node, schema) {
+            self.wrong_type(node, schema);
+            return;
+        }
+        match &node.value {
+            Written::Map(fields) => self.map(node, fields, schema),
+            Written::List(items) => self.list(node, items, schema),
+            Written::Text(text) => self.text(node, text, schema),
+            Written::Int(number) => self.number(node, *number, schema),
+            _ => {}
+        }
+    }
+
+    fn map(&mut self, node: &'a Node, fields: &'a [Field], schema: &Schema) {
+        for field in fields {
+            if let Some(schema) = schema.properties.get(&field.key) {
+                self.field(field, schema);
+            } else if let Some(schema) = &schema.additional_properties {
+                self.field(field, schema);
+            } else if !schema.preserve_unknown_fields {
+                self.unknown(field, schema);
+            }
+        }
+        for name in &schema.required {
+            let has_default = |schema: &Schema| schema.default.is_some();
+            let is_there =
+                node.field(name).is_some() || schema.properties.get(name).is_some_and(has_default);
+            if !is_there {
+                let what = format!("{} has no `{name}`", self.shown_path());
+                let finding = self.error(101, start_of(node), what);
+                self.found
+                    .add(finding.label(format!("`{name}` is required")));
+            }
+        }
+        if let Some(max) = schema.max_properties.filter(|max| fields.len() > *max) {
+            let what = format!("{} has {} fields", self.shown_path(), fields.len());
+            let finding = self.error(108, start_of(node), what);
+            self.found
+                .add(finding.label(format!("at most {max} are allowed")));
+        }
+    }
+
+    fn unknown(&mut self, field: &Field, schema: &Schema) {
+        let names = schema.properties.keys().map(|name| &**name);
+        let guess = self.found.guesses.guess(&field.key, names);
+        let within = match self.path.is_empty() {
+            true => "the object".to_owned(),
+            false => self.shown_path(),
+        };
+        let what = format!("{within} has no field `{}`", shown(&field.key));
+        let finding = self.error(102, field.key_span, what);
+        self.found.add(match guess {
+            Some(guess) => finding.label(guess),
+            None => finding.label("not a field of the API"),
+        });
+    }
+
+    fn list(&mut self, node: &'a Node, items: &'a [Node], schema: &Schema) {
+        if let Some(schema) = &schema.items {
+            for (index, item) in items.iter().enumerate() {
+                self.path.push(Step::Item(index));
+                self.value(item, schema);
+                self.path.pop();
+            }
+        }
+        let n = items.len();
+        let bound = match (schema.min_items, schema.max_items) {
+            (Some(min), _) if n < min => format!("at least {min} must be there"),
+            (_, Some(max)) if n > max => format!("at most {max} are allowed"),
+            _ => String::new(),
+        };
+        if !bound.is_empty() {
+            let what = format!("{} has {n} items", self.shown_path());
+            let finding = self.error(108, start_of(node), what).label(bound);
+            self.found.add(finding);
+        }
+        self.distinct(items, schema);
+    }
+
+    /// Items of a set or a map that are there twice.
+    fn distinct(&mut self, items: &'a [Node], schema: &Schema) {
+        if schema.list_type == ListType::Atomic || items.len() < 2 {
+            return;
+        }
+        let mut seen = BTreeSet::new();
+        for item in items {
+            let key = match schema.list_type {
+                ListType::Map => list_key(item, schema),
+                _ => scalar_text(item),
+            };
+            let Some(key) = key else { continue };
+            if !seen.insert(key.clone()) {
+                let what = format!("{} has {key} twice", self.shown_path());
+                let finding = self.error(110, start_of(item), what);
+                self.found
+                    .add(finding.help("remove one of the two, or tell them apart"));
+            }
+        }
+    }
+
+    fn text(&mut self, node: &Node, text: &str, schema: &Schema) {
+        if !schema.values.is_empty() && !schema.values.iter().any(|value| **value == *text) {
+            self.no_such_value(node, text, schema);
+            return;
+        }
+        let n_chars = match schema.min_length.or(schema.max_length) {
+            None => 0,
+            Some(_) => text.chars().count(),
+        };
+        let bound = match (schema.min_length, schema.max_length) {
+            (Some(min), _) if n_chars < min => format!("at least {min} must be there"),
+            (_, Some(max)) if n_chars > max => format!("at most {max} are allowed"),
+            _ => String::new(),
+        };
+        if !bound.is_empty() {
+            let what = format!("{} has {n_chars} characters", self.shown_path());
+            let finding = self.error(107, node.span, what).label(bound);
+            self.found.add(finding);
+        } else if let Some(pattern) = schema.pattern.as_ref().filter(|it| !it.fits(text)) {
+            let what = format!("{} cannot be `{}`", self.shown_path(), shown(text));
+            let finding = self.error(105, node.span, what);
+            self.found
+                .add(finding.label(format!("must match {}", pattern.text)));
+        } else if let Some(format) = schema.format.filter(|format| !has_format(text, *format)) {
+            let what = format!("{} cannot be `{}`", self.shown_path(), shown(text));
+            let finding = self.error(105, node.span, what);
+            self.found
+                .add(finding.label(format!("{} is wanted", format_name(format))));
+        }
+    }
+
+    fn no_such_value(&mut self, node: &Node, text: &str, schema: &Schema) {
+        let values = schema.values.iter().map(|value| &**value);
+        let guess = self.found.guesses.guess(text, values.clone());
+        let what = format!("{} cannot be `{}`", self.shown_path(), shown(text));
+        let all: Vec<String> = values.map(|value| format!("`{value}`")).collect();
+        let finding = self.error(104, node.span, what);
+        let all = format!("it can be {}", all.join(", "));
+        self.found.add(match guess {
+            Some(guess) => finding.label(guess).help(all),
+            None => finding.label(all),
+        });
+    }
+
+    fn number(&mut self, node: &Node, number: i64, schema: &Schema) {
+        let least = match schema.format {
+            Some(Format::Int32) => i64::from(i32::MIN),
+            _ => i64::MIN,
+        };
+        let most = match schema.format {
+            Some(Format::Int32) => i64::from(i32::MAX),
+            _ => i64::MAX,
+        };
+        let min = schema.minimum.unwrap_or(least);
+        let max = schema.maximum.unwrap_or(most);
+        if number < min || number > max {
+            let what = format!("{} cannot be {number}", self.shown_path());
+            let finding = self.error(106, node.span, what);
+            self.found
+                .add(finding.label(format!("it must be from {min} to {max}")));
+        }
+    }
+
+    fn wrong_type(&mut self, node: &Node, schema: &Schema) {
+        let what = format!(
+            "{} is {}, but must be {}",
+            self.shown_path(),
+            written_name(&node.value),
+            type_name(schema)
+        );
+        let finding = self.error(103, start_of(node), what);
+        let help = match (&node.value, schema.ty) {
+            (
+                Written::Bool(_) | Written::Int(_) | Written::Float(_) | Written::Null,
+                Some(Type::String),
+            ) => Some("quote it: without quotes it is not text"),
+            (Written::Text(text), Some(Type::Integer)) if text.parse::<i64>().is_ok() => {
+                Some("remove the quotes")
+            }
+            (_, Some(Type::Array)) => Some("put `- ` before each item"),
+            _ => None,
+        };
+        self.found.add(match help {
+            Some(help) => finding.help(help),
+            None => finding,
+        });
+    }
+
+    fn error(&self, code: u16, span: Span, what: impl Into<String>) -> Diagnostic {
+        let mut finding = error(code, span, what).effect(self.effect);
+        finding.place.field = self.path();
+        finding
+    }
+
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for step in &self.path {
+            match step {
+                Step::Field(name) if path.is_empty() => path.push_str(name),
+                Step::Field(name) => _ = write!(path, ".{name}"),
+                Step::Item(index) => _ = write!(path, "[{index}]"),
+            }
+        }
+        path
+    }
+
+    fn shown_path(&self) -> String {
+        match &*self.path() {
+            "" => "the object".to_owned(),
+            path => format!("`{}`", shown(path)),
+        }
+    }
+}
+
+fn has_type(node: &Node, schema: &Schema) -> bool {
+    if schema.int_or_string {
+        return matches!(node.value, Written::Int(_) | Written::Text(_));
+    }
+    match (schema.ty, &node.value) {
+        (None, _)
+        | (Some(Type::Object), Written::Map(_))
+        | (Some(Type::Array), Written::List(_))
+        | (Some(Type::String), Written::Text(_))
+        | (Some(Type::Integer | Type::Number), Written::Int(_))
+        | (Some(Type::Number), Written::Float(_))
+        | (Some(Type::Boolean), Written::Bool(_)) => true,
+        (Some(_), _) => false,
+    }
+}
+
+fn has_format(text: &str, format: Format) -> bool {
+    match format {
+        Format::Ipv4 => text.parse::<Ipv4Addr>().is_ok(),
+        Format::Ipv6 => text.parse::<Ipv6Addr>().is_ok(),
+        Format::DateTime => is_date_time(text),
+        Format::Int32 | Format::Int64 => true,
+    }
+}
+
+/// RFC 3339, section 5.6.
+fn is_date_time(text: &str) -> bool {
+    let shape = "dddd-dd-ddTdd:dd:dd";
+    let (Some(date), Some(rest)) = (text.get(..shape.len()), text.get(shape.len()..)) else {
+        return false;
+    };
+    let fits = date
+        .chars()
+        .zip(shape.chars())
+        .all(|(c, shape)| match shape {
+            'd' => c.is_ascii_digit(),
+            other => c == other,
+        });
+    let rest = match rest.strip_prefix('.') {
+        Some(fraction) => fraction.trim_start_matches(|c: char| c.is_ascii_digit()),
+        None => rest,
+    };
+    let is_offset = |rest: &str| {
+        let shape = ['+', 'd', 'd', ':', 'd', 'd'];
+        rest.len() == shape.len()
+            && rest.chars().zip(shape).all(|(c, shape)| match shape {
+                '+' => c == '+' || c == '-',
+                'd' => c.is_ascii_digit(),
+                other => c == other,
+            })
+    };
+    fits && (rest == "Z" || is_offset(rest))
+}
+
+/// The names and values that tell an item of a list from the others.
+fn list_key(item: &Node, schema: &Schema) -> Option<String> {
+    let mut key = String::new();
+    for name in &schema.list_map_keys {
+        let value = match item.field(name) {
+            Some(field) => scalar_text(&field.node)?,
+            None => default_text(schema, name)?,
+        };
+        let comma = if key.is_empty() { "" } else { ", " };
+        _ = write!(key, "{comma}{name} {value}");
+    }
+    Some(key)
+}
+
+fn default_text(schema: &Schema, name: &str) -> Option<String> {
+    let properties = &schema.items.as_ref()?.properties;
+    let default = properties.get(name)?.default.as_ref()?;
+    Some(match default.as_str() {
+        Some(text) => format!("`{text}`"),
+        None => default.to_string(),
+    })
+}
+
+fn scalar_text(node: &Node) -> Option<String> {
+    match &node.value {
+        Written::Text(text) => Some(format!("`{}`", shown(text))),
+        Written::Int(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+const fn written_name(value: &Written) -> &'static str {
+    match value {
+        Written::Null => "nothing",
+        Written::Bool(_) => "a boolean",
+        Written::Int(_) => "a number",
+        Written::Float(_) => "a number with a fraction",
+        Written::Text(_) => "text",
+        Written::List(_) => "a list",
+        Written::Map(_) => "a map",
+    }
+}
+
+const fn type_name(schema: &Schema) -> &'static str {
+    match schema.ty {
+        _ if schema.int_or_string => "a whole number or text",
+        None => "something else",
+        Some(Type::Object) => "a map",
+        Some(Type::Array) => "a list",
+        Some(Type::String) => "text",
+        Some(Type::Integer) => "a whole number",
+        Some(Type::Number) => "a number",
+        Some(Type::Boolean) => "`true` or `false`",
+    }
+}
+
+const fn format_name(format: Format) -> &'static str {
+    match format {
+        Format::Ipv4 => "an IPv4 address",
+        Format::Ipv6 => "an IPv6 address",
+        Format::DateTime => "a time like `2026-01-31T12:00:00Z`",
+        Format::Int32 | Format::Int64 => "a whole number",
+    }
+}
+
+/// What was written, cut to what people read.
+pub(super) fn shown(text: &str) -> String {
+    let mut chars = text.chars();
+    let start: String = chars.by_ref().take(VALUE_SHOWN_CHARS_MAX).collect();
+    if chars.next().is_some() {
+        return format!("{start}…");
+    }
+    start
+}
+
+/// Where a value starts; of a map or list not more than its first name or item, so that a finding
+/// marks a word and not half a file.
+fn start_of(node: &Node) -> Span {
+    match &node.value {
+        Written::Map(fields) => fields.first().map_or(node.span, |field| field.key_span),
+        _ => node.span,
+    }
+}
