@@ -120,4 +120,14 @@ pub(super) const ALL: &[Entry] = &[
         page: "The label `kubernetes.io/service-name` of the slice names a Service that none of \
                the files holds. Routes refer to Services, so nothing leads to these endpoints.",
     },
+    Entry {
+        code: Code(217),
+        title: "a drain cannot be understood",
+        page: "The annotation `portway.dev/drain` of a TCPRoute or a Service says what open \
+               connections get whose endpoint, backend or route is taken away: `keep` (all the \
+               time they want; also without the annotation), `now`, or `spread=` and a time, \
+               over which their ends are spread. Times are written as in Gateway API: one to \
+               four numbers with `h`, `m`, `s` or `ms`, such as `1m30s`, a day at most. Anything \
+               else is taken for `keep`.",
+    },
 ];

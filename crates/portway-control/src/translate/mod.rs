@@ -26,6 +26,7 @@ mod own;
 mod endpoint;
 
 mod backend;
+mod drain;
 mod outcome;
 mod table;
 
@@ -72,8 +73,10 @@ pub fn translate(snapshot: &Snapshot) -> Translation {
 
     let mut translation = Translation::default();
     match snapshot.target {
-        Target::Standalone => translation.host_table = table::one(gateways, routes, backends),
-        Target::Cluster => translation.tables = table::one_each(gateways, routes, backends),
+        Target::Standalone => {
+            translation.host_table = table::one(&index, gateways, routes, backends)
+        }
+        Target::Cluster => translation.tables = table::one_each(&index, gateways, routes, backends),
     }
     translation.statuses = class::statuses(&index, classes);
     let more = outcome::gateways(snapshot, gateways);
@@ -113,6 +116,7 @@ fn decide<'a>(index: &'a index::Index<'a>, report: &mut report::Report) -> Decid
     // Where they send them.
     let backends = backend::resolve(index, &gateways, &routes, report);
     backend::report_stray_slices(index, report);
+    drain::check(index, &routes, report);
     Decided {
         index,
         classes,

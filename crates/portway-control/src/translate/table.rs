@@ -9,17 +9,20 @@ use std::sync::Arc;
 use portway_engine::table::{ListenerSpec, Protocol, RouteSpec, TableSpec};
 
 use super::backend::Backends;
+use super::drain;
+use super::index::Index;
 use super::plan::{GatewayPlan, RoutePlan};
 use crate::origin::ObjectKey;
 
 /// The table of each Gateway, by its key.
 pub(super) fn one_each(
+    index: &Index<'_>,
     gateways: &[GatewayPlan<'_>],
     routes: &[RoutePlan<'_>],
     backends: &[Backends],
 ) -> BTreeMap<ObjectKey, TableSpec> {
     let tables = gateways.iter().map(|gateway| {
-        let table = one(std::slice::from_ref(gateway), routes, backends);
+        let table = one(index, std::slice::from_ref(gateway), routes, backends);
         (gateway.source.key.clone(), table)
     });
     tables.collect()
@@ -27,6 +30,7 @@ pub(super) fn one_each(
 
 /// One table for all Gateways.
 pub(super) fn one(
+    index: &Index<'_>,
     gateways: &[GatewayPlan<'_>],
     routes: &[RoutePlan<'_>],
     backends: &[Backends],
@@ -46,11 +50,12 @@ pub(super) fn one(
             route: winner.map(|at| Arc::clone(&routes[at].name)),
         });
     }
-    for at in winners {
+    for at in winners.iter().copied() {
         table.routes.push(RouteSpec {
             name: Arc::clone(&routes[at].name),
             backends: backends[at].specs().to_vec(),
         });
     }
+    table.drains = drain::specs(index, gateways, routes, backends, &winners);
     table
 }
