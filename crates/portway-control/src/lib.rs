@@ -20,4 +20,6 @@ pub mod translate;
 
 pub mod status;
 
+pub mod provision;
+
 pub mod limits;

@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::api::{
-    EndpointSlice, Gateway, GatewayClass, Kind, Namespace, ReferenceGrant, Service, TcpRoute,
+    EndpointSlice, Gateway, GatewayAddress, GatewayClass, GatewayConfig, Kind, Namespace,
+    ReferenceGrant, Service, TcpRoute,
 };
 use crate::origin::{ObjectKey, Sourced};
 
@@ -45,6 +46,7 @@ pub struct Objects {
     pub namespaces: BTreeMap<ObjectKey, Arc<Sourced<Namespace>>>,
     pub services: BTreeMap<ObjectKey, Arc<Sourced<Service>>>,
     pub endpoint_slices: BTreeMap<ObjectKey, Arc<Sourced<EndpointSlice>>>,
+    pub gateway_configs: BTreeMap<ObjectKey, Arc<Sourced<GatewayConfig>>>,
 }
 
 impl Objects {
@@ -58,6 +60,7 @@ impl Objects {
             Kind::Namespace => &self.namespaces.get(key)?.given,
             Kind::Service => &self.services.get(key)?.given,
             Kind::EndpointSlice => &self.endpoint_slices.get(key)?.given,
+            Kind::GatewayConfig => &self.gateway_configs.get(key)?.given,
         })
     }
 }
@@ -73,6 +76,28 @@ pub struct Facts {
     pub host_addresses: Option<BTreeSet<IpAddr>>,
     /// Addresses that FQDN endpoints resolved to.
     pub resolved: BTreeMap<Arc<str>, Vec<IpAddr>>,
+    /// What a cluster says; `None` on a host, and where no cluster was asked.
+    pub cluster: Option<ClusterFacts>,
+}
+
+/// What a cluster says about itself and about the proxies in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClusterFacts {
+    /// `gateway.networking.k8s.io/bundle-version` of the installed CRDs; `None` = not annotated.
+    pub bundle_version: Option<String>,
+    /// By Gateway; one that is absent has no proxies yet.
+    pub gateways: BTreeMap<ObjectKey, GatewayFacts>,
+}
+
+/// What became of one Gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GatewayFacts {
+    /// Addresses its Service got.
+    pub addresses: Vec<GatewayAddress>,
+    /// Ready proxies that its Service sends connections to.
+    pub n_ready: usize,
+    /// Why not all of these serve what this translation gives, each in words; empty = they do.
+    pub missing: Vec<String>,
 }
 
 /// Whether the data plane has acknowledged what this translation gives.

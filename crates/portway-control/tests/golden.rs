@@ -3,7 +3,9 @@
 //! In: a manifest headed by comments that say what and why; among them may stand
 //! `# target: cluster` (default `standalone`) and facts from the world:
 //! `# fact: applied pending`, `# fact: unbound 0.0.0.0:8080 address in use`,
-//! `# fact: host 192.0.2.1 2001:db8::1`, `# fact: resolved db.example.com 192.0.2.1`. A line
+//! `# fact: host 192.0.2.1 2001:db8::1`, `# fact: resolved db.example.com 192.0.2.1`; of a cluster
+//! `# fact: crds v1.7.0`, and of its Gateways `# fact: address edge 192.0.2.7`, `# fact: ready edge 2`,
+//! `# fact: missing edge WORDS`. A line
 //! `#=== NAME.yaml` starts a further source; `# explain: tcproute default/app`, `gateway default/edge`
 //! or `address 192.0.2.1:80` adds what `explain` says, `# why: …` only what it says against traffic. Out: what was skipped, the tables, one line a
 //! condition, one line a diagnostic. `PORTWAY_BLESS=1` rewrites the `.want` files; read them then.
@@ -18,11 +20,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use portway_control::api::Kind;
+use portway_control::api::{GatewayAddress, Kind};
 use portway_control::diagnostic::{Code, Diagnostic, Severity, catalog};
 use portway_control::manifest;
 use portway_control::origin::{ObjectKey, Place, Source};
-use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Snapshot, Target};
+use portway_control::snapshot::{
+    Applied, CONTROLLER_NAME, ClusterFacts, Facts, GatewayFacts, Snapshot, Target,
+};
 use portway_control::status::{Condition, Status};
 use portway_control::translate::explain::{Explanation, Subject, Verdict, explain};
 use portway_control::translate::{Translation, translate};
@@ -368,8 +372,31 @@ fn take_fact(fact: &str, facts: &mut Facts) {
             let addresses = more.split_whitespace().map(|ip| ip.parse().unwrap());
             facts.resolved.insert(Arc::from(first), addresses.collect());
         }
+        "crds" => cluster(facts).bundle_version = Some(rest.to_owned()),
+        "address" => {
+            fleet(facts, first).addresses = vec![GatewayAddress {
+                kind: "IPAddress".to_owned(),
+                value: more.to_owned(),
+            }];
+        }
+        "ready" => fleet(facts, first).n_ready = more.parse().unwrap(),
+        "missing" => fleet(facts, first).missing = vec![more.to_owned()],
         other => panic!("no such fact: {other}"),
     }
+}
+
+fn cluster(facts: &mut Facts) -> &mut ClusterFacts {
+    facts.cluster.get_or_insert_default()
+}
+
+/// What is known of the proxies of Gateway `default/NAME`.
+fn fleet<'f>(facts: &'f mut Facts, name: &str) -> &'f mut GatewayFacts {
+    let key = ObjectKey {
+        kind: Kind::Gateway,
+        namespace: "default".into(),
+        name: name.into(),
+    };
+    cluster(facts).gateways.entry(key).or_default()
 }
 
 fn show_tables(out: &mut String, translation: &Translation) {

@@ -196,6 +196,7 @@ fn facts() -> impl Strategy<Value = Facts> {
     ];
     (applied, unbound, host).prop_map(|(applied, unbound, host_addresses)| Facts {
         applied,
+        cluster: None,
         unbound,
         host_addresses,
         resolved: [(

@@ -7,6 +7,7 @@
 mod endpoint_slice;
 mod gateway;
 mod gateway_class;
+mod gateway_config;
 mod meta;
 mod namespace;
 mod reference_grant;
@@ -21,6 +22,9 @@ pub use gateway::{
     Listener, RouteGroupKind, RouteNamespaces,
 };
 pub use gateway_class::{GatewayClass, GatewayClassSpec, ParametersReference};
+pub use gateway_config::{
+    Autoscaling, DisruptionBudget, GatewayConfig, GatewayConfigSpec, PORTWAY_GROUP, ServiceConfig,
+};
 pub use meta::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
 pub use namespace::Namespace;
 pub use reference_grant::{
@@ -49,6 +53,8 @@ pub enum Kind {
     Service,
     /// `discovery.k8s.io` EndpointSlice.
     EndpointSlice,
+    /// `portway.dev` GatewayConfig.
+    GatewayConfig,
 }
 
 impl Kind {
@@ -62,6 +68,7 @@ impl Kind {
             Self::Namespace => "Namespace",
             Self::Service => "Service",
             Self::EndpointSlice => "EndpointSlice",
+            Self::GatewayConfig => "GatewayConfig",
         }
     }
 

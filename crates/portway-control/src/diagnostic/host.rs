@@ -15,10 +15,11 @@ pub(super) const ALL: &[Entry] = &[
     },
     Entry {
         code: Code(502),
-        title: "an address is not one of this host",
-        page: "`spec.addresses` names an address that no interface of this host has. The \
-               Gateway stays Accepted, gets `Programmed` False with reason `AddressNotUsable`, \
-               and listens on those of its addresses that are usable.",
+        title: "an address cannot be used",
+        page: "`spec.addresses` names an address that no interface of this host has, or in a \
+               cluster one that the Gateway's Service did not get: a Service asks its load \
+               balancer for one address. The Gateway stays Accepted, gets `Programmed` False \
+               with reason `AddressNotUsable`, and serves at the addresses that it has.",
     },
     Entry {
         code: Code(503),

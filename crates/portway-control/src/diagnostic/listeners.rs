@@ -20,18 +20,21 @@ pub(super) const ALL: &[Entry] = &[
     },
     Entry {
         code: Code(303),
-        title: "a GatewayClass refers to parameters",
-        page: "No kind of parameters is supported yet. A class with `parametersRef` gets \
-               `Accepted` False with reason `InvalidParameters`, and no Gateway of it is \
-               served, because serving it without its parameters could be something else than \
-               was asked for.",
+        title: "parameters of a GatewayClass cannot be used",
+        page: "Parameters are objects of kind GatewayConfig (`portway.dev/v1alpha1`); they say how \
+               proxies run in a cluster. The `parametersRef` of this class names something else, \
+               or one that does not exist. The class gets `Accepted` False with reason \
+               `InvalidParameters`, and no Gateway of it is served, because serving it without \
+               its parameters could be something else than was asked for. Proxies that run \
+               already keep what they have.",
     },
     Entry {
         code: Code(304),
-        title: "a Gateway refers to parameters",
-        page: "No kind of parameters is supported yet. A Gateway with \
-               `spec.infrastructure.parametersRef` gets `Accepted` False with reason \
-               `InvalidParameters`, and none of its listeners is served.",
+        title: "parameters of a Gateway cannot be used",
+        page: "`spec.infrastructure.parametersRef` names something else than a GatewayConfig \
+               (`portway.dev/v1alpha1`), or one that is not in the Gateway's namespace. The \
+               Gateway gets `Accepted` False with reason `InvalidParameters`, and none of its \
+               listeners is served. Proxies that run already keep what they have.",
     },
     Entry {
         code: Code(305),

@@ -54,6 +54,7 @@ fn add(reading: &mut Reading, object: &Object, order: u64) {
         Object::Namespace(object) => put(&mut all.namespaces, object, order),
         Object::Service(object) => put(&mut all.services, object, order),
         Object::EndpointSlice(object) => put(&mut all.endpoint_slices, object, order),
+        Object::GatewayConfig(object) => put(&mut all.gateway_configs, object, order),
     };
     match added {
         Ok(key) => reading.in_order.push(key),

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use super::build;
 use super::parse::Document;
 use crate::api::{
-    EndpointSlice, GATEWAY_GROUP, Gateway, GatewayClass, Kind, Namespace, ReferenceGrant, Service,
-    TcpRoute,
+    EndpointSlice, GATEWAY_GROUP, Gateway, GatewayClass, GatewayConfig, Kind, Namespace,
+    ReferenceGrant, Service, TcpRoute,
 };
 use crate::diagnostic::found::{Found, error, warning};
 use crate::diagnostic::{Code, Diagnostic, Severity};
@@ -40,6 +40,7 @@ pub(super) enum Object {
     Namespace(Arc<Sourced<Namespace>>),
     Service(Arc<Sourced<Service>>),
     EndpointSlice(Arc<Sourced<EndpointSlice>>),
+    GatewayConfig(Arc<Sourced<GatewayConfig>>),
 }
 
 /// What the documents of one source gave, beside findings.
@@ -226,6 +227,7 @@ impl Reader<'_> {
             Kind::Namespace => self.whole(kind, &node).map(Object::Namespace),
             Kind::Service => self.whole(kind, &node).map(Object::Service),
             Kind::EndpointSlice => self.whole(kind, &node).map(Object::EndpointSlice),
+            Kind::GatewayConfig => self.whole(kind, &node).map(Object::GatewayConfig),
         };
         self.objects.whole.extend(whole);
     }
@@ -349,5 +351,6 @@ const fn effect(kind: Kind) -> &'static str {
         Kind::Namespace => "the Namespace is left out: its labels are not known",
         Kind::Service => "the Service is left out: connections to it are closed right after accept",
         Kind::EndpointSlice => "the EndpointSlice is left out: its endpoints get no connections",
+        Kind::GatewayConfig => "the GatewayConfig is left out, as if it did not exist",
     }
 }

@@ -1,7 +1,7 @@
 //! What the API says of each kind: types, bounds, defaults, rules.
 //!
 //! In: `facts/*.json`, which `cargo xtask crds` writes from the CRDs of
-//! sigs.k8s.io/gateway-api v1.7.0; those of the core kinds and of metadata are written by hand from
+//! sigs.k8s.io/gateway-api v1.7.0; those of the core kinds, of metadata and of our own kind are written by hand from
 //! the validation of Kubernetes. Out: a [`Schema`] for a kind and version. Never: a keyword that is
 //! not understood, which a test holds.
 
@@ -199,7 +199,7 @@ struct FileVersion {
     schema: Option<Value>,
 }
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     include_str!("facts/gatewayclasses.json"),
     include_str!("facts/gateways.json"),
     include_str!("facts/tcproutes.json"),
@@ -211,6 +211,7 @@ const FILES: [&str; 11] = [
     include_str!("facts/tlsroutes.json"),
     include_str!("facts/listenersets.json"),
     include_str!("facts/backendtlspolicies.json"),
+    include_str!("facts/gatewayconfigs.json"),
 ];
 
 /// All kinds that are known.
@@ -260,7 +261,7 @@ fn kind(text: &str) -> KindFacts {
 }
 
 /// The kinds whose objects are read.
-const ALL_KINDS: [Kind; 7] = [
+const ALL_KINDS: [Kind; 8] = [
     Kind::GatewayClass,
     Kind::Gateway,
     Kind::TcpRoute,
@@ -268,6 +269,7 @@ const ALL_KINDS: [Kind; 7] = [
     Kind::Namespace,
     Kind::Service,
     Kind::EndpointSlice,
+    Kind::GatewayConfig,
 ];
 
 #[expect(

@@ -18,6 +18,7 @@ pub mod kind {
 }
 
 pub const ACCEPTED: &str = "Accepted";
+pub const ADDRESS_NOT_ASSIGNED: &str = "AddressNotAssigned";
 pub const ADDRESS_NOT_USABLE: &str = "AddressNotUsable";
 pub const BACKEND_NOT_FOUND: &str = "BackendNotFound";
 pub const HOSTNAME_CONFLICT: &str = "HostnameConflict";
@@ -41,3 +42,4 @@ pub const SUPPORTED_VERSION: &str = "SupportedVersion";
 pub const UNSUPPORTED_ADDRESS: &str = "UnsupportedAddress";
 pub const UNSUPPORTED_PROTOCOL: &str = "UnsupportedProtocol";
 pub const UNSUPPORTED_VALUE: &str = "UnsupportedValue";
+pub const UNSUPPORTED_VERSION: &str = "UnsupportedVersion";

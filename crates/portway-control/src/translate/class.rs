@@ -6,20 +6,32 @@
 use std::collections::BTreeMap;
 
 use super::index::Index;
+use super::parameters;
 use super::plan::Refusal;
 use super::report::{Report, error, note, warning};
 use crate::api::{Gateway, GatewayClass};
 use crate::origin::Sourced;
-use crate::snapshot::Target;
+use crate::snapshot::{ClusterFacts, Snapshot, Target};
+use crate::status::SupportedFeature;
 use crate::status::reason::{self, kind};
 use crate::status::{Condition, ConditionStatus, GatewayClassStatus, Status, Statuses};
-use crate::status::{SupportedFeature, reason::SUPPORTED_VERSION};
+
+/// The Gateway API we are written for.
+pub(super) const BUNDLE_VERSION: &str = "v1.7.0";
 
 /// What every target supports, sorted; each has golden cases.
 const FEATURES: [&str; 3] = ["Gateway", "ReferenceGrant", "TCPRoute"];
 
 /// What this host supports besides: `spec.addresses` are bound as they are given.
 const HOST_FEATURES: [&str; 2] = ["GatewayAddressEmpty", "GatewayStaticAddresses"];
+
+/// What a cluster supports besides: `spec.addresses` go into the Service of a Gateway, labels and
+/// annotations of `spec.infrastructure` onto all that is provisioned.
+const CLUSTER_FEATURES: [&str; 3] = [
+    "GatewayAddressEmpty",
+    "GatewayInfrastructure",
+    "GatewayStaticAddresses",
+];
 
 /// Whose a class is.
 #[derive(Debug)]
@@ -36,7 +48,7 @@ pub(super) fn judge<'a>(index: &Index<'a>, report: &mut Report) -> BTreeMap<&'a 
     let judged = index.classes.iter().map(|((_, name), source)| {
         let controller = source.object.spec.controller_name.as_str();
         if controller == ours {
-            (*name, Class::Ours(refusal(source, report)))
+            (*name, Class::Ours(refusal(index, source, report)))
         } else {
             (*name, Class::Foreign(controller))
         }
@@ -44,26 +56,24 @@ pub(super) fn judge<'a>(index: &Index<'a>, report: &mut Report) -> BTreeMap<&'a 
     judged.collect()
 }
 
-fn refusal(source: &Sourced<GatewayClass>, report: &mut Report) -> Option<Refusal> {
-    let parameters = source.object.spec.parameters_ref.as_ref()?;
-    let message = format!(
-        "no parameters are supported yet: parametersRef names {} `{}`",
-        parameters.kind, parameters.name
-    );
+fn refusal(
+    index: &Index<'_>,
+    source: &Sourced<GatewayClass>,
+    report: &mut Report,
+) -> Option<Refusal> {
+    let reference = source.object.spec.parameters_ref.as_ref()?;
+    let refusal = parameters::resolve(index, reference, None).err()?;
     report.add(
         error(
             303,
             source.origin.place("spec.parametersRef"),
-            format!("{} refers to parameters", source.key),
+            format!("{} refers to parameters that cannot be used", source.key),
         )
-        .label("not supported yet")
+        .label(refusal.message.clone())
         .effect("no Gateway of this class is served")
-        .help("remove `parametersRef`"),
+        .help("name a GatewayConfig of group `portway.dev`, or remove `parametersRef`"),
     );
-    Some(Refusal {
-        reason: reason::INVALID_PARAMETERS,
-        message,
-    })
+    Some(refusal)
 }
 
 /// Whether a Gateway is ours; if so, why its class is refused, if it is.
@@ -94,6 +104,8 @@ pub(super) fn of_gateway(
             None
         }
         None if index.snapshot.target == Target::Standalone => Some(None),
+        // All classes of the cluster are known: this one may come yet, and be anybody's.
+        None if index.snapshot.facts.cluster.is_some() => None,
         None => {
             let guess = report.guess(name, classes.keys().copied());
             let ours = &index.snapshot.controller_name;
@@ -113,7 +125,7 @@ fn report_refused(index: &Index<'_>, class: &str, gateway: &Sourced<Gateway>, re
     let place = gateway.origin.place("spec.gatewayClassName");
     let what = format!("GatewayClass `{class}` is not accepted");
     let mut found = error(303, place, what)
-        .label("refers to parameters, which are not supported yet")
+        .label("refers to parameters that cannot be used")
         .effect(format!("no listener of {} is served", gateway.key));
     if let Some(class) = index.classes.get(&("", class)) {
         found = found.related(class.origin.place("spec.parametersRef"), "its parameters");
@@ -126,7 +138,7 @@ pub(super) fn statuses(index: &Index<'_>, classes: &BTreeMap<&str, Class<'_>>) -
     let mut statuses = Statuses::new();
     for ((_, name), source) in &index.classes {
         if let Some(Class::Ours(refusal)) = classes.get(name) {
-            let status = status(source, refusal.as_ref(), index.snapshot.target);
+            let status = status(source, refusal.as_ref(), index.snapshot);
             statuses.insert(source.key.clone(), Status::GatewayClass(status));
         }
     }
@@ -136,7 +148,7 @@ pub(super) fn statuses(index: &Index<'_>, classes: &BTreeMap<&str, Class<'_>>) -
 fn status(
     source: &Sourced<GatewayClass>,
     refusal: Option<&Refusal>,
-    target: Target,
+    snapshot: &Snapshot,
 ) -> GatewayClassStatus {
     let generation = source.object.metadata.generation();
     let accepted = match refusal {
@@ -147,9 +159,10 @@ fn status(
             refusal.message.as_str(),
         ),
     };
-    let more: &[&str] = match target {
+    let version = version(snapshot.facts.cluster.as_ref());
+    let more: &[&str] = match snapshot.target {
         Target::Standalone => &HOST_FEATURES,
-        Target::Cluster => &[],
+        Target::Cluster => &CLUSTER_FEATURES,
     };
     let mut features: Vec<SupportedFeature> = FEATURES
         .iter()
@@ -170,12 +183,34 @@ fn status(
             ),
             Condition::new(
                 kind::SUPPORTED_VERSION,
-                ConditionStatus::True,
-                SUPPORTED_VERSION,
-                "read as Gateway API v1.7.0",
+                version.0,
+                version.1,
+                version.2,
                 generation,
             ),
         ],
         supported_features: features,
+    }
+}
+
+/// Whether the installed CRDs are those we know. Others are read as well as they can be.
+fn version(cluster: Option<&ClusterFacts>) -> (ConditionStatus, &'static str, String) {
+    let read_as = format!("read as Gateway API {BUNDLE_VERSION}");
+    let Some(facts) = cluster else {
+        return (ConditionStatus::True, reason::SUPPORTED_VERSION, read_as);
+    };
+    let minor = |version: &str| version.split('.').take(2).collect::<Vec<_>>().join(".");
+    match &facts.bundle_version {
+        Some(installed) if minor(installed) == minor(BUNDLE_VERSION) => {
+            let message = format!("the CRDs are Gateway API {installed}");
+            (ConditionStatus::True, reason::SUPPORTED_VERSION, message)
+        }
+        installed => {
+            let installed = installed
+                .as_deref()
+                .unwrap_or("of a version that is not said");
+            let message = format!("the CRDs are Gateway API {installed}, {read_as}");
+            (ConditionStatus::False, reason::UNSUPPORTED_VERSION, message)
+        }
     }
 }

@@ -14,7 +14,8 @@ use super::plan::{GatewayPlan, Refusal};
 use super::report::{Report, error, note};
 use super::words;
 use crate::api::GatewayAddress;
-use crate::snapshot::{Facts, Snapshot, Target};
+use crate::provision::pod_port;
+use crate::snapshot::{Facts, GatewayFacts, Snapshot, Target};
 use crate::status::reason;
 
 /// All addresses of this host, as two sockets.
@@ -36,7 +37,10 @@ pub(super) fn bind(snapshot: &Snapshot, gateways: &mut [GatewayPlan<'_>], report
         for listener in &mut gateway.listeners {
             if listener.refusal.is_none() {
                 let sockets = gateway.addresses.iter();
-                let port = listener.spec.port;
+                let port = match snapshot.target {
+                    Target::Standalone => listener.spec.port,
+                    Target::Cluster => pod_port(listener.spec.port, &gateway.source.object),
+                };
                 listener.binds = sockets.map(|ip| SocketAddr::new(*ip, port)).collect();
             }
         }
@@ -66,14 +70,15 @@ fn addresses(gateway: &mut GatewayPlan<'_>, snapshot: &Snapshot, report: &mut Re
             usable.extend(ANY);
         } else {
             let ip = address.value.parse::<IpAddr>().map(|ip| ip.to_canonical());
-            let is_usable = |ip: &IpAddr| {
-                snapshot.target == Target::Cluster || is_of_host(*ip, &snapshot.facts)
+            let is_usable = |ip: &IpAddr| match &snapshot.facts.cluster {
+                Some(facts) => is_of_service(*ip, facts.gateways.get(&gateway.source.key)),
+                None => snapshot.target == Target::Cluster || is_of_host(*ip, &snapshot.facts),
             };
             if let Some(ip) = ip.ok().filter(is_usable) {
                 usable.insert(ip);
                 continue;
             }
-            report_unusable(gateway, index, address, report);
+            report_unusable(gateway, index, address, (snapshot.target, report));
             gateway.unusable.push(&address.value);
         }
     }
@@ -101,6 +106,11 @@ fn is_of_host(ip: IpAddr, facts: &Facts) -> bool {
     ip.is_unspecified() || ip.is_loopback() || known.is_none_or(|known| known.contains(&ip))
 }
 
+fn is_of_service(ip: IpAddr, facts: Option<&GatewayFacts>) -> bool {
+    let mut got = facts.into_iter().flat_map(|facts| &facts.addresses);
+    got.any(|address| address.value.parse() == Ok(ip))
+}
+
 fn refuse_type(
     gateway: &mut GatewayPlan<'_>,
     index: usize,
@@ -126,16 +136,28 @@ fn report_unusable(
     gateway: &GatewayPlan<'_>,
     index: usize,
     address: &GatewayAddress,
-    report: &mut Report,
+    (target, report): (Target, &mut Report),
 ) {
     let origin = &gateway.source.origin;
     let place = origin.place(&format!("spec.addresses[{index}].value"));
-    let what = format!("`{}` is not an address of this host", address.value);
+    let (whose, label, help) = match target {
+        Target::Standalone => (
+            "of this host",
+            "no interface has it",
+            "add it to an interface, or name an address that the host has",
+        ),
+        Target::Cluster => (
+            "of the Gateway's Service",
+            "the cluster has not given it to the Service",
+            "name one address that the load balancer can give, or none",
+        ),
+    };
+    let what = format!("`{}` is not an address {whose}", address.value);
     report.add(
         error(502, place, what)
-            .label("no interface has it")
+            .label(label)
             .effect(format!("{} does not listen there", gateway.source.key))
-            .help("add it to an interface, or name an address that the host has"),
+            .help(help),
     );
 }
 

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::api::{EndpointSlice, Gateway, GatewayClass, Namespace, SERVICE_NAME_LABEL, Service};
+use crate::api::{
+    EndpointSlice, Gateway, GatewayClass, GatewayConfig, Namespace, SERVICE_NAME_LABEL, Service,
+};
 use crate::origin::{ObjectKey, Sourced};
 use crate::snapshot::Snapshot;
 
@@ -45,6 +47,7 @@ pub(super) struct Index<'a> {
     pub(super) gateways: BTreeMap<Name<'a>, &'a Sourced<Gateway>>,
     /// A namespace that has a Gateway of that name.
     pub(super) gateway_namespaces: BTreeMap<&'a str, &'a str>,
+    pub(super) gateway_configs: BTreeMap<Name<'a>, &'a Sourced<GatewayConfig>>,
     pub(super) services: BTreeMap<Name<'a>, &'a Sourced<Service>>,
     pub(super) namespaces: BTreeMap<Name<'a>, &'a Sourced<Namespace>>,
     slices: BTreeMap<Name<'a>, Slices<'a>>,
@@ -70,6 +73,7 @@ impl<'a> Index<'a> {
                 .keys()
                 .map(|key| (&*key.name, &*key.namespace))
                 .collect(),
+            gateway_configs: by_name(&objects.gateway_configs),
             services: by_name(&objects.services),
             namespaces: by_name(&objects.namespaces),
             slices,

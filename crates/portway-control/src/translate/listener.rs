@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::age::Age;
 use super::class::{self, Class};
 use super::index::Index;
+use super::parameters;
 use super::plan::{GatewayPlan, ListenerPlan, Refusal};
 use super::report::{Report, error};
 use super::words;
@@ -39,7 +40,7 @@ pub(super) fn declared<'a>(
         let Some(class_refusal) = class::of_gateway(index, classes, source, report) else {
             continue;
         };
-        let refusal = class_refusal.or_else(|| parameters(source, report));
+        let refusal = class_refusal.or_else(|| parameters_refused(index, source, report));
         plans.push(GatewayPlan {
             source,
             age: Age::of(source, &source.object.metadata),
@@ -52,23 +53,23 @@ pub(super) fn declared<'a>(
     plans
 }
 
-fn parameters(source: &Sourced<Gateway>, report: &mut Report) -> Option<Refusal> {
+fn parameters_refused(
+    index: &Index<'_>,
+    source: &Sourced<Gateway>,
+    report: &mut Report,
+) -> Option<Refusal> {
     let infrastructure = source.object.spec.infrastructure.as_ref()?;
-    let parameters = infrastructure.parameters_ref.as_ref()?;
+    let reference = infrastructure.parameters_ref.as_ref()?;
+    let refusal = parameters::resolve(index, reference, Some(&source.key.namespace)).err()?;
     let place = source.origin.place("spec.infrastructure.parametersRef");
+    let what = format!("{} refers to parameters that cannot be used", source.key);
     report.add(
-        error(304, place, format!("{} refers to parameters", source.key))
-            .label("not supported yet")
+        error(304, place, what)
+            .label(refusal.message.clone())
             .effect("none of its listeners is served")
-            .help("remove `parametersRef`"),
+            .help("name a GatewayConfig of group `portway.dev`, or remove `parametersRef`"),
     );
-    Some(Refusal {
-        reason: reason::INVALID_PARAMETERS,
-        message: format!(
-            "no parameters are supported yet: parametersRef names {} `{}`",
-            parameters.kind, parameters.name
-        ),
-    })
+    Some(refusal)
 }
 
 /// Each listener by itself. The API refuses a second one of the same name, so only the first

@@ -10,6 +10,8 @@ mod plan;
 mod report;
 mod words;
 
+mod parameters;
+
 mod class;
 mod listener;
 
@@ -27,6 +29,7 @@ mod endpoint;
 
 mod backend;
 mod drain;
+mod fleet;
 mod outcome;
 mod table;
 
@@ -41,6 +44,7 @@ use portway_engine::table::TableSpec;
 
 use crate::diagnostic::Diagnostic;
 use crate::origin::ObjectKey;
+use crate::provision::Fleet;
 use crate::snapshot::{Snapshot, Target};
 use crate::status::Statuses;
 
@@ -52,6 +56,8 @@ pub struct Translation {
     pub tables: BTreeMap<ObjectKey, TableSpec>,
     /// The one table of this host ([`crate::snapshot::Target::Standalone`]); empty for a cluster.
     pub host_table: TableSpec,
+    /// What each Gateway needs in a cluster; one that is refused keeps what it has and is not here.
+    pub fleets: BTreeMap<ObjectKey, Fleet>,
     /// Statuses of every object of ours.
     pub statuses: Statuses,
     /// Findings, in order of place.
@@ -76,7 +82,10 @@ pub fn translate(snapshot: &Snapshot) -> Translation {
         Target::Standalone => {
             translation.host_table = table::one(&index, gateways, routes, backends)
         }
-        Target::Cluster => translation.tables = table::one_each(&index, gateways, routes, backends),
+        Target::Cluster => {
+            translation.tables = table::one_each(&index, gateways, routes, backends);
+            translation.fleets = fleet::one_each(&index, gateways);
+        }
     }
     translation.statuses = class::statuses(&index, classes);
     let more = outcome::gateways(snapshot, gateways);

@@ -34,13 +34,37 @@ fn condition(kind: &str, (status, reason, message): Verdict, generation: i64) ->
     Condition::new(kind, status, reason, message, generation)
 }
 
-/// What would be True becomes Unknown until the data plane has acknowledged it.
-fn programmed(applied: Applied, message: impl Into<String>) -> Verdict {
-    match applied {
-        Applied::Assumed | Applied::Acknowledged => yes(reason::PROGRAMMED, message),
-        Applied::Pending => {
-            let message = "waiting for the data plane".to_owned();
-            (ConditionStatus::Unknown, reason::PENDING, message)
+/// What a condition `Programmed` says where nothing else is wrong. On a host, what would be True is
+/// Unknown until the data plane has acknowledged it; in a cluster an address and a ready proxy are
+/// needed as well, and every ready proxy must have acknowledged.
+fn serving(snapshot: &Snapshot, gateway: &GatewayPlan<'_>) -> Verdict {
+    let Some(cluster) = &snapshot.facts.cluster else {
+        return match snapshot.facts.applied {
+            Applied::Assumed | Applied::Acknowledged => {
+                yes(reason::PROGRAMMED, "applied by the data plane")
+            }
+            Applied::Pending => {
+                let message = "waiting for the data plane".to_owned();
+                (ConditionStatus::Unknown, reason::PENDING, message)
+            }
+        };
+    };
+    let Some(facts) = cluster.gateways.get(&gateway.source.key) else {
+        return no(reason::PENDING, "its proxies are not provisioned yet");
+    };
+    if facts.addresses.is_empty() {
+        let message = "its Service has no address yet";
+        return no(reason::ADDRESS_NOT_ASSIGNED, message);
+    }
+    if facts.n_ready == 0 {
+        return no(reason::PENDING, "no proxy is ready yet");
+    }
+    match facts.missing.as_slice() {
+        [] => yes(reason::PROGRAMMED, "applied by the data plane"),
+        missing => {
+            let shown = missing.iter().take(NAMES_SHOWN_MAX);
+            let shown: Vec<&str> = shown.map(String::as_str).collect();
+            no(reason::PENDING, shown.join("; "))
         }
     }
 }
@@ -56,7 +80,7 @@ pub(super) fn gateways(snapshot: &Snapshot, gateways: &[GatewayPlan<'_>]) -> Sta
 
 fn gateway_status(snapshot: &Snapshot, gateway: &GatewayPlan<'_>) -> GatewayStatus {
     let generation = gateway.source.object.metadata.generation();
-    let applied = snapshot.facts.applied;
+    let serving = &serving(snapshot, gateway);
     let listeners = gateway.listeners.iter();
     GatewayStatus {
         addresses: addresses(snapshot, gateway),
@@ -64,12 +88,12 @@ fn gateway_status(snapshot: &Snapshot, gateway: &GatewayPlan<'_>) -> GatewayStat
             condition(kind::ACCEPTED, gateway_accepted(gateway), generation),
             condition(
                 kind::PROGRAMMED,
-                gateway_programmed(gateway, applied),
+                gateway_programmed(gateway, snapshot.target, serving),
                 generation,
             ),
         ],
         listeners: listeners
-            .map(|listener| listener_status(gateway, listener, applied))
+            .map(|listener| listener_status(gateway, listener, serving))
             .collect(),
     }
 }
@@ -93,7 +117,7 @@ fn gateway_accepted(gateway: &GatewayPlan<'_>) -> Verdict {
     yes(reason::LISTENERS_NOT_VALID, message)
 }
 
-fn gateway_programmed(gateway: &GatewayPlan<'_>, applied: Applied) -> Verdict {
+fn gateway_programmed(gateway: &GatewayPlan<'_>, target: Target, serving: &Verdict) -> Verdict {
     if gateway.refusal.is_some() {
         return no(reason::INVALID, "the Gateway is not accepted");
     }
@@ -102,17 +126,27 @@ fn gateway_programmed(gateway: &GatewayPlan<'_>, applied: Applied) -> Verdict {
     }
     if !gateway.unusable.is_empty() {
         let unusable = words::names(&gateway.unusable);
-        let message = format!("not an address of this host: {unusable}");
+        let whose = match target {
+            Target::Standalone => "this host",
+            Target::Cluster => "its Service",
+        };
+        let message = format!("not an address of {whose}: {unusable}");
         return no(reason::ADDRESS_NOT_USABLE, message);
     }
-    programmed(applied, "applied by the data plane")
+    serving.clone()
 }
 
 /// What clients can connect to: the addresses asked for, or else those the host has towards
 /// others. In a cluster the Gateway's Service has them.
 fn addresses(snapshot: &Snapshot, gateway: &GatewayPlan<'_>) -> Vec<GatewayAddress> {
-    if snapshot.target == Target::Cluster || gateway.listeners.iter().all(|l| l.binds.is_empty()) {
+    if gateway.listeners.iter().all(|l| l.binds.is_empty()) {
         return Vec::new();
+    }
+    if snapshot.target == Target::Cluster {
+        let cluster = snapshot.facts.cluster.as_ref();
+        let facts = cluster.and_then(|cluster| cluster.gateways.get(&gateway.source.key));
+        let got = facts.into_iter().flat_map(|facts| facts.addresses.clone());
+        return got.take(STATUS_ADDRESSES_MAX).collect();
     }
     let mut addresses = Vec::new();
     for ip in &gateway.addresses {
@@ -146,7 +180,7 @@ fn outward(facts: &Facts, is_ipv6: bool) -> impl Iterator<Item = String> {
 fn listener_status(
     gateway: &GatewayPlan<'_>,
     listener: &ListenerPlan<'_>,
-    applied: Applied,
+    serving: &Verdict,
 ) -> ListenerStatus {
     let generation = gateway.source.object.metadata.generation();
     let accepted = match &listener.refusal {
@@ -165,7 +199,7 @@ fn listener_status(
         let verdict = yes(conflict.reason, &*conflict.message);
         conditions.push(condition(kind::CONFLICTED, verdict, generation));
     }
-    let programmed = listener_programmed(gateway, listener, applied);
+    let programmed = listener_programmed(gateway, listener, serving);
     conditions.push(condition(kind::PROGRAMMED, programmed, generation));
     conditions.push(condition(kind::RESOLVED_REFS, resolved, generation));
     ListenerStatus {
@@ -179,7 +213,7 @@ fn listener_status(
 fn listener_programmed(
     gateway: &GatewayPlan<'_>,
     listener: &ListenerPlan<'_>,
-    applied: Applied,
+    serving: &Verdict,
 ) -> Verdict {
     match &listener.refusal {
         // A socket that could not be bound stays in the table and is tried again.
@@ -192,7 +226,9 @@ fn listener_programmed(
         Some(refusal) => no(reason::INVALID, &*refusal.message),
         None if gateway.refusal.is_some() => no(reason::PENDING, "the Gateway is not accepted"),
         None if listener.binds.is_empty() => no(reason::PENDING, "no address to listen on"),
-        None => programmed(applied, "applied by the data plane"),
+        // Addresses are the Gateway's; a listener has no reason of its own for them.
+        None if serving.1 == reason::ADDRESS_NOT_ASSIGNED => no(reason::PENDING, &*serving.2),
+        None => serving.clone(),
     }
 }
 
