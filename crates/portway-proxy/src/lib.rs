@@ -13,6 +13,7 @@ mod relay;
 
 mod counters;
 mod descriptors;
+mod observer;
 mod report;
 mod slot;
 
@@ -23,6 +24,7 @@ mod timer;
 mod token;
 
 pub use counters::Counters;
+pub use observer::Observer;
 pub use report::Report;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -116,6 +118,11 @@ impl Proxy {
         self.order(Order::Apply(table));
     }
 
+    /// Looks at this proxy from other threads, also while it ends.
+    pub fn observer(&self) -> Observer {
+        Observer::new(self.counts.clone())
+    }
+
     /// How many connections are open.
     pub fn open_connections(&self) -> u64 {
         self.counters().open
@@ -123,11 +130,7 @@ impl Proxy {
 
     /// What happened so far.
     pub fn counters(&self) -> Counters {
-        let mut sum = Counters::default();
-        for counts in &self.counts {
-            sum.add(counts);
-        }
-        sum
+        self.observer().counters()
     }
 
     /// Stops accepting, waits up to `drain` for connections to finish, then resets what is left.

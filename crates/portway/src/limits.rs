@@ -57,3 +57,39 @@ pub(crate) const DEMO_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Wait at the end of `demo`: its streams are for trying out.
 pub(crate) const DEMO_DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Connections at a time to one door of the admin server; others wait in the kernel's queue.
+pub(crate) const ADMIN_CONNECTIONS_MAX: usize = 64;
+
+/// Connections that wait to be taken in by the admin server, at its socket.
+pub(crate) const ADMIN_BACKLOG: i32 = 64;
+
+/// Answers of the admin server in the making at a time: each may be megabytes of text.
+pub(crate) const ADMIN_ANSWERS_AT_ONCE: usize = 2;
+
+/// Bytes of a request to the admin server: line and headers. A browser sends one or two thousand.
+pub(crate) const ADMIN_HEADER_BYTES_MAX: usize = 16 * 1024;
+
+/// Headers of a request to the admin server.
+pub(crate) const ADMIN_HEADERS_MAX: usize = 64;
+
+/// Wait for a whole request: whoever sends byte by byte holds its seat no longer.
+pub(crate) const ADMIN_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest life of a connection to the admin server: a slow reader has so long for its answer.
+pub(crate) const ADMIN_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Wait after the admin server could not accept, for want of descriptors say.
+pub(crate) const ADMIN_ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Bytes of a query to the admin server.
+pub(crate) const QUERY_BYTES_MAX: usize = 4096;
+
+/// Bytes of one value in it: the longest name of a table.
+pub(crate) const QUERY_VALUE_BYTES_MAX: usize = portway_engine::limits::NAME_BYTES_MAX;
+
+/// Connections told at once unless asked for otherwise.
+pub(crate) const CONNECTIONS_PER_PAGE: u16 = 100;
+
+/// Connections told at once at most: some hundred kilobytes.
+pub(crate) const CONNECTIONS_PER_PAGE_MAX: u16 = 1000;

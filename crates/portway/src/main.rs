@@ -8,6 +8,11 @@ mod cli;
 
 mod wiring;
 
+mod board;
+
+mod admin;
+mod metrics;
+
 mod news;
 
 mod conn_log;

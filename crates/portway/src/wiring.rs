@@ -27,7 +27,7 @@ use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Objects, Snapsh
 use portway_control::translate::{Translation, translate};
 use portway_engine::record::ConnRecord;
 use portway_engine::table::{ListenerKey, RoutingTable, TableSpec, TableVersion};
-use portway_proxy::{Proxy, Report};
+use portway_proxy::{Observer, Proxy, Report};
 use tracing::{error, info, warn};
 
 use crate::limits::{FIRST_RESOLUTION_TIMEOUT, REPORTS_MAX};
@@ -151,6 +151,11 @@ impl Standalone {
     /// What the objects mean now.
     pub(crate) fn translation(&self) -> &Translation {
         &self.translation
+    }
+
+    /// Looks at the data plane while it runs.
+    pub(crate) fn observer(&self) -> Observer {
+        self.proxy.observer()
     }
 
     /// What was given.

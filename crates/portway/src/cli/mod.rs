@@ -3,6 +3,7 @@
 //! In: arguments and `PORTWAY_…` variables. Out: an [`Exit`]. Never: text, which is
 //! [`crate::render`]'s.
 
+mod admin;
 mod check;
 mod completions;
 mod demo;

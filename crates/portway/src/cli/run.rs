@@ -2,6 +2,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,11 @@ use portway_engine::limits::DIAL_TIMEOUT;
 use tracing::level_filters::LevelFilter;
 use tracing::{error, info, warn};
 
+use super::admin::AdminArgs;
 use super::input::{Input, InputArgs, Strictness, n_of};
 use super::wait;
+use crate::admin::{self, Readiness};
+use crate::board::Board;
 use crate::conn_log::ConnLog;
 use crate::exit::Exit;
 use crate::host::{self, LOW_PORT_HELP};
@@ -66,6 +70,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WAIT", env = "PORTWAY_DRAIN_TIMEOUT", hide_env_values = true, value_parser = wait::parse)]
     drain_timeout: Option<Duration>,
 
+    #[command(flatten)]
+    admin: AdminArgs,
+
     /// Form of the log on stderr.
     #[arg(
         long,
@@ -116,15 +123,20 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     if let Some(exit) = refuse_if_strict(&input, format) {
         return Ok(exit);
     }
+    let board = Arc::new(Board::new("run"));
+    let doors = args.admin.doors();
+    let admin = admin::serve(&doors, Arc::<Board>::clone(&board))?;
     let mut connections = ConnLog::new();
     let objects = input.reading.objects.clone();
     let tell = move |record: &_| connections.tell(record);
     let mut standalone = Standalone::start(&config, objects, tell)?;
+    board.observe(standalone.observer());
     let mut log = Log::new(input, format);
     log.tell_findings(&standalone);
     if let Some(exit) = await_first_table(&mut standalone, &mut log)? {
         return Ok(exit);
     }
+    board.set_readiness(Readiness::Ready);
     loop {
         match standalone.next(None)? {
             Change::Translated => log.tell(&standalone),
@@ -132,7 +144,9 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
             Change::WorkerDied => return Ok(worker_died()),
         }
     }
+    board.set_readiness(Readiness::Draining);
     standalone.shutdown();
+    drop(admin);
     Ok(Exit::Fine)
 }
 

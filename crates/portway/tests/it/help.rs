@@ -60,31 +60,45 @@ fn run_says_how_to_be_a_gateway() {
             Options:
               -f, --file <PATH>
                       A file, a directory, or `-` for standard input; may be given several times.
-          
+
                       A directory is read with all below it: *.yaml, *.yml and *.json, without names that start
                       with a dot. PORTWAY_FILE holds one path.
-          
+
                       [env: PORTWAY_FILE]
 
                   --strict
                       Take warnings for errors: also objects that are missing and that a cluster may have
-          
+
                       [env: PORTWAY_STRICT]
 
                   --workers <N>
                       Worker threads; by default one a core
-          
+
                       [env: PORTWAY_WORKERS]
 
                   --dial-timeout <WAIT>
                       Longest wait for one endpoint before the next is tried; by default 5s
-          
+
                       [env: PORTWAY_DIAL_TIMEOUT]
 
                   --drain-timeout <WAIT>
                       Longest wait for open connections at the end; by default 30s
-          
+
                       [env: PORTWAY_DRAIN_TIMEOUT]
+
+                  --admin <ADDR|off>
+                      Where health, metrics and status are told over HTTP, or `off`; by default 127.0.0.1:9180.
+
+                      Without the flag a port that is taken is done without. `off` also means no socket, unless
+                      --admin-socket names one. There is no password: on another address than loopback everybody
+                      who can reach it can read.
+
+                      [env: PORTWAY_ADMIN]
+
+                  --admin-socket <PATH|off>
+                      Unix socket that tells the same, or `off`; by default in $XDG_RUNTIME_DIR or /run/portway
+
+                      [env: PORTWAY_ADMIN_SOCKET]
 
                   --log-format <LOG_FORMAT>
                       Form of the log on stderr
@@ -92,13 +106,13 @@ fn run_says_how_to_be_a_gateway() {
                       Possible values:
                       - text: For people
                       - json: One JSON object a line
-          
+
                       [env: PORTWAY_LOG_FORMAT]
                       [default: text]
 
                   --log-level <LEVEL>
                       What is logged: off, error, warn, info, debug (a line for each connection) or trace
-          
+
                       [env: PORTWAY_LOG_LEVEL]
                       [default: info]
 

@@ -19,6 +19,8 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
+    // Instances of several tests cannot share a port; who wants to ask one says where.
+    command.env("PORTWAY_ADMIN", "off");
     command.args(arguments).current_dir(root());
     command
 }

@@ -1,0 +1,183 @@
+//! Where the admin server listens.
+//!
+//! In: a [`Door`]. Out: a socket that listens. Never: a socket file of another instance that lives
+//! removed; a socket file that others than its user and group may open. Spec: unix(7).
+
+use std::env;
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, fchmod};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use tracing::debug;
+
+use super::request::Reach;
+use crate::limits::ADMIN_BACKLOG;
+
+/// A place to listen at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Door {
+    /// Where.
+    pub(crate) at: At,
+    /// Whether it may be missing.
+    pub(crate) wanted: Wanted,
+    /// What it lets through.
+    pub(crate) reach: Reach,
+}
+
+/// Where a door is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum At {
+    /// An address with port.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Socket(PathBuf),
+}
+
+/// Who wants a door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Nobody said so: if it cannot be opened the instance runs without it.
+    ByDefault,
+    /// The user: if it cannot be opened there is no start.
+    Explicitly,
+}
+
+/// A door could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("open the admin server at {at}")]
+pub(crate) struct DoorError {
+    at: At,
+    source: io::Error,
+}
+
+/// A door that is open; a socket file goes away with it.
+#[derive(Debug)]
+pub(super) enum Opened {
+    Tcp(TcpListener),
+    Socket(UnixListener, SocketFile),
+}
+
+/// The file of a socket of ours. Removed with this value, unless it is another's by now.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    identity: Option<(u64, u64)>,
+}
+
+/// The socket of this user, or of the system.
+pub(crate) fn default_socket() -> PathBuf {
+    let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let own = runtime.filter(|it| it.is_absolute());
+    own.map_or_else(
+        || PathBuf::from("/run/portway/portway.sock"),
+        |it| it.join("portway.sock"),
+    )
+}
+
+impl Door {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// When the address or the file cannot be had.
+    pub(super) fn open(&self) -> Result<Opened, DoorError> {
+        let opened = match &self.at {
+            At::Tcp(addr) => TcpListener::bind(addr).and_then(|listener| {
+                listener.set_nonblocking(true)?;
+                Ok(Opened::Tcp(listener))
+            }),
+            At::Socket(path) => {
+                if self.wanted == Wanted::ByDefault {
+                    make_directory(path);
+                }
+                bind_socket(path)
+            }
+        };
+        opened.map_err(|source| DoorError {
+            at: self.at.clone(),
+            source,
+        })
+    }
+}
+
+impl Opened {
+    /// Where it is.
+    pub(super) fn at(&self) -> Option<At> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok().map(At::Tcp),
+            Self::Socket(_, file) => Some(At::Socket(file.path.clone())),
+        }
+    }
+}
+
+impl std::fmt::Display for At {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(addr) => addr.fmt(f),
+            Self::Socket(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// `/run/portway`, where root starts us without a service manager that made it.
+fn make_directory(socket: &Path) {
+    if let Some(directory) = socket.parent()
+        && let Err(error) = fs::create_dir(directory)
+        && error.kind() != io::ErrorKind::AlreadyExists
+    {
+        debug!(%error, directory = %directory.display(), "no directory for the admin socket");
+    }
+}
+
+fn bind_socket(path: &Path) -> io::Result<Opened> {
+    remove_stale(path)?;
+    let socket = rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        None,
+    )?;
+    // The file gets the mode of the socket, so at no time may others open it.
+    fchmod(
+        socket.as_fd(),
+        Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP,
+    )?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+    let identity = identity(path);
+    let path = path.to_owned();
+    let file = SocketFile { path, identity };
+    rustix::net::listen(&socket, ADMIN_BACKLOG)?;
+    Ok(Opened::Socket(UnixListener::from(socket), file))
+}
+
+/// Removes the socket of an instance that is gone. A file of another kind is not ours to remove.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let Ok(found) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    if !found.file_type().is_socket() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Ok(_) | Err(_) => Err(io::ErrorKind::AddrInUse.into()),
+    }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let found = fs::symlink_metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if self.identity.is_some() && identity(&self.path) == self.identity {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Serves HTTP at every door, on one thread.
+//!
+//! In: [`Door`]s, a [`View`]. Out: answers. Never: more connections, bytes of a header or time for
+//! one asker than [`crate::limits`] says; a connection that serves a second request.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{sleep, timeout};
+use tracing::{debug, info, warn};
+
+use super::door::{At, Door, DoorError, Opened, Wanted};
+use super::request::{self, Reach};
+use super::{View, answer};
+use crate::limits::{
+    ADMIN_ACCEPT_RETRY, ADMIN_ANSWERS_AT_ONCE, ADMIN_CONNECTION_TIMEOUT, ADMIN_CONNECTIONS_MAX,
+    ADMIN_HEADER_BYTES_MAX, ADMIN_HEADER_TIMEOUT, ADMIN_HEADERS_MAX,
+};
+
+/// The admin server of an instance. Dropped, it closes its doors.
+#[derive(Debug)]
+pub(crate) struct Admin {
+    #[cfg(test)]
+    at: Vec<At>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Why there is no admin server.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AdminError {
+    /// A door that was asked for cannot be opened.
+    #[error(transparent)]
+    Door(#[from] DoorError),
+    /// The host has no thread for it, or not what a thread needs.
+    #[error("start the admin server")]
+    Thread(#[source] io::Error),
+}
+
+/// Opens all doors, then answers at them until the value is dropped.
+///
+/// # Errors
+/// When a door that was asked for explicitly cannot be opened. One that is there by default is done
+/// without, which is logged.
+pub(crate) fn serve(doors: &[Door], view: Arc<dyn View>) -> Result<Admin, AdminError> {
+    let (mut opened, mut places) = (Vec::new(), Vec::new());
+    for door in doors {
+        match door.open() {
+            Ok(it) => {
+                if let Some(at) = it.at() {
+                    places.push(at);
+                }
+                opened.push((it, door.reach));
+            }
+            Err(error) if door.wanted == Wanted::Explicitly => return Err(error.into()),
+            Err(error) => do_without(&door.at, error),
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(ADMIN_ANSWERS_AT_ONCE)
+        .build()
+        .map_err(AdminError::Thread)?;
+    let (stop, stopped) = oneshot::channel();
+    let work = move || {
+        runtime.block_on(async {
+            for (door, reach) in opened {
+                tokio::spawn(stand_at(door, reach, Arc::clone(&view)));
+            }
+            let _ = stopped.await;
+        });
+        // Whoever is being answered gets no more; this is the end of the instance.
+        runtime.shutdown_background();
+    };
+    let thread = thread::Builder::new().name("admin".into()).spawn(work);
+    for at in &places {
+        info!(%at, "admin server listening");
+    }
+    Ok(Admin {
+        #[cfg(test)]
+        at: places,
+        stop: Some(stop),
+        thread: Some(thread.map_err(AdminError::Thread)?),
+    })
+}
+
+impl Admin {
+    /// Where it listens, with the ports that the kernel chose.
+    #[cfg(test)]
+    pub(super) fn at(&self) -> &[At] {
+        &self.at
+    }
+}
+
+fn do_without(at: &At, error: DoorError) {
+    let error = format!("{:#}", anyhow::Error::from(error));
+    match at {
+        At::Tcp(_) => warn!(
+            error,
+            "no admin server there; --admin gives it another place"
+        ),
+        // Nothing is lost as long as there is the other door.
+        At::Socket(_) => info!(
+            error,
+            "no admin socket; --admin-socket gives it another place"
+        ),
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            warn!("the admin server panicked");
+        }
+    }
+}
+
+/// A door inside the runtime.
+enum Listening {
+    Tcp(TcpListener),
+    Socket(UnixListener),
+}
+
+async fn stand_at(door: Opened, reach: Reach, view: Arc<dyn View>) {
+    // The socket file stays as long as this goes on.
+    let (listening, _file) = match door {
+        Opened::Tcp(listener) => (TcpListener::from_std(listener).map(Listening::Tcp), None),
+        Opened::Socket(listener, file) => {
+            let listener = UnixListener::from_std(listener);
+            (listener.map(Listening::Socket), Some(file))
+        }
+    };
+    match listening {
+        Ok(listening) => take_in(&listening, reach, view).await,
+        Err(error) => warn!(%error, "an admin door cannot be served"),
+    }
+}
+
+/// Takes in one asker after the other; those beyond the bound wait in the kernel's queue.
+async fn take_in(listening: &Listening, reach: Reach, view: Arc<dyn View>) {
+    let seats = Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX));
+    while let Ok(seat) = Arc::clone(&seats).acquire_owned().await {
+        let view = Arc::clone(&view);
+        let accepted = match listening {
+            Listening::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
+                tokio::spawn(attend(TokioIo::new(stream), reach, view, seat));
+            }),
+            Listening::Socket(listener) => listener.accept().await.map(|(stream, _)| {
+                tokio::spawn(attend(TokioIo::new(stream), reach, view, seat));
+            }),
+        };
+        if let Err(error) = accepted {
+            debug!(%error, "no admin connection accepted");
+            sleep(ADMIN_ACCEPT_RETRY).await;
+        }
+    }
+}
+
+/// Serves one request, then gives the seat to another.
+async fn attend<S>(stream: S, reach: Reach, view: Arc<dyn View>, _seat: OwnedSemaphorePermit)
+where
+    S: Read + Write + Unpin,
+{
+    let service = service_fn(move |request: Request<Incoming>| {
+        let view = Arc::clone(&view);
+        async move {
+            let (method, uri) = (request.method(), request.uri());
+            let asked = request::read(method, uri, request.headers(), reach);
+            let answer: Response<String> = answer::to(asked, &view).await;
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(ADMIN_HEADER_TIMEOUT)
+        .max_buf_size(ADMIN_HEADER_BYTES_MAX)
+        .max_headers(ADMIN_HEADERS_MAX)
+        .keep_alive(false)
+        .serve_connection(stream, service);
+    match timeout(ADMIN_CONNECTION_TIMEOUT, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!(%error, "an admin connection ended early"),
+        Err(_) => debug!("an admin connection took too long"),
+    }
+}

@@ -1,0 +1,83 @@
+//! `--admin`, `--admin-socket`: where a running instance answers questions about itself.
+//!
+//! In: [`AdminArgs`]. Out: [`Door`]s. Shared by all verbs that run.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tracing::warn;
+
+use crate::admin::{ADMIN_ADDR, At, Door, Reach, Wanted, default_socket};
+
+/// Where to answer.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AdminArgs {
+    /// Where health, metrics and status are told over HTTP, or `off`; by default 127.0.0.1:9180.
+    ///
+    /// Without the flag a port that is taken is done without. `off` also means no socket, unless
+    /// --admin-socket names one. There is no password: on another address than loopback everybody
+    /// who can reach it can read.
+    #[arg(long, value_name = "ADDR|off", env = "PORTWAY_ADMIN", hide_env_values = true, value_parser = parse_addr)]
+    admin: Option<Choice<SocketAddr>>,
+
+    /// Unix socket that tells the same, or `off`; by default in $XDG_RUNTIME_DIR or /run/portway.
+    #[arg(long, value_name = "PATH|off", env = "PORTWAY_ADMIN_SOCKET", hide_env_values = true, value_parser = parse_path)]
+    admin_socket: Option<Choice<PathBuf>>,
+}
+
+/// What was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Choice<T> {
+    /// None at all.
+    Off,
+    /// This.
+    At(T),
+}
+
+fn parse_addr(text: &str) -> Result<Choice<SocketAddr>, String> {
+    match text {
+        "off" => Ok(Choice::Off),
+        addr => addr.parse().map(Choice::At).map_err(|_| {
+            "expected an address with port, as 127.0.0.1:9180 or [::1]:9180, or off".to_owned()
+        }),
+    }
+}
+
+fn parse_path(text: &str) -> Result<Choice<PathBuf>, String> {
+    Ok(match text {
+        "off" => Choice::Off,
+        path => Choice::At(path.into()),
+    })
+}
+
+impl AdminArgs {
+    /// The doors to open.
+    pub(crate) fn doors(&self) -> Vec<Door> {
+        let tcp = match &self.admin {
+            None => Some((ADMIN_ADDR, Wanted::ByDefault)),
+            Some(Choice::Off) => None,
+            Some(Choice::At(addr)) => Some((*addr, Wanted::Explicitly)),
+        };
+        let socket = match (&self.admin_socket, &self.admin) {
+            (Some(Choice::Off), _) | (None, Some(Choice::Off)) => None,
+            (None, _) => Some((default_socket(), Wanted::ByDefault)),
+            (Some(Choice::At(path)), _) => Some((path.clone(), Wanted::Explicitly)),
+        };
+        let tcp = tcp.map(|(addr, wanted)| {
+            if !addr.ip().is_loopback() {
+                warn!(%addr, "the admin server is open to whoever can reach it");
+            }
+            Door {
+                at: At::Tcp(addr),
+                wanted,
+                reach: Reach::Loopback,
+            }
+        });
+        let socket = socket.map(|(path, wanted)| Door {
+            at: At::Socket(path),
+            wanted,
+            reach: Reach::Socket,
+        });
+        tcp.into_iter().chain(socket).collect()
+    }
+}

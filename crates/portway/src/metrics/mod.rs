@@ -1,0 +1,178 @@
+//! Every metric there is: its name, type, labels and meaning. The one place where metrics are
+//! registered; `docs/reference/metrics.md` is written from it.
+//!
+//! In: [`Samples`], gathered when somebody asks. Out: the Prometheus text format. Never: a label
+//! that a peer controls; a series for each of a number without a bound.
+
+mod process;
+mod proxy;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use process::process;
+pub(crate) use proxy::proxy;
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, prometheus_text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+/// A metric: what it is called and what it means.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Metric {
+    /// Without `_total`, which counters get.
+    pub(crate) name: &'static str,
+    /// Its type.
+    pub(crate) kind: Kind,
+    /// The labels of its series, in order.
+    pub(crate) labels: &'static [&'static str],
+    /// What it counts, for people.
+    pub(crate) help: &'static str,
+}
+
+/// Type of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}
+
+macro_rules! metrics {
+    ($($id:ident: $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub(crate) const $id: Metric = Metric {
+                name: $name,
+                kind: Kind::$kind,
+                labels: &[$($label),*],
+                help: $help,
+            };
+        )*
+        /// All of them, in the order of the exposition.
+        pub(crate) const CATALOG: &[&Metric] = &[$(&$id),*];
+    };
+}
+
+metrics! {
+    BUILD: Gauge "portway_build" ["version", "role"]
+        "1, with the version and the role of this instance";
+    READY: Gauge "portway_ready" []
+        "1 while the instance takes connections: after the first table, before draining";
+
+    CONNECTIONS: Counter "portway_connections" []
+        "Connections accepted";
+    CONNECTIONS_OPEN: Gauge "portway_connections_open" []
+        "Connections open now";
+    CONNECTIONS_CLOSED: Counter "portway_connections_closed" ["reason"]
+        "Connections that ended, by close reason; rejected_* are those the configuration refuses";
+    BYTES: Counter "portway_relayed_bytes" ["to"]
+        "Bytes relayed, to the backend or to the client";
+    DIALS_FAILED: Counter "portway_dials_failed" []
+        "Dials of endpoints that failed, of all tries";
+    ACCEPT_PAUSES: Counter "portway_accept_pauses" []
+        "Times that a worker stopped accepting for want of descriptors";
+    REPORTS_DROPPED: Counter "portway_records_dropped" []
+        "Records of closed connections that workers dropped since nobody took them in time";
+
+    PROCESS_CPU: Counter "process_cpu_seconds" []
+        "CPU time of this process, user and system";
+    PROCESS_MEMORY: Gauge "process_resident_memory_bytes" []
+        "Memory of this process that is resident";
+    PROCESS_VIRTUAL: Gauge "process_virtual_memory_bytes" []
+        "Address space of this process";
+    PROCESS_FDS: Gauge "process_open_fds" []
+        "Descriptors this process has open";
+    PROCESS_FDS_MAX: Gauge "process_max_fds" []
+        "Descriptors this process may have open";
+    PROCESS_THREADS: Gauge "process_threads" []
+        "Threads of this process";
+    PROCESS_START: Gauge "process_start_time_seconds" []
+        "When this process started, in seconds since 1970";
+}
+
+/// What was measured, by metric.
+#[derive(Debug, Default)]
+pub(crate) struct Samples(Vec<(&'static Metric, Vec<Sample>)>);
+
+#[derive(Debug)]
+struct Sample {
+    labels: Vec<(&'static str, String)>,
+    value: Value,
+}
+
+/// One measured value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    /// A number of things.
+    Count(u64),
+    /// Anything with a unit.
+    Amount(f64),
+}
+
+impl Samples {
+    /// Adds the value of one series. `labels` are the values of the metric's labels, in order.
+    pub(crate) fn add(&mut self, metric: &'static Metric, labels: &[&str], value: Value) {
+        debug_assert_eq!(metric.labels.len(), labels.len(), "{}", metric.name);
+        let values = labels.iter().map(|it| (*it).to_owned());
+        let labels = metric.labels.iter().copied().zip(values).collect();
+        let sample = Sample { labels, value };
+        match self.0.iter_mut().find(|(it, _)| *it == metric) {
+            Some((_, samples)) => samples.push(sample),
+            None => self.0.push((metric, vec![sample])),
+        }
+    }
+
+    /// Adds a number of things.
+    pub(crate) fn count(&mut self, metric: &'static Metric, labels: &[&str], n: u64) {
+        self.add(metric, labels, Value::Count(n));
+    }
+
+    /// Adds an amount.
+    pub(crate) fn amount(&mut self, metric: &'static Metric, labels: &[&str], amount: f64) {
+        self.add(metric, labels, Value::Amount(amount));
+    }
+
+    /// Shows all in the Prometheus text format, in the order of [`CATALOG`].
+    pub(crate) fn show(mut self) -> String {
+        self.0.sort_by_key(|(metric, _)| {
+            let place = CATALOG.iter().position(|it| it == metric);
+            place.unwrap_or(usize::MAX)
+        });
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(self));
+        let mut text = String::new();
+        // Writing to a String does not fail.
+        let _ = prometheus_text::encode(&mut text, &registry);
+        text
+    }
+}
+
+impl Collector for Samples {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        for (metric, samples) in &self.0 {
+            let kind = match metric.kind {
+                Kind::Counter => MetricType::Counter,
+                Kind::Gauge => MetricType::Gauge,
+            };
+            let mut encoder = encoder.encode_descriptor(metric.name, metric.help, None, kind)?;
+            for sample in samples {
+                let mut encoder = encoder.encode_family(&sample.labels)?;
+                match (&sample.value, metric.kind) {
+                    (Value::Count(n), Kind::Gauge) => encoder.encode_gauge(n)?,
+                    (Value::Amount(amount), Kind::Gauge) => encoder.encode_gauge(amount)?,
+                    (Value::Count(n), _) => {
+                        encoder.encode_counter::<NoLabelSet, _, u64>(n, None)?
+                    }
+                    (Value::Amount(amount), _) => {
+                        encoder.encode_counter::<NoLabelSet, _, f64>(amount, None)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
