@@ -44,3 +44,48 @@ fn without_files_there_is_nothing_to_explain() {
     "#]],
     );
 }
+
+#[test]
+fn the_guide_is_explained() {
+    let subject = "tcproute/tcp-app-1";
+    check(
+        &[subject, "-f", "examples/tcp-routing"],
+        0,
+        &expect![[r#"
+        TCPRoute `default/tcp-app-1`
+          · parentRefs[0] names Gateway `default/my-tcp-gateway`, listener `foo`  examples/tcp-routing/tcp-routing.yaml:27:5
+            · its class `my-tcp-gateway-class` is not in the input: on a host that counts as Portway's  examples/tcp-routing/tcp-routing.yaml:6:21
+            ✓ attached to listener `foo`, which it selects from 2  examples/tcp-routing/tcp-routing.yaml:27:5
+            · listener `foo`  examples/tcp-routing/tcp-routing.yaml:8:5
+              ✓ it listens on `0.0.0.0:8080` and `[::]:8080`  examples/tcp-routing/tcp-routing.yaml:10:11
+              ✓ this is its only route  examples/tcp-routing/tcp-routing.yaml:21:1
+          · backendRefs[0], `default/my-foo-service:6000`: every connection  examples/tcp-routing/tcp-routing.yaml:31:7
+            ✓ to `127.0.0.1:6000`  examples/tcp-routing/tcp-routing.yaml:31:7
+          → from listener `default/my-tcp-gateway/foo` it sends its connections: all to `default/my-foo-service:6000`
+    "#]],
+    );
+}
+
+#[test]
+fn a_route_that_is_not_there_is_said_with_those_that_are() {
+    let arguments = ["tcproute/tcp-app", "-f", "examples/tcp-routing"];
+    check(
+        &arguments,
+        2,
+        &expect![[r#"
+        error: there is no TCPRoute `tcp-app`; there are default/tcp-app-1, default/tcp-app-2
+    "#]],
+    );
+}
+
+#[test]
+fn an_address_is_explained_for_machines() {
+    let files = ["-f", "examples/tcp-routing", "--output", "json"];
+    let ended = run(&[&["explain", "127.0.0.1:8090"], &files[..]].concat());
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let value: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let outcome =
+        "TCPRoute `default/tcp-app-2` sends its connections: all to `default/my-bar-service:6000`";
+    assert_eq!(value["outcome"], outcome);
+    assert_eq!(value["steps"][0]["place"]["line"], 14);
+}
