@@ -25,6 +25,7 @@ mod resolver;
 
 mod host;
 mod signals;
+mod systemd;
 
 mod echo;
 

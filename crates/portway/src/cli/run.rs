@@ -26,6 +26,7 @@ use crate::limits::{DRAIN_TIMEOUT, FIRST_TABLE_TIMEOUT, WORKERS_MAX};
 use crate::logging::{self, Format};
 use crate::render::{self, Paint};
 use crate::state_log::StateLog;
+use crate::systemd;
 use crate::wiring::{Change, Config, Standalone};
 
 /// Be the gateway that the objects in files describe
@@ -145,6 +146,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         }
     }
     board.set_readiness(Readiness::Draining);
+    systemd::stopping();
     standalone.shutdown();
     drop(admin);
     Ok(Exit::Fine)
@@ -162,6 +164,7 @@ fn await_first_table(standalone: &mut Standalone, log: &mut Log) -> Result<Optio
     let n_bound = standalone.bound().count();
     if n_bound > 0 {
         info!(sockets = n_bound, "ready");
+        systemd::ready();
         return Ok(None);
     }
     let refused = standalone.refused();

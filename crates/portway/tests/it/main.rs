@@ -11,3 +11,4 @@ mod explain;
 mod help;
 mod pages;
 mod run;
+mod systemd;

@@ -1,0 +1,23 @@
+//! What systemd is told when it started us (`Type=notify`): ready, reloading, stopping.
+//!
+//! In: changes of state. Out: datagrams to `NOTIFY_SOCKET`, if there is one. Never: a failure; who
+//! does not listen to us does not stop us. Source: sd_notify(3), systemd.service(5).
+
+use sd_notify::NotifyState;
+use tracing::warn;
+
+/// The first table is applied: whoever waits for this unit may connect.
+pub(crate) fn ready() {
+    tell(&[NotifyState::Ready]);
+}
+
+/// No new connections; open ones may finish.
+pub(crate) fn stopping() {
+    tell(&[NotifyState::Stopping]);
+}
+
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        warn!(%error, "the supervisor that NOTIFY_SOCKET names does not hear us");
+    }
+}
