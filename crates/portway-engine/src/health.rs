@@ -47,6 +47,12 @@ impl Avoidance {
             .is_some_and(|pause| now < pause.until)
     }
 
+    /// Until when `endpoint` is avoided, if it is.
+    pub fn avoided_until(&self, endpoint: SocketAddr, now: Moment) -> Option<Moment> {
+        let pause = self.pauses.get(&endpoint)?;
+        (now < pause.until).then_some(pause.until)
+    }
+
     /// A dial to `endpoint` failed. It pauses for [`AVOID_MIN`], twice as long each time it fails
     /// again after a pause, at most [`AVOID_MAX`]. A failure within a pause changes nothing: many
     /// connections may have been dialling when the endpoint went away, and that is one failure.

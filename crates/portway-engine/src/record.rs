@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::table::RejectReason;
 use crate::time::Moment;
@@ -131,6 +132,21 @@ pub struct ConnRecord {
     pub failed_dials: Vec<(SocketAddr, DialError)>,
     /// Who ended it, and why.
     pub reason: CloseReason,
+    /// How long the dial took that reached the endpoint.
+    pub dial_time: Option<Duration>,
+    /// What the kernel knew of the way to the client, if it was asked.
+    pub client_path: Option<Path>,
+    /// What the kernel knew of the way to the endpoint, if it was asked.
+    pub backend_path: Option<Path>,
+}
+
+/// What TCP has learnt about the way to one side (`TCP_INFO`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Path {
+    /// Smoothed round-trip time.
+    pub rtt: Duration,
+    /// Segments that were sent again.
+    pub retransmits: u32,
 }
 
 /// Bytes that were relayed, each way.

@@ -12,9 +12,9 @@ mod outbox;
 mod sockets;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use portway_engine::drain::Drains;
@@ -24,6 +24,7 @@ use portway_engine::time::Moment;
 use self::outbox::Outbox;
 pub(crate) use self::sockets::{Bound, Sockets};
 use crate::clock::Clock;
+use crate::ledger::Ledger;
 use crate::limits::BIND_RETRY;
 use crate::report::Report;
 use crate::slot::{Duty, Plan, Slot};
@@ -53,6 +54,7 @@ pub(crate) struct Applier {
     clock: Clock,
     slots: Vec<Arc<Slot>>,
     sockets: Sockets,
+    ledger: Arc<Mutex<Ledger>>,
     /// One ticket counter for each route of the table, by its name.
     tickets: BTreeMap<Arc<str>, Arc<AtomicU64>>,
     outbox: Outbox,
@@ -74,13 +76,14 @@ impl Applier {
     pub(crate) fn new(
         clock: Clock,
         slots: Vec<Arc<Slot>>,
-        sockets: Sockets,
+        (sockets, ledger): (Sockets, Arc<Mutex<Ledger>>),
         reports: SyncSender<Report>,
     ) -> Self {
         Self {
             clock,
             slots,
             sockets,
+            ledger,
             tickets: BTreeMap::new(),
             outbox: Outbox::new(reports),
             table: None,
@@ -137,6 +140,7 @@ impl Applier {
         }
         if let Some(table) = self.waiting.take() {
             self.keep_tickets(&table);
+            self.ledger().move_to(&table);
             let opened = self.sockets.move_to(&table, self.slots.len());
             let drains = self.drains(&table);
             self.hand_out(&table, opened, drains);
@@ -180,9 +184,9 @@ impl Applier {
         opened: Vec<sockets::Share>,
         drains: Option<Arc<Drains>>,
     ) {
-        for (slot, opened) in self.slots.iter().zip(opened) {
+        for (worker, (slot, opened)) in self.slots.iter().zip(opened).enumerate() {
             let plan = Plan {
-                sockets: self.duties(table),
+                sockets: self.duties(table, worker),
                 opened,
                 drains: drains.clone(),
             };
@@ -204,7 +208,8 @@ impl Applier {
         drains.map(Arc::new)
     }
 
-    fn duties(&self, table: &RoutingTable) -> Vec<(ListenerKey, Duty)> {
+    fn duties(&self, table: &RoutingTable, worker: usize) -> Vec<(ListenerKey, Duty)> {
+        let mut ledger = self.ledger();
         let mut duties = Vec::new();
         for (_, listener) in table.listeners() {
             let route = listener.route.as_ref();
@@ -212,10 +217,15 @@ impl Applier {
             let duty = Duty {
                 listener: Arc::clone(listener),
                 ticket: ticket.map_or_else(Arc::default, Arc::clone),
+                tallies: ledger.tallies(listener, worker),
             };
             duties.extend(listener.keys.iter().map(|key| (*key, duty.clone())));
         }
         duties
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A route that stays goes on counting where it was.

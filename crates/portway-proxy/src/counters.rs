@@ -3,10 +3,14 @@
 //! In: facts of the data path. Out: [`Counters`]. Never: a lock, an atomic that two workers write.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use portway_engine::record::{CloseReason, Relayed};
 
-const REASONS: usize = CloseReason::ALL.len();
+use crate::limits::DIAL_TIME_BOUNDS;
+
+pub(crate) const REASONS: usize = CloseReason::ALL.len();
+const N_DIAL_TIMES: usize = DIAL_TIME_BOUNDS.len() + 1;
 
 /// The counters of one worker, on cache lines of their own (two, as they are fetched in pairs).
 #[derive(Debug, Default)]
@@ -19,7 +23,15 @@ pub(crate) struct Counts {
     pub(crate) dials_failed: Counter,
     pub(crate) accept_pauses: Counter,
     pub(crate) reports_dropped: Counter,
+    /// Waits for events that ended.
+    pub(crate) wakeups: Counter,
+    /// Events that these brought.
+    pub(crate) events: Counter,
+    /// The kernel's number of the thread.
+    pub(crate) thread: Counter,
     closed: [Counter; REASONS],
+    dial_times: [Counter; N_DIAL_TIMES],
+    dial_nanos: Counter,
 }
 
 /// A number that one thread writes and any may read.
@@ -45,6 +57,11 @@ pub struct Counters {
     pub accept_pauses: u64,
     /// Records that nobody got, since the channel of reports was full.
     pub reports_dropped: u64,
+    /// Dials that reached an endpoint, by how long they took: for each of [`DIAL_TIME_BOUNDS`] those
+    /// that took no longer, and longer than the bound before; last those that took longer than all.
+    pub dial_times: [u64; N_DIAL_TIMES],
+    /// How long these took together.
+    pub dial_time: Duration,
     closed: [u64; REASONS],
 }
 
@@ -60,6 +77,11 @@ impl Counter {
         self.add(u64::MAX);
     }
 
+    /// Another number, by the same rule.
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+
     pub(crate) fn read(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -72,6 +94,17 @@ impl Counts {
         if let Some(counter) = index_of(reason).and_then(|it| self.closed.get(it)) {
             counter.add(1);
         }
+    }
+
+    /// A dial reached its endpoint, and took so long.
+    pub(crate) fn dialled(&self, time: Duration) {
+        let bounds = DIAL_TIME_BOUNDS.iter();
+        let place = bounds.take_while(|bound| **bound < time).count();
+        if let Some(counter) = self.dial_times.get(place) {
+            counter.add(1);
+        }
+        self.dial_nanos
+            .add(u64::try_from(time.as_nanos()).unwrap_or(0));
     }
 
     /// Bytes moved between two looks at a relay.
@@ -98,6 +131,10 @@ impl Counters {
         self.dials_failed += worker.dials_failed.read();
         self.accept_pauses += worker.accept_pauses.read();
         self.reports_dropped += worker.reports_dropped.read();
+        self.dial_time += Duration::from_nanos(worker.dial_nanos.read());
+        for (sum, part) in self.dial_times.iter_mut().zip(&worker.dial_times) {
+            *sum += part.read();
+        }
         for (sum, part) in self.closed.iter_mut().zip(&worker.closed) {
             *sum += part.read();
         }
@@ -105,7 +142,7 @@ impl Counters {
 }
 
 /// Where a reason stands among all; most connections end for the first.
-fn index_of(reason: CloseReason) -> Option<usize> {
+pub(crate) fn index_of(reason: CloseReason) -> Option<usize> {
     let name = reason.name();
     CloseReason::ALL.iter().position(|it| it.name() == name)
 }

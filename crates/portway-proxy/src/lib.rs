@@ -11,11 +11,14 @@ mod worker;
 mod listener;
 mod relay;
 
+mod census;
 mod counters;
 mod descriptors;
+mod ledger;
 mod observer;
 mod report;
 mod slot;
+mod tally;
 
 mod clock;
 mod slab;
@@ -23,8 +26,10 @@ mod sys;
 mod timer;
 mod token;
 
+pub use census::{Cursor, LiveConnection, Page, Wanted};
 pub use counters::Counters;
-pub use observer::Observer;
+pub use ledger::{EndpointNumbers, StreamNumbers};
+pub use observer::{Observer, WorkerNumbers};
 pub use report::Report;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -44,6 +49,7 @@ use self::applier::{Applier, Bound, Order, Sockets};
 use self::clock::Clock;
 use self::counters::Counts;
 use self::descriptors::Descriptors;
+use self::ledger::Ledger;
 use self::slot::Slot;
 use self::worker::{Birth, Worker};
 
@@ -54,12 +60,17 @@ pub struct Config {
     pub workers: NonZeroUsize,
     /// Longest wait for one dial.
     pub dial_timeout: Duration,
+    /// Whether the kernel is asked about the way to each side when a connection ends, for its
+    /// record: two calls a connection.
+    pub measure_paths: bool,
 }
 
 /// The running data plane. Dropped without [`Self::shutdown`] it resets every connection.
 #[derive(Debug)]
 pub struct Proxy {
     clock: Clock,
+    slots: Vec<Arc<Slot>>,
+    ledger: Arc<Mutex<Ledger>>,
     orders: Sender<Order>,
     counts: Vec<Arc<Counts>>,
     bound: Arc<Mutex<Bound>>,
@@ -81,11 +92,15 @@ impl Proxy {
         let slots = (0..n_workers).map(|_| Slot::new().map(Arc::new));
         let slots = slots.collect::<sys::Result<Vec<_>>>()?;
         let sockets = Sockets::new(Arc::clone(&bound), Arc::clone(&descriptors));
-        let applier = Applier::new(clock, slots.clone(), sockets, reports.clone());
+        let ledger = Arc::new(Mutex::new(Ledger::new(n_workers)));
+        let kept = (sockets, Arc::clone(&ledger));
+        let applier = Applier::new(clock, slots.clone(), kept, reports.clone());
         let to_reports = reports.clone();
         let apply = move || apply_tables(applier, &received, &to_reports);
         let mut proxy = Self {
             clock,
+            slots: slots.clone(),
+            ledger,
             orders,
             counts: Vec::new(),
             bound,
@@ -103,6 +118,7 @@ impl Proxy {
                 orders: proxy.orders.clone(),
                 reports: reports.clone(),
                 dial_timeout: config.dial_timeout,
+                measure_paths: config.measure_paths,
                 pace: Pace::shared_by(u32::try_from(n_workers).unwrap_or(u32::MAX)),
                 seed: RandomState::new().build_hasher().finish(),
             })?;
@@ -120,7 +136,11 @@ impl Proxy {
 
     /// Looks at this proxy from other threads, also while it ends.
     pub fn observer(&self) -> Observer {
-        Observer::new(self.counts.clone())
+        Observer::new(
+            self.clock,
+            (&self.slots, &self.counts),
+            Arc::clone(&self.ledger),
+        )
     }
 
     /// How many connections are open.

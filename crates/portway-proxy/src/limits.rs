@@ -99,3 +99,40 @@ pub const TIMER_STEP_BITS: u32 = 27;
 /// Lowest port that dials may be given for themselves (`net.ipv4.ip_local_port_range`): the lowest
 /// that kernels come with. Only endpoints at or above it can be dialled from their own port.
 pub const EPHEMERAL_PORT_MIN: u16 = 32768;
+
+/// Bounds of the buckets in which dials are counted by how long they took: from the same rack to
+/// [`portway_engine::limits::DIAL_TOTAL_TIMEOUT`].
+pub const DIAL_TIME_BOUNDS: [Duration; 14] = [
+    Duration::from_micros(100),
+    Duration::from_micros(250),
+    Duration::from_micros(500),
+    Duration::from_millis(1),
+    Duration::from_micros(2500),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(25),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_millis(2500),
+    Duration::from_secs(10),
+];
+
+/// Listeners, each with its route, whose connections are counted on their own: what is beyond is
+/// counted together. Each costs 256 bytes a worker, and up to 24 lines of metrics.
+pub const STREAM_SERIES_MAX: usize = 1024;
+
+/// Endpoints that are counted on their own: what is beyond is counted together. Each costs 128 bytes
+/// a worker, and up to 10 lines of metrics.
+pub const ENDPOINT_SERIES_MAX: usize = 4096;
+
+/// Connections a worker looks at for one question about them: a tenth of a millisecond, then open
+/// connections get theirs.
+pub const CENSUS_PLACES_MAX: usize = 4096;
+
+/// Wait for a worker's answer about its connections: it answers after its batch, in milliseconds.
+pub const CENSUS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Longest time for all questions of one look at connections; the next look goes on from there.
+pub const CENSUS_TIME_MAX: Duration = Duration::from_secs(5);

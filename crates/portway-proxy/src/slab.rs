@@ -3,6 +3,8 @@
 //! In: things. Out: a [`Key`] each. Never: a move of a thing, a search. A key may travel through
 //! the kernel (epoll) and come back after its thing is gone: then it finds nothing.
 
+use std::ops::Range;
+
 /// Where a thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key {
@@ -97,6 +99,25 @@ impl<T> Slab<T> {
         let place = self.places.get(to_usize(index))?;
         let generation = place.generation;
         matches!(place.thing, Thing::Here(_)).then_some(Key { index, generation })
+    }
+
+    /// The things in `places`, of which there may be fewer, each with its key.
+    pub(crate) fn things_in(&self, places: Range<usize>) -> impl Iterator<Item = (Key, &T)> {
+        let end = places.end.min(self.places.len());
+        let some = self.places.get(places.start..end).unwrap_or_default();
+        let start = u32::try_from(places.start).unwrap_or(u32::MAX);
+        (start..).zip(some).filter_map(|(index, place)| {
+            let generation = place.generation;
+            match &place.thing {
+                Thing::Here(thing) => Some((Key { index, generation }, thing)),
+                Thing::Gone(_) => None,
+            }
+        })
+    }
+
+    /// How many places there are, taken or vacant.
+    pub(crate) fn n_places(&self) -> usize {
+        self.places.len()
     }
 
     /// The keys of all things.

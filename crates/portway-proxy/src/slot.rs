@@ -11,8 +11,10 @@ use portway_engine::drain::Drains;
 use portway_engine::table::{Listener, ListenerKey};
 use portway_engine::time::Moment;
 
+use crate::census::Question;
 use crate::sys;
 use crate::sys::wake::Wake;
+use crate::tally::Tallies;
 
 /// What a worker listens on from now on.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(crate) struct Duty {
     pub(crate) listener: Arc<Listener>,
     /// Numbers the streams of the listener's route, over all workers and tables.
     pub(crate) ticket: Arc<AtomicU64>,
+    /// Where this worker counts what becomes of them.
+    pub(crate) tallies: Arc<Tallies>,
 }
 
 /// What is in a slot.
@@ -41,6 +45,8 @@ pub(crate) struct Wishes {
     pub(crate) plan: Option<Plan>,
     /// Accept no more, and end when no connection is open, at the latest then.
     pub(crate) stop: Option<Moment>,
+    /// Say which connections there are.
+    pub(crate) questions: Vec<Question>,
 }
 
 /// The slot of one worker.

@@ -73,6 +73,7 @@ impl Gateway {
         let config = Config {
             workers: NonZeroUsize::MIN,
             dial_timeout: DIAL_TIMEOUT,
+            measure_paths: false,
         };
         limit_to(n);
         let proxy = Proxy::start(&config, sender).unwrap();

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::{Action, End, Event, Farewell, HowToClose, Side};
+use super::{Action, End, Event, Farewell, HowToClose, Side, Stage};
 use crate::health::Avoidance;
 use crate::limits::{DIAL_TOTAL_TIMEOUT, DIALS_MAX};
 use crate::record::{CloseReason, ConnRecord, DialError, Relayed};
@@ -192,6 +192,28 @@ impl Connection {
         self.endpoints().get(index).copied()
     }
 
+    /// Where the endpoint of [`Self::endpoint`] stands: index of its backend in the route, and its
+    /// own in the backend.
+    pub fn choice(&self) -> Option<(usize, usize)> {
+        let backend = usize::from(self.backend?);
+        Some((backend, usize::try_from(self.endpoint).ok()?))
+    }
+
+    /// Dials that failed so far, in order.
+    pub fn failed_dials(&self) -> &[(SocketAddr, DialError)] {
+        &self.failed_dials
+    }
+
+    /// How far it is.
+    pub fn stage(&self) -> Stage {
+        match (self.phase, self.finished) {
+            (Phase::Dialling { .. }, _) => Stage::Dialling,
+            (Phase::Relaying, None) => Stage::Relaying,
+            (Phase::Relaying, Some(side)) => Stage::HalfClosed(side),
+            (Phase::Closed { .. }, _) => Stage::Closed,
+        }
+    }
+
     /// What remains, once [`Action::Close`] gave `farewell` and both sockets are closed.
     pub fn into_record(self, farewell: Farewell, relayed: Relayed, ended: Moment) -> ConnRecord {
         let reached = match self.phase {
@@ -211,6 +233,9 @@ impl Connection {
             bytes_to_client: relayed.to_client,
             failed_dials: self.failed_dials,
             reason: farewell.reason,
+            dial_time: None,
+            client_path: None,
+            backend_path: None,
         }
     }
 

@@ -48,6 +48,32 @@ pub enum End {
     Other(i32),
 }
 
+/// How far a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// No endpoint is reached yet.
+    Dialling,
+    /// Bytes may go both ways.
+    Relaying,
+    /// This side has sent its FIN; bytes go one way.
+    HalfClosed(Side),
+    /// It is over.
+    Closed,
+}
+
+impl Stage {
+    /// The name for people and machines.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dialling => "dialling",
+            Self::Relaying => "relaying",
+            Self::HalfClosed(Side::Client) => "client_finished",
+            Self::HalfClosed(Side::Backend) => "backend_finished",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// A fact the shell reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {

@@ -214,6 +214,9 @@ fn a_finished_connection_is_recorded() {
         bytes_to_client: 5,
         failed_dials: vec![(addr("10.0.0.1:1"), DialError::Refused)],
         reason: CloseReason::Finished,
+        dial_time: None,
+        client_path: None,
+        backend_path: None,
     };
     assert_eq!(stage.record(CloseReason::Finished), want);
 }

@@ -9,6 +9,7 @@ pub(crate) mod limit;
 pub(crate) mod pipe;
 pub(crate) mod signal;
 pub(crate) mod tcp;
+pub(crate) mod thread;
 pub(crate) mod wake;
 
 pub(crate) use rustix::io::Errno;

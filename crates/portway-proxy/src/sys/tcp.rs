@@ -1,9 +1,11 @@
 //! `tcp(7)`: listening, accepting, dialling, and the bytes in between.
 
+use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use portway_engine::record::Path;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrAny, SocketFlags, SocketType, ipproto,
@@ -111,6 +113,29 @@ pub(crate) fn take_error(socket: BorrowedFd<'_>) -> Option<Errno> {
         Ok(Ok(())) => None,
         Ok(Err(error)) | Err(error) => Some(error),
     }
+}
+
+/// What the kernel has learnt about the way to the peer (`TCP_INFO`).
+pub(crate) fn path(socket: BorrowedFd<'_>) -> Option<Path> {
+    // SAFETY: `tcp_info` is plain numbers, for which all zeros is a value.
+    let mut info: libc::tcp_info = unsafe { mem::zeroed() };
+    let size = size_of::<libc::tcp_info>();
+    let mut length = libc::socklen_t::try_from(size).ok()?;
+    // SAFETY: `info` is ours and has `length` bytes, of which the kernel writes at most so many; both
+    // stay borrowed during the call, as does the descriptor.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut info).cast(),
+            &raw mut length,
+        )
+    };
+    (result == 0).then(|| Path {
+        rtt: Duration::from_micros(info.tcpi_rtt.into()),
+        retransmits: info.tcpi_total_retrans,
+    })
 }
 
 fn std_addr(addr: SocketAddrAny) -> SocketAddr {

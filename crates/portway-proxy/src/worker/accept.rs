@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use portway_engine::conn::Connection;
@@ -152,10 +153,15 @@ impl Worker {
         })?;
         site.counts.accepted.add(1);
         site.counts.open.add(1);
-        let Duty { listener, ticket } = &socket.duty;
+        let Duty {
+            listener,
+            ticket,
+            tallies,
+        } = &socket.duty;
+        tallies.stream.opened();
         let ticket = ticket.fetch_add(1, Ordering::Relaxed);
         let machine = Connection::new(listener, addr, ticket, &site.avoid, site.now);
-        Ok(Served::new(machine, client))
+        Ok(Served::new(machine, client, Arc::clone(tallies)))
     }
 }
 

@@ -12,6 +12,7 @@
 //! ```
 
 mod accept;
+mod answer;
 mod dial;
 mod drain;
 mod plan;
@@ -45,7 +46,7 @@ use crate::report::Report;
 use crate::slab::{Key, Slab};
 use crate::slot::Slot;
 use crate::sys::epoll::{Batch, Epoll};
-use crate::sys::{self, signal};
+use crate::sys::{self, signal, thread};
 use crate::timer::Wheel;
 use crate::token::Token;
 
@@ -59,6 +60,7 @@ pub(crate) struct Birth {
     pub(crate) orders: Sender<Order>,
     pub(crate) reports: SyncSender<Report>,
     pub(crate) dial_timeout: Duration,
+    pub(crate) measure_paths: bool,
     /// How many connections it may end a second for a drain that is spread.
     pub(crate) pace: Pace,
     /// What the ends of spread drains are drawn from.
@@ -92,6 +94,7 @@ struct Site {
     slot: Arc<Slot>,
     counts: Arc<Counts>,
     descriptors: Arc<Descriptors>,
+    measure_paths: bool,
     spare: Spare,
     orders: Sender<Order>,
     records: Records,
@@ -122,6 +125,7 @@ impl Worker {
                 slot: birth.slot,
                 counts: birth.counts,
                 descriptors: birth.descriptors,
+                measure_paths: birth.measure_paths,
                 spare: Spare::default(),
                 orders: birth.orders,
                 records: Records::new(birth.reports),
@@ -136,6 +140,7 @@ impl Worker {
     /// When the kernel lets it wait for events no longer.
     pub(crate) fn run(mut self) -> sys::Result<()> {
         signal::block_broken_pipe();
+        self.site.counts.thread.set(thread::id());
         let mut batch = Batch::new();
         while !self.is_done() {
             self.serve_batch(&mut batch)?;
@@ -148,6 +153,8 @@ impl Worker {
     fn serve_batch(&mut self, batch: &mut Batch) -> sys::Result<()> {
         self.site.epoll.wait(batch, self.patience())?;
         self.site.now = self.site.clock.now();
+        self.site.counts.wakeups.add(1);
+        self.site.counts.events.add(batch.len() as u64);
         let woken = self.take_events(batch);
         self.take_turns();
         self.take_drained();

@@ -25,6 +25,9 @@ impl Worker {
             self.move_to(plan);
             self.site.order(Order::Acknowledge);
         }
+        for question in wishes.questions {
+            self.answer(question);
+        }
         if let Some(deadline) = wishes.stop {
             for key in self.accepting.sockets.keys() {
                 self.close(key);

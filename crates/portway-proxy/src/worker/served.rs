@@ -5,25 +5,32 @@
 
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use portway_engine::conn::{Action, Connection, Event, Farewell, HowToClose, Side};
 use portway_engine::drain::Drains;
 use portway_engine::limits::DRAIN_RETRY;
+use portway_engine::record::{DialError, Path};
 use portway_engine::table::Drain;
 use portway_engine::time::Moment;
 
 use super::dial::{self, Outcome};
 use super::{Life, Site};
+use crate::census::{LiveConnection, Wanted};
 use crate::relay::{Leg, Relay};
 use crate::slab::Key;
 use crate::sys::epoll::Flags;
 use crate::sys::tcp;
+use crate::tally::Tallies;
 use crate::token::Token;
 
 /// One client's connection and its backend leg.
 #[derive(Debug)]
 pub(super) struct Served {
     machine: Connection,
+    tallies: Arc<Tallies>,
+    /// When the last dial began, and when it reached the endpoint.
+    dial: (Moment, Moment),
     client: Leg,
     backend: Backend,
     relay: Relay,
@@ -41,9 +48,11 @@ enum Backend {
 
 impl Served {
     /// A connection that was just accepted.
-    pub(super) fn new(machine: Connection, client: OwnedFd) -> Self {
+    pub(super) fn new(machine: Connection, client: OwnedFd, tallies: Arc<Tallies>) -> Self {
         Self {
             machine,
+            tallies,
+            dial: (Moment::default(), Moment::default()),
             client: Leg::new(client),
             backend: Backend::Nowhere,
             relay: Relay::default(),
@@ -97,8 +106,8 @@ impl Served {
             Outcome::NotYet => Life::GoesOn,
             Outcome::Connected => self.tell(key, Event::Dialled, site),
             Outcome::Failed(error) => {
-                site.counts.dials_failed.add(1);
-                self.tell(key, Event::DialFailed(error), site)
+                self.dial_failed(error, Event::DialFailed(error), site);
+                self.act(key, site)
             }
         }
     }
@@ -121,8 +130,8 @@ impl Served {
                 Life::GoesOn
             }
             (Some(deadline), _) if deadline <= site.now => {
-                site.counts.dials_failed.add(1);
-                self.tell(key, Event::Tick, site)
+                self.dial_failed(DialError::TimedOut, Event::Tick, site);
+                self.act(key, site)
             }
             (Some(deadline), _) => {
                 site.timers.set(key.index, deadline);
@@ -177,21 +186,50 @@ impl Served {
     /// Closes both sockets as told, and hands up the record.
     pub(super) fn part(mut self, farewell: Farewell, site: &mut Site) {
         self.relay.abandon(&mut site.tools);
+        let paths = site.measure_paths.then(|| self.paths());
         close(&self.client, farewell.client);
         if let Backend::Connected(leg) = &self.backend {
             close(leg, farewell.backend);
         }
         let Self {
             machine,
+            tallies,
+            dial,
             client,
             backend,
             relay,
             ..
         } = self;
+        let is_reached = matches!(backend, Backend::Connected(_));
         drop((client, backend));
         site.counts.closed(farewell.reason);
-        let record = machine.into_record(farewell, relay.relayed(), site.now);
+        tallies.stream.closed(farewell.reason);
+        if let Some(tally) = tallies.endpoint(machine.choice()).filter(|_| is_reached) {
+            tally.open.subtract_one();
+        }
+        let mut record = machine.into_record(farewell, relay.relayed(), site.now);
+        record.dial_time = is_reached.then(|| dial.1.since(dial.0));
+        (record.client_path, record.backend_path) = paths.unwrap_or_default();
         site.records.push(record, site.now);
+    }
+
+    /// What it is doing, to be shown.
+    pub(super) fn show(&self, now: Moment) -> LiveConnection {
+        LiveConnection::of(&self.machine, self.relay.relayed(), now)
+    }
+
+    /// Whether it is one of those.
+    pub(super) fn is(&self, wanted: &Wanted) -> bool {
+        wanted.includes(&self.machine)
+    }
+
+    /// What the kernel knows of the ways to both sides.
+    fn paths(&self) -> (Option<Path>, Option<Path>) {
+        let backend = match &self.backend {
+            Backend::Connected(leg) => tcp::path(leg.as_fd()),
+            Backend::Dialling(_) | Backend::Nowhere => None,
+        };
+        (tcp::path(self.client.as_fd()), backend)
     }
 
     /// Does what the machine wants done.
@@ -201,10 +239,7 @@ impl Served {
             match action {
                 Action::Dial(addr) => self.dial(addr, key, site),
                 Action::Relay => {
-                    self.backend = match std::mem::replace(&mut self.backend, Backend::Nowhere) {
-                        Backend::Dialling(leg) => Backend::Connected(leg),
-                        other => other,
-                    };
+                    self.dialled(site);
                     life = self.move_bytes(key, site);
                 }
                 Action::ShutdownWrite(side) => self.finish(side),
@@ -214,6 +249,29 @@ impl Served {
         life
     }
 
+    /// The endpoint is reached.
+    fn dialled(&mut self, site: &Site) {
+        self.backend = match std::mem::replace(&mut self.backend, Backend::Nowhere) {
+            Backend::Dialling(leg) => Backend::Connected(leg),
+            other => return self.backend = other,
+        };
+        self.dial.1 = site.now;
+        site.counts.dialled(site.now.since(self.dial.0));
+        if let Some(tally) = self.tallies.endpoint(self.machine.choice()) {
+            tally.reached();
+        }
+    }
+
+    /// A dial failed; the machine, which hears of it as `event`, may want another.
+    fn dial_failed(&mut self, error: DialError, event: Event, site: &mut Site) {
+        site.counts.dials_failed.add(1);
+        let (choice, endpoint) = (self.machine.choice(), self.machine.endpoint());
+        self.machine.handle(&mut site.avoid, event, site.now);
+        if let (Some(tally), Some(endpoint)) = (self.tallies.endpoint(choice), endpoint) {
+            tally.failed(error, site.avoid.avoided_until(endpoint, site.now));
+        }
+    }
+
     /// Moves bytes, and tells the machine which sides ended.
     fn move_bytes(&mut self, key: Key, site: &mut Site) -> Life {
         let Backend::Connected(backend) = &mut self.backend else {
@@ -221,7 +279,10 @@ impl Served {
         };
         let before = self.relay.relayed();
         let progress = self.relay.run(&mut self.client, backend, &mut site.tools);
-        site.counts.relayed(before, self.relay.relayed());
+        let after = self.relay.relayed();
+        site.counts.relayed(before, after);
+        let choice = self.machine.choice();
+        self.tallies.relayed(choice, before, after);
         let mut life = Life::GoesOn;
         let ends = [
             (Side::Client, progress.client),
@@ -244,6 +305,7 @@ impl Served {
     /// Dials; a dial under way is given up by closing its socket.
     fn dial(&mut self, addr: SocketAddr, key: Key, site: &mut Site) {
         self.backend = Backend::Nowhere;
+        self.dial = (site.now, site.now);
         let mut dialled = dial::start(addr, key, &site.epoll);
         if dialled.as_ref().is_err_and(dial::lacks_descriptor) && site.spare.spend() {
             dialled = dial::start(addr, key, &site.epoll);
@@ -255,11 +317,7 @@ impl Served {
                     site.timers.set(key.index, deadline);
                 }
             }
-            Err(error) => {
-                site.counts.dials_failed.add(1);
-                let event = Event::DialFailed(error);
-                self.machine.handle(&mut site.avoid, event, site.now);
-            }
+            Err(error) => self.dial_failed(error, Event::DialFailed(error), site),
         }
     }
 

@@ -33,6 +33,7 @@ pub(super) fn worker(orders: Sender<Order>) -> (Worker, Arc<Slot>, Clock) {
         orders,
         reports: mpsc::sync_channel(100).0,
         dial_timeout: DIAL_TIMEOUT,
+        measure_paths: false,
         pace: Pace::shared_by(1),
         seed: 0,
     });
@@ -71,7 +72,11 @@ pub(super) fn listen(worker: &mut Worker, slot: &Slot, listener: Arc<Listener>) 
     let key = listener.keys[0];
     let mut opened = listener::open(key.addr, 1).unwrap();
     let ticket = Arc::default();
-    let duty = Duty { listener, ticket };
+    let duty = Duty {
+        listener,
+        ticket,
+        tallies: Arc::default(),
+    };
     slot.put(|wishes| {
         wishes.plan = Some(Plan {
             sockets: vec![(key, duty)],

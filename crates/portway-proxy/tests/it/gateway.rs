@@ -46,6 +46,7 @@ impl Gateway {
         let config = Config {
             workers,
             dial_timeout,
+            measure_paths: true,
         };
         let (sender, reports) = mpsc::sync_channel(n);
         Self {

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod gateway;
+mod observer;
 
 mod balance;
 mod close_reasons;

@@ -98,6 +98,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         proxy: portway_proxy::Config {
             workers: thread::available_parallelism().context("count the cores")?,
             dial_timeout: DIAL_TIMEOUT,
+            measure_paths: false,
         },
         drain_timeout: DEMO_DRAIN_TIMEOUT,
     };

@@ -118,6 +118,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         proxy: portway_proxy::Config {
             workers: workers(args.workers)?,
             dial_timeout: args.dial_timeout.unwrap_or(DIAL_TIMEOUT),
+            measure_paths: false,
         },
         drain_timeout: args.drain_timeout.unwrap_or(DRAIN_TIMEOUT),
     };

@@ -22,6 +22,9 @@ fn record(reason: CloseReason, failed_dials: &[(&str, DialError)]) -> ConnRecord
             .map(|(addr, why)| (addr.parse().unwrap(), *why))
             .collect(),
         reason,
+        dial_time: None,
+        client_path: None,
+        backend_path: None,
     }
 }
 

@@ -1,0 +1,108 @@
+//! What is counted together beyond the bound, and what is forgotten.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use portway_engine::table::{
+    BackendSpec, ListenerSpec, Protocol, RouteSpec, RoutingTable, TableSpec, TableVersion,
+    TargetSpec,
+};
+use portway_engine::time::Moment;
+
+use super::{Ledger, OTHERS};
+use crate::limits::{ENDPOINT_SERIES_MAX, STREAM_SERIES_MAX};
+use crate::tally::Tallies;
+
+fn table(n_listeners: usize, n_endpoints: usize, before: Option<&RoutingTable>) -> RoutingTable {
+    let addr = |n: usize| {
+        let n = u32::try_from(n).unwrap().to_be_bytes();
+        SocketAddr::from(([10, n[1], n[2], n[3]], 80))
+    };
+    let listeners = (0..n_listeners).map(|n| ListenerSpec {
+        name: format!("l{n:05}").into(),
+        protocol: Protocol::Tcp,
+        binds: vec![SocketAddr::from((
+            [127, 0, 0, 1],
+            u16::try_from(n + 1).unwrap(),
+        ))],
+        route: Some("r".into()),
+    });
+    let spec = TableSpec {
+        listeners: listeners.collect(),
+        routes: vec![RouteSpec {
+            name: "r".into(),
+            backends: vec![BackendSpec {
+                name: "b".into(),
+                weight: 1,
+                target: TargetSpec::Endpoints((0..n_endpoints).map(addr).collect()),
+            }],
+        }],
+        ..TableSpec::default()
+    };
+    RoutingTable::build(TableVersion(1), &spec, before).unwrap()
+}
+
+/// What a worker holds of a table.
+fn take(ledger: &mut Ledger, table: &RoutingTable) -> Vec<Arc<Tallies>> {
+    ledger.move_to(table);
+    let listeners = table.listeners();
+    listeners.map(|(_, it)| ledger.tallies(it, 0)).collect()
+}
+
+#[test]
+fn beyond_the_bound_all_are_one() {
+    let mut ledger = Ledger::new(1);
+    let table = table(STREAM_SERIES_MAX + 5, ENDPOINT_SERIES_MAX + 5, None);
+    let held = take(&mut ledger, &table);
+    for tallies in &held {
+        tallies.stream.opened();
+    }
+    for endpoint in 0..ENDPOINT_SERIES_MAX + 5 {
+        held[0].endpoint(Some((0, endpoint))).unwrap().reached();
+    }
+    let streams = ledger.streams();
+    assert_eq!(streams.len(), STREAM_SERIES_MAX + 1);
+    let others = streams.iter().find(|it| &*it.listener == OTHERS).unwrap();
+    assert_eq!((others.accepted, others.open), (5, 5));
+    let endpoints = ledger.endpoints(Moment::default());
+    assert_eq!(endpoints.len(), ENDPOINT_SERIES_MAX + 1);
+    let others = endpoints.iter().find(|it| it.endpoint.is_none()).unwrap();
+    assert_eq!((others.reached, &*others.backend), (5, OTHERS));
+}
+
+#[test]
+fn what_nobody_holds_is_forgotten() {
+    let mut ledger = Ledger::new(1);
+    let first = table(3, 3, None);
+    let mut held = take(&mut ledger, &first);
+    held[2].stream.opened();
+    let connection = Arc::clone(&held[2]);
+    let second = table(1, 1, Some(&first));
+    held = take(&mut ledger, &second);
+    let names = |ledger: &mut Ledger| {
+        let streams = ledger.streams().into_iter();
+        streams
+            .map(|it| it.listener.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&mut ledger), ["l00000", "l00002"]);
+    assert_eq!(ledger.endpoints(Moment::default()).len(), 3);
+    drop(connection);
+    assert_eq!(names(&mut ledger), ["l00000"]);
+    assert_eq!(ledger.endpoints(Moment::default()).len(), 1);
+    drop(held);
+}
+
+/// A route that is the same costs nothing, and one that differs finds its numbers again.
+#[test]
+fn a_route_finds_its_numbers_again() {
+    let mut ledger = Ledger::new(1);
+    let first = table(1, 2, None);
+    let before = take(&mut ledger, &first);
+    before[0].endpoint(Some((0, 1))).unwrap().reached();
+    let again = take(&mut ledger, &table(1, 2, Some(&first)));
+    assert!(Arc::ptr_eq(&before[0].route, &again[0].route));
+    let more = take(&mut ledger, &table(1, 3, Some(&first)));
+    assert!(!Arc::ptr_eq(&before[0].route, &more[0].route));
+    assert_eq!(more[0].endpoint(Some((0, 1))).unwrap().reached.read(), 1);
+}
