@@ -4,6 +4,13 @@ mod ci;
 
 mod prove;
 
+mod cluster;
+mod conformance;
+mod image;
+mod install;
+
+mod golang;
+mod interrupt;
 mod repo;
 mod tally;
 mod tools;
@@ -23,6 +30,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Ci(ci::Args),
+    Cluster(cluster::Args),
+    Conformance(conformance::Args),
+    Image(image::Args),
     Prove(prove::Args),
     #[command(hide = true, subcommand)]
     ProvePart(prove::Part),
@@ -31,6 +41,9 @@ enum Verb {
 fn main() -> Result<ExitCode> {
     match Cli::parse().verb {
         Verb::Ci(args) => Ok(ci::run(&args)),
+        Verb::Cluster(args) => cluster::run(&args),
+        Verb::Conformance(args) => conformance::run(&args),
+        Verb::Image(args) => image::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Prove(args) => prove::run(&args),
         Verb::ProvePart(part) => part.run(),
     }

@@ -1,0 +1,72 @@
+//! The images that the cluster and the tests need: each one static binary, made here.
+//!
+//! In: binaries. Out: images in the cluster's containerd. Never: a registry.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::site::Site;
+use crate::golang::{self, Program};
+use crate::image::archive::{self, Image};
+use crate::interrupt::Interrupt;
+
+/// What holds a pod's network.
+pub(crate) const PAUSE: &str = "localhost/pause:1";
+/// The name server.
+pub(crate) const DNS: &str = "localhost/dns:1";
+/// The backend, under both names that the suite's manifests use. Both are v0.1.0's code: see
+/// `conformance/suite/go.mod`.
+pub(crate) const ECHO: [&str; 2] = [
+    "registry.k8s.io/gateway-api/conformance/echo-basic:v0.1.0",
+    "registry.k8s.io/gateway-api/conformance/echo-basic:v0.2.0",
+];
+
+/// Puts all of them into containerd.
+///
+/// # Errors
+/// When one cannot be built, written or imported.
+pub(crate) fn import_all(site: &Site, interrupt: &Interrupt) -> Result<()> {
+    let plan: [(&Program, &str, &[&str]); 3] = [
+        (&golang::PAUSE, "pause", &[PAUSE]),
+        (&golang::DNS, "dns", &[DNS]),
+        (&golang::ECHO, "echo-basic", &ECHO),
+    ];
+    for (program, name, references) in plan {
+        let binary = program.built(interrupt)?;
+        for reference in references {
+            let image = Image {
+                reference,
+                binary: &binary,
+                name,
+                arguments: &[],
+                labels: &[],
+            };
+            let file = site.dir.join(format!("{name}.tar"));
+            archive::write(&image, &file)?;
+            import(site, &file)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts one archive into containerd.
+///
+/// # Errors
+/// When containerd does not take it.
+pub(crate) fn import(site: &Site, archive: &Path) -> Result<()> {
+    let mut import = Command::new("ctr");
+    import.arg("--address").arg(site.containerd());
+    import
+        .args(["--namespace", "k8s.io", "images", "import"])
+        .arg(archive);
+    let output = import.output().context("run ctr")?;
+    ensure!(
+        output.status.success(),
+        "{} cannot be imported: {}",
+        archive.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
