@@ -4,6 +4,8 @@ mod ci;
 
 mod prove;
 
+mod bench;
+
 mod cluster;
 mod conformance;
 mod image;
@@ -33,9 +35,12 @@ enum Verb {
     Cluster(cluster::Args),
     Conformance(conformance::Args),
     Image(image::Args),
+    Bench(bench::Args),
     Prove(prove::Args),
     #[command(hide = true, subcommand)]
     ProvePart(prove::Part),
+    #[command(hide = true, subcommand)]
+    BenchPart(bench::Part),
 }
 
 fn main() -> Result<ExitCode> {
@@ -44,7 +49,9 @@ fn main() -> Result<ExitCode> {
         Verb::Cluster(args) => cluster::run(&args),
         Verb::Conformance(args) => conformance::run(&args),
         Verb::Image(args) => image::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Bench(args) => bench::run(&args),
         Verb::Prove(args) => prove::run(&args),
         Verb::ProvePart(part) => part.run(),
+        Verb::BenchPart(part) => part.run(),
     }
 }

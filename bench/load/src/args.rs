@@ -1,6 +1,7 @@
 //! What is typed: a role, and for the client a job.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::limits::MESSAGE_BYTES;
@@ -58,7 +59,7 @@ pub(crate) struct DriveArgs {
     #[arg(long, default_value_t = 0)]
     pub(crate) beside: usize,
 
-    /// How many in all (`integrity`).
+    /// How many in all (`integrity`, `change`).
     #[arg(long, default_value_t = 100)]
     pub(crate) count: u32,
 
@@ -81,6 +82,20 @@ pub(crate) struct DriveArgs {
     /// Where the backend says how transfers went on its side (`integrity`), past any gateway.
     #[arg(long)]
     pub(crate) tally: Option<SocketAddr>,
+
+    /// The file that is replaced (`change`).
+    #[arg(long)]
+    pub(crate) file: Option<PathBuf>,
+
+    /// What it is replaced by in turn, as FILE=ADDRESS: the address that only this one leads to.
+    #[arg(long, value_parser = parse_version)]
+    pub(crate) version: Vec<(PathBuf, IpAddr)>,
+}
+
+fn parse_version(text: &str) -> Result<(PathBuf, IpAddr), String> {
+    let (file, addr) = text.split_once('=').ok_or("no `=` in it")?;
+    let addr = addr.parse().map_err(|error| format!("{addr}: {error}"))?;
+    Ok((file.into(), addr))
 }
 
 /// A job.
@@ -101,6 +116,8 @@ pub(crate) enum Job {
     /// Connections opened as fast as they can be, then dropped: what they cost, and how long after
     /// it the next client waits.
     Flood,
+    /// A file changed, again and again: how long until a new connection obeys.
+    Change,
     /// Transfers both ways with every order of half-closing, every byte compared.
     Integrity,
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::args::{DriveArgs, Job};
 use crate::limits::DEADLINE;
 use crate::window::measure;
-use crate::{bulk, connects, crowd, integrity, requests};
+use crate::{bulk, change, connects, crowd, integrity, requests};
 
 /// Does the job.
 pub(crate) fn run(args: &DriveArgs) -> Result<Value> {
@@ -29,6 +29,7 @@ pub(crate) fn run(args: &DriveArgs) -> Result<Value> {
         }),
         Job::Idle => crowd::idle(args),
         Job::Flood => crowd::flood(args),
+        Job::Change => change::run(args),
         Job::Integrity => integrity::run(args),
     }
 }

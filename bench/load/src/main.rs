@@ -13,6 +13,7 @@ mod drive;
 mod serve;
 
 mod bulk;
+mod change;
 mod connects;
 mod crowd;
 mod integrity;

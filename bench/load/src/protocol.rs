@@ -15,6 +15,8 @@ pub(crate) enum Purpose {
     Transfer,
     /// The backend says how many transfers were good on its side and how many bad.
     Tally,
+    /// The backend says which of its addresses was reached.
+    Where,
 }
 
 impl Purpose {
@@ -27,6 +29,7 @@ impl Purpose {
             Self::Both => b'B',
             Self::Transfer => b'I',
             Self::Tally => b'T',
+            Self::Where => b'W',
         }
     }
 
@@ -39,6 +42,7 @@ impl Purpose {
             Self::Both,
             Self::Transfer,
             Self::Tally,
+            Self::Where,
         ];
         all.into_iter().find(|it| it.to_byte() == byte)
     }

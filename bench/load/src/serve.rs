@@ -274,11 +274,11 @@ fn learn(shop: &Shop, desk: &Desk, number: u64, guest: &mut Guest) -> Result<Fat
         }
         Purpose::Tally => {
             let good = shop.n_good.load(Ordering::Relaxed);
-            // Whoever asks and goes away gets no answer.
-            let _ = writeln!(&guest.stream, "{good}");
-            // Read, or its close would be a reset that overtakes the answer.
-            let _ = rustix::net::recv(&guest.stream, &mut header[..], RecvFlags::empty());
-            return Ok(Fate::Goes);
+            return Ok(answer(&guest.stream, &good.to_string()));
+        }
+        Purpose::Where => {
+            let addr = guest.stream.local_addr().context("whose address it is")?;
+            return Ok(answer(&guest.stream, &addr.ip().to_string()));
         }
     };
     if purpose.sends() {
@@ -286,6 +286,14 @@ fn learn(shop: &Shop, desk: &Desk, number: u64, guest: &mut Guest) -> Result<Fat
         desk.poll.change(&guest.stream, number, flags)?;
     }
     Ok(Fate::Stays)
+}
+
+/// Says one line and is done. Whoever asks and goes away gets no answer.
+fn answer(mut stream: &TcpStream, line: &str) -> Fate {
+    let _ = writeln!(stream, "{line}");
+    // Read, or the close would be a reset that overtakes the answer.
+    let _ = rustix::net::recv(stream, &mut [0; 1][..], RecvFlags::empty());
+    Fate::Goes
 }
 
 /// Sends back what has come. A message fits into an empty socket, or the connection is broken.

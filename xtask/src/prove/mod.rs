@@ -24,7 +24,7 @@ mod transfer;
 mod bytes;
 mod limits;
 mod measure;
-mod process;
+pub(crate) mod process;
 mod random;
 mod sockets;
 

@@ -1,0 +1,266 @@
+//! `cargo xtask bench`: Portway between its peers, on this machine, from one command.
+//!
+//! ```text
+//!  bench ─► arena: three namespaces ─► targets: direct, Portway, the peers, all at once
+//!    │                                     ▲
+//!    └─► schedule: round by round, each job on each target ─► results, one line a sample ─► report
+//!            └─ portway-load drive ══► target ══► portway-load serve
+//! ```
+//!
+//! In: which jobs. Out: `bench/results/DATE/*.jsonl`, and `bench/REPORT.md` made from them. Never: a
+//! judgement by time in CI, a peer left out in silence, a process or an interface that stays.
+
+mod arena;
+mod part;
+
+mod objects;
+mod peers;
+mod targets;
+
+mod churn;
+mod jobs;
+mod profile;
+mod schedule;
+mod tables;
+
+mod report;
+mod results;
+mod sample;
+
+mod limits;
+
+pub(crate) use part::Part;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use self::arena::Arena;
+use self::limits::TABLES;
+use self::results::{Lines, Results};
+use self::schedule::Schedule;
+use self::targets::{Kind, Target};
+use crate::repo;
+use crate::tally::say;
+
+/// Measure Portway beside its peers
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sudo -E cargo xtask bench --quick       four minutes: direct, Portway, nginx, HAProxy
+  sudo -E cargo xtask bench --full        up to twenty: all peers, all jobs, 5 rounds
+  sudo -E cargo xtask bench --only portway,nginx --jobs up,connects --rounds 3
+  sudo -E cargo xtask bench --tables      1,000 and 5,000 routes: start, one change, memory
+  sudo -E cargo xtask bench --profile     perf and strace on Portway, for the jobs of --quick
+  cargo xtask bench --report              bench/REPORT.md again, from the newest results
+
+Needs root for three network namespaces, and Python for peers that are not installed.")]
+pub(crate) struct Args {
+    /// Few targets, few jobs, 3 rounds of a second: to see that it works.
+    #[arg(long)]
+    quick: bool,
+
+    /// All targets, all jobs, 5 rounds: what REPORT.md is made from.
+    #[arg(long, conflicts_with = "quick")]
+    full: bool,
+
+    /// What large tables cost: 1,000 and 5,000 routes.
+    #[arg(long, conflicts_with_all = ["quick", "full"])]
+    tables: bool,
+
+    /// Where Portway's time goes, job by job.
+    #[arg(long, conflicts_with_all = ["quick", "full", "tables"])]
+    profile: bool,
+
+    /// Only write the report again.
+    #[arg(long)]
+    report: bool,
+
+    /// Only these targets.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+
+    /// Only these jobs.
+    #[arg(long, value_delimiter = ',')]
+    jobs: Vec<String>,
+
+    /// How often everything is measured.
+    #[arg(long)]
+    rounds: Option<u32>,
+
+    /// Milliseconds that each sample measures.
+    #[arg(long, default_value_t = 1000)]
+    measure_ms: u64,
+
+    /// Where results go instead of `bench/results/DATE`; no report is made then.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// A binary to measure; by default the release binary, built first.
+    #[arg(long, value_name = "FILE")]
+    portway: Option<PathBuf>,
+}
+
+/// Measures what was asked for.
+///
+/// # Errors
+/// When nothing can be measured here; it says what is missing.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if args.report {
+        report::write()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["bench-part", "session"]);
+    // What follows `bench`.
+    command.args(std::env::args_os().skip(2));
+    let status = command.status().context("begin a session")?;
+    Ok(match status.success() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// The same in the session that is there.
+fn measure(args: &Args) -> Result<ExitCode> {
+    let start = Instant::now();
+    let load = build_load()?;
+    let portway = match &args.portway {
+        Some(path) => path.canonicalize()?,
+        None => repo::build_release()?,
+    };
+    let arena = Arena::set()?;
+    let backend = arena.start_backend(&load)?;
+    let (kinds, jobs) = choose(args)?;
+    let mut results = Results::begin(name(args), out(args).as_deref())?;
+    let targets = match args.tables {
+        true => Vec::new(),
+        false => start_targets(&arena, &kinds, &portway, &mut results)?,
+    };
+    let mut schedule = Schedule {
+        arena,
+        load,
+        backend,
+        targets,
+        results,
+        measure_ms: args.measure_ms,
+        retried: Duration::ZERO,
+    };
+    if args.tables {
+        let programs = (portway.as_path(), schedule.load.as_path());
+        tables::measure(&schedule.arena, programs, &TABLES, &mut schedule.results)?;
+    } else if args.profile {
+        profile::run(&schedule, 0, &jobs)?;
+    } else {
+        schedule.run(&jobs, args.rounds.unwrap_or(if args.full { 5 } else { 3 }))?;
+    }
+    let seconds = start.elapsed().as_secs();
+    let path = schedule.results.path.clone();
+    schedule
+        .results
+        .add(&json!({"kind": "end", "seconds": seconds}))?;
+    schedule.end()?;
+    if !args.tables && !args.profile {
+        say(&report::summary(&Lines::read(&path)?));
+    }
+    say(&format!(
+        "bench: over in {seconds} s, results in {}",
+        path.display()
+    ));
+    if (args.full || args.tables) && args.out.is_none() && Lines::newest("full").is_some() {
+        report::write()?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How its results are called.
+fn name(args: &Args) -> &'static str {
+    let names = [
+        (args.quick, "quick"),
+        (args.full, "full"),
+        (args.tables, "tables"),
+    ];
+    let asked = names.into_iter().find(|(asked, _)| *asked);
+    asked.map_or("some", |(_, name)| name)
+}
+
+/// What was asked for, by name.
+fn choose(args: &Args) -> Result<(Vec<Kind>, Vec<&'static jobs::Job>)> {
+    let quick = [
+        Kind::Ceiling,
+        Kind::Direct,
+        Kind::Portway,
+        Kind::Nginx,
+        Kind::HaproxyAuto,
+    ];
+    let mut kinds = match (args.quick, args.profile) {
+        (true, _) => quick.to_vec(),
+        (_, true) => vec![Kind::Portway],
+        _ => Kind::ALL.to_vec(),
+    };
+    let mut jobs = match args.quick || args.profile {
+        true => jobs::QUICK.to_vec(),
+        false => jobs::FULL.to_vec(),
+    };
+    for name in &args.only {
+        if !Kind::ALL.iter().any(|it| it.name() == name) {
+            bail!("no target is called {name}");
+        }
+    }
+    for name in &args.jobs {
+        if !jobs::FULL.iter().any(|it| it.name == name) {
+            bail!("no job is called {name}");
+        }
+    }
+    if !args.only.is_empty() {
+        kinds = Kind::ALL.to_vec();
+        kinds.retain(|it| args.only.iter().any(|name| name == it.name()));
+    }
+    if !args.jobs.is_empty() {
+        jobs = jobs::FULL.to_vec();
+        jobs.retain(|it| args.jobs.iter().any(|name| name == it.name));
+    }
+    Ok((kinds, jobs))
+}
+
+/// Only a whole run is kept beside the code; what was tried on the way is not.
+fn out(args: &Args) -> Option<PathBuf> {
+    let is_kept = args.full || args.tables || args.quick;
+    let aside = repo::root().join("target/bench");
+    args.out.clone().or((!is_kept).then_some(aside))
+}
+
+fn build_load() -> Result<PathBuf> {
+    let mut build = repo::cargo();
+    build.args(["build", "--release", "-p", "portway-load"]);
+    repo::executable(build)
+}
+
+/// Starts each target; what cannot be had is told and noted.
+fn start_targets(
+    arena: &Arena,
+    kinds: &[Kind],
+    portway: &std::path::Path,
+    results: &mut Results,
+) -> Result<Vec<Target>> {
+    let mut targets = Vec::new();
+    for kind in kinds {
+        match Target::start(arena, *kind, portway) {
+            Ok(target) => {
+                say(&format!("{:<18}{}", kind.name(), target.version));
+                results.add(&target.to_json())?;
+                targets.push(target);
+            }
+            Err(error) if *kind != Kind::Portway => {
+                let why = format!("{error:#}");
+                say(&format!("{:<18}MISSING: {why}", kind.name()));
+                results.add(&json!({"kind": "missing", "target": kind.name(), "why": why}))?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(targets)
+}

@@ -1,0 +1,154 @@
+//! `cargo xtask bench --profile`: where Portway's time goes, and what it asks of the kernel.
+//!
+//! In: jobs. Out: for each, the functions that take most of the CPU time (perf), and the calls for
+//! each unit of work (strace). Never: a rate measured under strace, which slows everything.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::jobs::{Job, Unit};
+use super::sample::number;
+use super::schedule::Schedule;
+use crate::repo;
+use crate::tally::say;
+
+/// Functions that are shown.
+const SHOWN: usize = 40;
+
+/// Profiles each job, and writes what was found to `target/bench/profile-JOB.txt`.
+///
+/// # Errors
+/// When neither perf nor strace can look into the gateway.
+pub(crate) fn run(schedule: &Schedule, index: usize, jobs: &[&Job]) -> Result<()> {
+    let pid = schedule
+        .targets
+        .get(index)
+        .and_then(|it| it.pids().first().copied());
+    let pid = pid.context("the gateway does not run")?;
+    for job in jobs {
+        let functions = functions(schedule, index, job, pid);
+        let calls = calls(schedule, index, job, pid);
+        if let (Err(perf), Err(strace)) = (&functions, &calls) {
+            anyhow::bail!("neither perf ({perf:#}) nor strace ({strace:#})");
+        }
+        let said = |part: Result<String>| part.unwrap_or_else(|error| format!("none: {error:#}\n"));
+        let text = format!(
+            "{}: {}\n\nfunctions\n{}\ncalls\n{}",
+            job.name,
+            job.what,
+            said(functions),
+            said(calls)
+        );
+        let path = repo::root().join(format!("target/bench/profile-{}.txt", job.name));
+        fs::write(&path, &text).with_context(|| format!("write {}", path.display()))?;
+        say(&text);
+    }
+    Ok(())
+}
+
+/// Where the CPU time goes.
+fn functions(schedule: &Schedule, index: usize, job: &Job, pid: u32) -> Result<String> {
+    let recorded = schedule.arena.dir().join("perf.data");
+    let mut perf = Command::new("perf");
+    perf.args(["record", "--quiet", "-e", "cpu-clock", "-F", "1999", "-o"])
+        .arg(&recorded);
+    perf.args(["-p", &pid.to_string()]);
+    let watcher = start(perf, "perf")?;
+    schedule.take(job, index)?;
+    end(watcher)?;
+    let mut report = Command::new("perf");
+    report.args([
+        "report",
+        "--stdio",
+        "--no-children",
+        "--percent-limit",
+        "0.4",
+        "-i",
+    ]);
+    let report = report.arg(&recorded).output().context("run perf report")?;
+    let text = String::from_utf8_lossy(&report.stdout);
+    let lines = text
+        .lines()
+        .filter(|it| !it.starts_with('#') && !it.trim().is_empty());
+    Ok(lines
+        .take(SHOWN)
+        .fold(String::new(), |text, line| text + line.trim_end() + "\n"))
+}
+
+/// What is asked of the kernel, for each unit of work.
+fn calls(schedule: &Schedule, index: usize, job: &Job, pid: u32) -> Result<String> {
+    let counted = schedule.arena.dir().join("strace.txt");
+    let mut strace = Command::new("strace");
+    strace
+        .args(["-c", "-f", "-U", "calls,name", "-o"])
+        .arg(&counted);
+    strace.args(["-p", &pid.to_string()]);
+    let watcher = start(strace, "strace")?;
+    let load = schedule.take(job, index)?;
+    end(watcher)?;
+    let text = fs::read_to_string(&counted).context("read what strace counted")?;
+    Ok(per_unit(&text, job.unit, &load))
+}
+
+/// The calls of a whole run by the work of its measured part; the warm-up is a part of both, so it
+/// is taken out by time.
+fn per_unit(text: &str, unit: Unit, load: &Value) -> String {
+    let (work, name) = match unit {
+        Unit::Bytes => (number(load, "/bytes") / 1e9, "GB"),
+        _ => (number(load, "/units"), "unit"),
+    };
+    let seconds = number(load, "/seconds");
+    let share = seconds / (seconds + super::limits::WARM_UP.as_secs_f64());
+    let mut told = String::new();
+    for line in text.lines() {
+        let mut words = line.split_whitespace();
+        let count = words.next().and_then(|it| it.parse::<f64>().ok());
+        if let (Some(count), Some(call)) = (count, words.next()) {
+            let each = count * share / work.max(f64::MIN_POSITIVE);
+            told += &format!("{each:10.2} a {name}  {call}\n");
+        }
+    }
+    told
+}
+
+fn start(mut command: Command, name: &str) -> Result<Child> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let child = command.spawn().with_context(|| format!("run {name}"))?;
+    // It says nothing when it has attached; the warm-up of the job covers it.
+    Ok(child)
+}
+
+/// Ends a watcher in order, so that it writes what it has.
+fn end(mut watcher: Child) -> Result<()> {
+    let pid = i32::try_from(watcher.id()).ok().and_then(Pid::from_raw);
+    kill_process(pid.context("a process without a number")?, Signal::INT)?;
+    let status = watcher.wait()?;
+    ensure!(status.code() != Some(1), "it could not attach");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Unit, per_unit};
+
+    #[test]
+    fn calls_are_counted_by_the_work_that_was_measured() {
+        let counted =
+            "    calls syscall\n--------- -------\n     2600 recvfrom\n     1300 sendto\n";
+        let load = json!({"seconds": 1.0, "units": 1000});
+        let told = per_unit(counted, Unit::Each, &load);
+        assert_eq!(
+            told,
+            "      2.00 a unit  recvfrom\n      1.00 a unit  sendto\n"
+        );
+    }
+}

@@ -1,0 +1,360 @@
+//! `bench/REPORT.md`: tables and charts, made from results and nothing else.
+//!
+//! In: lines of results. Out: Markdown, SVG, and the short table in README.md. Never: a number that
+//! is not in the results, a noisy sample that is not told.
+
+mod aims;
+mod chart;
+mod tables;
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::jobs::{self, Job, Unit, Way};
+use super::limits::NOISE_MAX;
+use super::results::Lines;
+use super::sample::{Figures, Spread, number};
+use super::targets::Kind;
+use crate::repo;
+use crate::tally::say;
+
+/// Writes the report from the newest results of a full run, and of tables if there are any.
+///
+/// # Errors
+/// When there are no results, or a file cannot be written.
+pub(crate) fn write() -> Result<()> {
+    let path = Lines::newest("full").context("no results yet: run `cargo xtask bench --full`")?;
+    let lines = Lines::read(&path)?;
+    let dir = repo::root().join("bench");
+    let mut text = head(&lines, &path);
+    text += "\n## In short\n\n";
+    text += &summary(&lines);
+    text += &aims::section(&lines);
+    for job in jobs::FULL {
+        text += &job_section(&lines, job, &dir)?;
+    }
+    text += &memory_section(&lines);
+    text += &integrity_section(&lines);
+    if let Some(path) = Lines::newest("tables") {
+        text += &tables::section(&Lines::read(&path)?);
+    }
+    text += &versions_section(&lines);
+    put(&dir.join("REPORT.md"), &text)?;
+    into_readme(&lines)?;
+    say("bench: bench/REPORT.md is written");
+    Ok(())
+}
+
+/// The short table: a line for each target.
+pub(crate) fn summary(lines: &Lines) -> String {
+    let columns: [(&Job, &str); 4] = [
+        (&jobs::UP, "up, Gbit/s"),
+        (&jobs::DOWN, "down, Gbit/s"),
+        (&jobs::REQUESTS, "requests /s"),
+        (&jobs::CONNECTS, "connects /s"),
+    ];
+    let mut text = String::from("| |");
+    for (_, title) in columns {
+        let _ = write!(text, " {title} (CPU) |");
+    }
+    text += "\n|---|---|---|---|---|\n";
+    for kind in lines.targets() {
+        let _ = write!(text, "| {} |", title(kind));
+        for (job, _) in columns {
+            let figures = lines.figures(job, kind);
+            let rate = Spread::of(figures.iter().map(|it| it.rate));
+            let cpu = Spread::of(figures.iter().map(|it| it.cpu));
+            match (rate, cpu) {
+                (Some(rate), Some(cpu)) => {
+                    let rate = figure(rate.median);
+                    let _ = write!(text, " {rate} ({}) |", figure(cpu.median));
+                }
+                _ => text += " – |",
+            }
+        }
+        text += "\n";
+    }
+    text += "\nMedians. CPU is all the machine's time less that of others: seconds for each GB, µs for each \
+             request or connection.\n";
+    text
+}
+
+fn head(lines: &Lines, path: &Path) -> String {
+    let run = lines.of_kind("run").next().cloned().unwrap_or_default();
+    let said = |name: &str| match run.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    let seconds = lines
+        .of_kind("end")
+        .next()
+        .map_or(0.0, |it| number(it, "/seconds"));
+    let (noisy, all) = lines.noisy(NOISE_MAX);
+    let path = path.strip_prefix(repo::root()).unwrap_or(path).display();
+    format!(
+        "# What was measured\n\n\
+         Made by `cargo xtask bench --full` from `{path}`; not edited by hand. Again: the same command, as root, on \
+         any Linux machine with Rust and Python.\n\n\
+         | | |\n|---|---|\n\
+         | date | {} |\n| commit | {} |\n| kernel | {} |\n| machine | {} × {}, {} |\n| compiler | {} |\n\
+         | wall time | {seconds:.0} s |\n\
+         | noise | {noisy} of {all} samples with more than {:.0} % of the machine used by others, though taken again |\n\n\
+         Client, gateway and backend share this machine's CPUs in three network namespaces joined by veth. So the \
+         honest figure is CPU time for each unit of work; rates show the same in other words. `direct` is plain IP \
+         forwarding through the gateway's namespace, `ceiling` the load tool with itself over loopback. Portway runs \
+         with a table of 1,000 routes; the peers as [their files](peers/) say. All targets stay up during the \
+         run and are measured in turn; each number is a median, with minimum and maximum in parentheses.\n",
+        said("date"),
+        said("commit"),
+        said("kernel"),
+        said("cpus"),
+        said("cpu"),
+        said("memory"),
+        said("rustc"),
+        NOISE_MAX * 100.0,
+    )
+}
+
+/// Table and chart of one job.
+fn job_section(lines: &Lines, job: &Job, dir: &Path) -> Result<String> {
+    if job.way == Way::Once {
+        return Ok(String::new());
+    }
+    let of = |kind: &Kind| (*kind, lines.figures(job, *kind));
+    let rows: Vec<(Kind, Vec<Figures>)> = lines.targets().iter().map(of).collect();
+    let rows: Vec<_> = rows.into_iter().filter(|(_, it)| !it.is_empty()).collect();
+    if rows.is_empty() {
+        return Ok(String::new());
+    }
+    let (rate, cpu) = match job.unit {
+        Unit::Bytes => ("Gbit/s", "CPU-s/GB"),
+        _ => ("/s", "CPU-µs each"),
+    };
+    let mut text = format!("\n## `{}`: {}\n\n", job.name, job.what);
+    let _ = writeln!(text, "![{0}](charts/{0}.svg)\n", job.name);
+    let waits = if job.unit == Unit::Each {
+        " p50 µs | p99 µs | p99.9 µs |"
+    } else {
+        ""
+    };
+    let rules = if job.unit == Unit::Each {
+        "---|---|---|"
+    } else {
+        ""
+    };
+    let _ = writeln!(
+        text,
+        "| | {rate} | {cpu} | of which the gateway |{waits} n | others |"
+    );
+    let _ = writeln!(text, "|---|---|---|---|{rules}---|---|");
+    let mut bars = Vec::new();
+    for (kind, figures) in &rows {
+        let spread = |of: fn(&Figures) -> f64| Spread::of(figures.iter().map(of));
+        let cell = |of: fn(&Figures) -> f64| spread(of).map_or_else(String::new, cell);
+        let own = if kind.is_gateway() {
+            cell(|it| it.own)
+        } else {
+            "–".to_owned()
+        };
+        let noise = spread(|it| it.noise).map_or(0.0, |it| it.max) * 100.0;
+        let _ = write!(
+            text,
+            "| {} | {} | {} | {own} |",
+            title(*kind),
+            cell(|it| it.rate),
+            cell(|it| it.cpu)
+        );
+        if job.unit == Unit::Each {
+            let waits = (
+                cell(|it| it.p50_us),
+                cell(|it| it.p99_us),
+                cell(|it| it.p999_us),
+            );
+            let _ = write!(text, " {} | {} | {} |", waits.0, waits.1, waits.2);
+        }
+        let _ = writeln!(text, " {} | ≤ {noise:.0} % |", figures.len());
+        bars.extend(spread(|it| it.rate).map(|it| chart::Bar {
+            kind: *kind,
+            spread: it,
+        }));
+    }
+    let charts = dir.join("charts");
+    fs::create_dir_all(&charts).with_context(|| format!("create {}", charts.display()))?;
+    let title = format!("{}, {rate}", job.what);
+    put(
+        &charts.join(format!("{}.svg", job.name)),
+        &chart::draw(&title, &bars),
+    )?;
+    Ok(text)
+}
+
+fn memory_section(lines: &Lines) -> String {
+    let mut text = String::from(
+        "\n## Memory of connections\n\n\
+         Own memory is resident and anonymous, over all processes of the gateway; the kernel's is the machine's slabs less \
+         what `direct` costs, which is client and backend. A flood opens more connections than there are \
+         descriptors and drops them with a reset; then one client comes.\n\n\
+         | | idle connections | own KiB each | kernel KiB each | CPU while idle | flood: most MiB | flood: next client after |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    let kernel_of = |kind| {
+        lines
+            .loads("idle", kind)
+            .next()
+            .map(|it| number(it, "/kernel_bytes_each"))
+    };
+    let direct = kernel_of(Kind::Direct).unwrap_or(0.0);
+    for kind in lines.targets().into_iter().filter(|it| it.is_gateway()) {
+        let mut cells = vec!["–".to_owned(); 6];
+        if let Some(load) = lines.loads("idle", kind).next() {
+            let seconds = number(load, "/cpu/capacity").max(f64::MIN_POSITIVE);
+            cells[0] = figure(number(load, "/conns"));
+            cells[1] = figure(number(load, "/gateway_bytes_each") / 1024.0);
+            cells[2] = figure((number(load, "/kernel_bytes_each") - direct) / 1024.0);
+            cells[3] = format!("{:.2} %", number(load, "/cpu/gateway") / seconds * 100.0);
+        }
+        if let Some(load) = lines.loads("flood", kind).next() {
+            cells[4] = figure(number(load, "/gateway_bytes_most") / 1024.0 / 1024.0);
+            let served = load.get("next_client").and_then(Value::as_str);
+            cells[5] = match served {
+                Some("served") => format!("{} ms", figure(number(load, "/next_client_ms"))),
+                other => other.unwrap_or("?").to_owned(),
+            };
+        }
+        let _ = writeln!(text, "| {} | {} |", title(kind), cells.join(" | "));
+    }
+    text
+}
+
+fn integrity_section(lines: &Lines) -> String {
+    let mut text = String::from(
+        "\n## Integrity\n\n\
+         Transfers both ways, 1 to 4 MB each, half-closed in every order; both sides compare every byte.\n\n\
+         | | transfers | bad | the first |\n|---|---|---|---|\n",
+    );
+    for kind in lines.targets() {
+        for load in lines.loads("integrity", kind) {
+            let (all, bad) = (number(load, "/transfers"), number(load, "/bad"));
+            let first = load
+                .pointer("/reasons/0")
+                .and_then(Value::as_str)
+                .unwrap_or("");
+            let _ = writeln!(text, "| {} | {all} | {bad} | {first} |", title(kind));
+        }
+    }
+    text
+}
+
+fn versions_section(lines: &Lines) -> String {
+    let mut text =
+        String::from("\n## Versions and commands\n\n| | version | command |\n|---|---|---|\n");
+    let said = |line: &Value, name: &str| {
+        line.get(name)
+            .and_then(Value::as_str)
+            .unwrap_or("")
+            .to_owned()
+    };
+    for line in lines.of_kind("target") {
+        let (target, version) = (said(line, "target"), said(line, "version"));
+        let _ = writeln!(
+            text,
+            "| {target} | {version} | `{}` |",
+            said(line, "command")
+        );
+    }
+    for line in lines.of_kind("missing") {
+        let _ = writeln!(
+            text,
+            "| {} | **missing** | {} |",
+            said(line, "target"),
+            said(line, "why")
+        );
+    }
+    let failures: Vec<_> = lines.of_kind("failure").collect();
+    if !failures.is_empty() {
+        text += "\nJobs that failed:\n\n";
+    }
+    for line in failures {
+        let (job, target) = (said(line, "job"), said(line, "target"));
+        let _ = writeln!(text, "* {job}, {target}: {}", said(line, "why"));
+    }
+    text
+}
+
+/// Puts the short table into README.md, between its two marks, if it has them.
+fn into_readme(lines: &Lines) -> Result<()> {
+    const MARKS: (&str, &str) = ("<!-- bench: begin -->\n", "<!-- bench: end -->");
+    let path = repo::root().join("README.md");
+    let text = fs::read_to_string(&path).context("read README.md")?;
+    let Some((before, rest)) = text.split_once(MARKS.0) else {
+        return Ok(());
+    };
+    let Some((_, after)) = rest.split_once(MARKS.1) else {
+        return Ok(());
+    };
+    let run = lines.of_kind("run").next();
+    let date = run
+        .and_then(|it| it.get("date"))
+        .and_then(Value::as_str)
+        .unwrap_or("");
+    let day = date.split('T').next().unwrap_or("");
+    let table = summary(lines);
+    let new = format!(
+        "{before}{}\n{table}\nMeasured on {day} with client, gateway and backend on one machine of two cores; \
+         [the whole report](bench/REPORT.md). Again: `sudo -E cargo xtask bench --full`.\n\n{}{after}",
+        MARKS.0, MARKS.1
+    );
+    put(&path, &new)
+}
+
+fn put(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("write {}", path.display()))
+}
+
+/// How a target is called in tables.
+fn title(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Ceiling => "ceiling",
+        Kind::Direct => "direct",
+        Kind::Portway => "**Portway**",
+        Kind::Nginx => "nginx",
+        Kind::HaproxyAuto => "HAProxy, splice-auto",
+        Kind::HaproxySpliced => "HAProxy, all spliced",
+        Kind::Envoy => "Envoy",
+        Kind::Traefik => "Traefik",
+    }
+}
+
+/// A median with its extremes.
+fn cell(spread: Spread) -> String {
+    if spread.n == 1 {
+        return figure(spread.median);
+    }
+    let Spread {
+        min, median, max, ..
+    } = spread;
+    format!("{} ({}–{})", figure(median), figure(min), figure(max))
+}
+
+/// A number with three digits that count.
+fn figure(number: f64) -> String {
+    let size = number.abs();
+    if size >= 10_000.0 {
+        return format!("{:.1}k", number / 1000.0);
+    }
+    let digits = match size {
+        _ if size >= 100.0 => 0,
+        _ if size >= 10.0 => 1,
+        _ if size >= 1.0 => 2,
+        _ => 3,
+    };
+    format!("{number:.digits$}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! Takes the samples: round by round, job by job, each target in turn.
+//!
+//! In: targets that run, jobs. Out: lines of results. Never: all samples of one target in a row:
+//! what changes on the machine over time then concerns all of them alike.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use super::arena::{Arena, BACKEND_PORT, Place};
+use super::churn;
+use super::jobs::{Job, Way};
+use super::limits::{NOISE_MAX, RETRY_TIME, SAMPLE, TRIES_MAX, WARM_UP};
+use super::results::{self, Results};
+use super::sample::{Figures, noise};
+use super::targets::{Kind, Target};
+use crate::prove::process::Running;
+use crate::tally::say;
+
+/// What samples are taken with.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    pub(crate) arena: Arena,
+    pub(crate) load: PathBuf,
+    pub(crate) backend: Running,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) results: Results,
+    /// Milliseconds that each sample measures.
+    pub(crate) measure_ms: u64,
+    /// Time spent on samples that were taken again.
+    pub(crate) retried: Duration,
+}
+
+impl Schedule {
+    /// Takes all samples of these jobs.
+    ///
+    /// # Errors
+    /// When a target ends, or results cannot be written. A target that a job fails with is told
+    /// and stays.
+    pub(crate) fn run(&mut self, jobs: &[&Job], rounds: u32) -> Result<()> {
+        for round in 0..rounds {
+            for job in jobs {
+                if job.way == Way::Once && round > 0 {
+                    continue;
+                }
+                for index in 0..self.targets.len() {
+                    self.sample(job, index, round)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one sample, again if others disturbed it, and keeps the least disturbed.
+    fn sample(&mut self, job: &Job, index: usize, round: u32) -> Result<()> {
+        let Some(kind) = self.targets.get(index).map(|it| it.kind) else {
+            return Ok(());
+        };
+        if !job.is_for(kind) {
+            return Ok(());
+        }
+        let mut best: Option<Value> = None;
+        let mut tries = 0;
+        while tries < TRIES_MAX {
+            let start = Instant::now();
+            tries += 1;
+            let load = match self.take(job, index) {
+                Ok(load) => load,
+                Err(error) => {
+                    say(&format!(
+                        "  {:<18}{:<16} FAILED: {error:#}",
+                        job.name,
+                        kind.name()
+                    ));
+                    self.results
+                        .add(&results::failure(job, kind, round, &format!("{error:#}")))?;
+                    break;
+                }
+            };
+            if tries > 1 {
+                self.retried += start.elapsed();
+            }
+            let is_better = best.as_ref().is_none_or(|it| noise(&load) < noise(it));
+            let is_good = noise(&load) <= NOISE_MAX;
+            if is_better {
+                best = Some(load);
+            }
+            if is_good || job.way == Way::Once || self.retried > RETRY_TIME {
+                break;
+            }
+        }
+        if let Some(load) = best {
+            say(&line(job, kind, &load));
+            self.results
+                .add(&results::sample(job, kind, round, tries, &load))?;
+        }
+        match self.targets.get_mut(index) {
+            Some(target) => target.check(),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes one sample.
+    ///
+    /// # Errors
+    /// When the load tool fails.
+    pub(crate) fn take(&self, job: &Job, index: usize) -> Result<Value> {
+        let target = self.targets.get(index).context("no such target")?;
+        let pids = target.pids();
+        let command = self.drive(job, target, &pids)?;
+        match job.way {
+            Way::InTurn | Way::Once => ask(command),
+            Way::OnOneCpu => {
+                let all: Vec<u32> = pids.into_iter().chain([self.backend.pid()]).collect();
+                pin(&all, "0")?;
+                let load = ask(command);
+                let last = thread::available_parallelism().map_or(1, usize::from) - 1;
+                pin(&all, &format!("0-{last}"))?;
+                load
+            }
+            Way::WhileFilesChange => {
+                let over = AtomicBool::new(false);
+                thread::scope(|scope| {
+                    let dir = self.arena.dir();
+                    let changes = scope.spawn(|| churn::change_files(dir, &over));
+                    let load = ask(command);
+                    over.store(true, Ordering::Relaxed);
+                    let Ok(changed) = changes.join() else {
+                        bail!("who changes files panicked");
+                    };
+                    let (mut load, n) = (load?, changed?);
+                    if let Some(load) = load.as_object_mut() {
+                        load.insert("changes".to_owned(), n.into());
+                    }
+                    Ok(load)
+                })
+            }
+        }
+    }
+
+    fn drive(&self, job: &Job, target: &Target, pids: &[u32]) -> Result<Command> {
+        let place = match target.kind {
+            Kind::Ceiling => Place::Backend,
+            _ => Place::Client,
+        };
+        let mut command = match job.way {
+            Way::OnOneCpu => {
+                let mut command = self.arena.command(place, "taskset".as_ref())?;
+                command.args(["-c", "0"]).arg(&self.load);
+                command
+            }
+            _ => self.arena.command(place, &self.load)?,
+        };
+        command
+            .arg("drive")
+            .args(job.args)
+            .args(job.count_args(target.kind));
+        for to in &target.to {
+            command.args(["--to", &to.to_string()]);
+        }
+        if !pids.is_empty() {
+            let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+            command.args(["--gateway", &pids.join(",")]);
+        }
+        command.args(["--backend", &self.backend.pid().to_string()]);
+        command.args(["--measure-ms", &self.measure_ms.to_string()]);
+        command.args(["--warm-up-ms", &WARM_UP.as_millis().to_string()]);
+        command.args(["--tally", &format!("198.18.2.2:{BACKEND_PORT}")]);
+        Ok(command)
+    }
+}
+
+/// Runs the load tool, and gives what it says.
+///
+/// # Errors
+/// When it fails, or is not over in time.
+pub(crate) fn ask(mut command: Command) -> Result<Value> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().context("start the load tool")?;
+    let deadline = Instant::now() + SAMPLE;
+    let ended = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if Instant::now() > deadline {
+            child.kill()?;
+            child.wait()?;
+            bail!("not over after {} s", SAMPLE.as_secs());
+        }
+        thread::sleep(super::limits::LOOK);
+    };
+    let output = child.wait_with_output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(ended.success(), "{}", said.trim().replace('\n', " "));
+    serde_json::from_slice(&output.stdout).context("understand the load tool")
+}
+
+/// Keeps processes, with all their threads, on some CPUs.
+fn pin(pids: &[u32], cpus: &str) -> Result<()> {
+    for pid in pids {
+        let mut taskset = Command::new("taskset");
+        let output = taskset
+            .args(["-a", "-c", "-p", cpus, &pid.to_string()])
+            .output();
+        let output = output.context("run taskset (util-linux)")?;
+        ensure!(
+            output.status.success(),
+            "taskset cannot keep {pid} on {cpus}"
+        );
+    }
+    Ok(())
+}
+
+/// A sample for people.
+fn line(job: &Job, kind: Kind, load: &Value) -> String {
+    let figures = Figures::of(job.unit, load);
+    let what = match job.unit {
+        super::jobs::Unit::Bytes => {
+            let Figures { rate, cpu, own, .. } = figures;
+            format!("{rate:8.1} Gbit/s  {cpu:6.3} CPU-s/GB  own {own:6.3}")
+        }
+        super::jobs::Unit::Each => {
+            let Figures {
+                rate, cpu, p99_us, ..
+            } = figures;
+            format!("{rate:8.0} /s      {cpu:6.1} CPU-µs    p99 {p99_us:6.0} µs")
+        }
+        super::jobs::Unit::Memory | super::jobs::Unit::Transfers => {
+            let mut load = load.clone();
+            if let Some(load) = load.as_object_mut() {
+                load.remove("cpu");
+            }
+            load.to_string()
+        }
+    };
+    let noise = noise(load) * 100.0;
+    format!(
+        "  {:<18}{:<16}{what}  others {noise:.0} %",
+        job.name,
+        kind.name()
+    )
+}
+
+impl Schedule {
+    /// Ends everything, and removes the files of this run.
+    ///
+    /// # Errors
+    /// When they cannot be removed.
+    pub(crate) fn end(self) -> Result<()> {
+        let dir = self.arena.dir().to_path_buf();
+        drop(self);
+        std::fs::remove_dir_all(&dir).with_context(|| format!("remove {}", dir.display()))
+    }
+}
