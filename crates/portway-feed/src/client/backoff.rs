@@ -1,0 +1,77 @@
+//! How long to wait before the next try.
+//!
+//! In: failures and successes. Out: waits that double up to a bound, each with a random part. Never: the
+//! same wait for a thousand proxies whose controller has restarted.
+
+use std::time::Duration;
+
+use crate::chance::random_share;
+use crate::limits::{BACKOFF_MAX, BACKOFF_MIN};
+
+#[derive(Debug)]
+pub(super) struct Backoff {
+    wait: Duration,
+}
+
+impl Backoff {
+    pub(super) fn new() -> Self {
+        Self { wait: BACKOFF_MIN }
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.wait = BACKOFF_MIN;
+    }
+
+    /// Between half of the wait and the whole of it.
+    pub(super) fn next(&mut self) -> Duration {
+        let wait = self.wait;
+        self.wait = (2 * wait).min(BACKOFF_MAX);
+        wait / 2 + (wait / 2).mul_f64(random_share())
+    }
+}
+
+/// Every proxy tries the controllers in an order of its own.
+pub(super) fn shuffle<T>(items: &mut [T]) {
+    for n_left in (2..=items.len()).rev() {
+        let n = u32::try_from(n_left).map_or(f64::from(u32::MAX), f64::from);
+        // The share is below one, so this is a place among those that are left.
+        let chosen = (random_share() * n) as usize;
+        items.swap(chosen.min(n_left - 1), n_left - 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{Backoff, shuffle};
+    use crate::limits::{BACKOFF_MAX, BACKOFF_MIN};
+
+    #[test]
+    fn waits_double_to_a_bound_and_differ() {
+        let mut backoff = Backoff::new();
+        let mut bound = BACKOFF_MIN;
+        for _ in 0..20 {
+            let wait = backoff.next();
+            assert!(wait >= bound / 2 && wait <= bound, "{wait:?} of {bound:?}");
+            bound = (2 * bound).min(BACKOFF_MAX);
+        }
+        let waits: BTreeSet<_> = (0..100).map(|_| backoff.next()).collect();
+        assert!(waits.len() > 90, "no two proxies wait for the same time");
+        backoff.reset();
+        assert!(backoff.next() <= BACKOFF_MIN);
+    }
+
+    #[test]
+    fn every_address_comes_first_at_times() {
+        let mut first = BTreeSet::new();
+        for _ in 0..300 {
+            let mut items = [1, 2, 3];
+            shuffle(&mut items);
+            first.insert(items[0]);
+            items.sort_unstable();
+            assert_eq!(items, [1, 2, 3]);
+        }
+        assert_eq!(first.len(), 3);
+    }
+}
