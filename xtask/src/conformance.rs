@@ -54,6 +54,10 @@ pub(crate) struct Args {
     /// With the Portway that is in the cluster, instead of one built now
     #[arg(long)]
     as_installed: bool,
+
+    /// How Portway is built: `dev` is quicker to build, and slower
+    #[arg(long, default_value = "release")]
+    profile: String,
 }
 
 /// Runs it on the cluster of this checkout, which is made if it is not there and stays.
@@ -66,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let suite = golang::SUITE.built(&interrupt)?;
     ensure_up(&site, Channel::Standard, &interrupt)?;
     if !args.stock && !args.as_installed {
-        install::portway(&site, &interrupt)?;
+        install::portway(&site, &args.profile, &interrupt)?;
     }
     for turn in 1..=args.times {
         if args.times > 1 {

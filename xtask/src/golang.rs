@@ -79,6 +79,22 @@ pub(crate) const ECHO: Program = Program {
     kind: Kind::Plain,
 };
 
+/// What measures a control plane.
+pub(crate) const BENCH: Program = Program {
+    name: "bench",
+    module: "suite",
+    package: "./bench",
+    kind: Kind::Plain,
+};
+
+/// Helm.
+pub(crate) const HELM: Program = Program {
+    name: "helm",
+    module: "helm",
+    package: "helm.sh/helm/v4/cmd/helm",
+    kind: Kind::Plain,
+};
+
 /// The official suite.
 pub(crate) const SUITE: Program = Program {
     name: "suite",

@@ -4,7 +4,7 @@
 //! yesterday: each build has a tag of its own.
 
 use std::fs;
-use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::cluster::images;
 use crate::cluster::kubectl::Kubectl;
 use crate::cluster::site::Site;
-use crate::golang::hex;
+use crate::golang::{self, hex};
 use crate::image;
 use crate::interrupt::Interrupt;
 use crate::repo::root;
@@ -24,32 +24,53 @@ pub(crate) const CLASS: &str = "portway";
 /// Where the controller lives.
 pub(crate) const NAMESPACE: &str = "portway-system";
 
+/// The controller's Deployment.
+pub(crate) const CONTROLLER: &str = "portway";
+
+/// What Helm calls the installation.
+const RELEASE: &str = "portway";
+
 /// How long the controller may take to be available; a second or two is usual.
 const AVAILABLE_WAIT: &str = "--timeout=120s";
 
-/// Builds the image, and makes the cluster run it.
+/// Builds the image, and makes the cluster run it, by the chart as users do.
 ///
 /// # Errors
 /// When it does not build, or the controller does not get ready.
-pub(crate) fn portway(site: &Site, interrupt: &Interrupt) -> Result<()> {
+pub(crate) fn portway(site: &Site, profile: &str, interrupt: &Interrupt) -> Result<()> {
+    let helm = golang::HELM.built(interrupt)?;
+    let reference = import(site, profile, interrupt)?;
     let start = Instant::now();
-    let reference = import(site, interrupt)?;
-    let manifest = manifest(&reference)?;
+    let (repository, tag) = reference
+        .rsplit_once(':')
+        .context("an image without a tag")?;
+    let mut upgrade = site.inside(helm);
+    upgrade
+        .env("KUBECONFIG", site.kubeconfig("admin"))
+        .current_dir(root());
+    upgrade.args([
+        "upgrade",
+        "--install",
+        RELEASE,
+        "deploy/helm/portway",
+        "--create-namespace",
+    ]);
+    upgrade.args(["--namespace", NAMESPACE, "--wait", AVAILABLE_WAIT]);
+    upgrade.args([
+        "--set",
+        &format!("image.repository={repository},image.tag={tag}"),
+    ]);
+    // One small node has to hold the proxies of all tests at once.
+    upgrade.args(["--set", "gatewayConfig.resources.requests.cpu=1m"]);
+    upgrade.stdout(Stdio::null());
+    let status = interrupt.run(&mut upgrade)?;
+    ensure!(
+        status.success(),
+        "helm does not install Portway; see kubectl -n {NAMESPACE} get events"
+    );
     let kubectl = Kubectl::new(site);
-    kubectl.apply(&manifest)?;
-    let available = ["wait", "--for=condition=Available", "deployment", "--all"];
-    let namespace = format!("--namespace={NAMESPACE}");
-    // The rollout first: the old pod is available too.
-    kubectl.run(&[
-        "rollout",
-        "status",
-        "deployment",
-        &namespace,
-        AVAILABLE_WAIT,
-    ])?;
-    kubectl.run(&[&available[..], &[&namespace, AVAILABLE_WAIT]].concat())?;
     let class = format!("gatewayclass/{CLASS}");
-    kubectl.run(&["wait", "--for=condition=Accepted", &class, AVAILABLE_WAIT])?;
+    kubectl.run(&["wait", "--for=condition=Accepted", &class, "--timeout=120s"])?;
     let seconds = start.elapsed().as_secs_f64();
     say(&format!(
         "  {reference} is installed, its class accepted, in {seconds:.1} s"
@@ -61,8 +82,8 @@ pub(crate) fn portway(site: &Site, interrupt: &Interrupt) -> Result<()> {
 ///
 /// # Errors
 /// When it does not build.
-pub(crate) fn import(site: &Site, interrupt: &Interrupt) -> Result<String> {
-    let binary = image::static_binary("release", interrupt)?;
+pub(crate) fn import(site: &Site, profile: &str, interrupt: &Interrupt) -> Result<String> {
+    let binary = image::static_binary(profile, interrupt)?;
     let bytes = fs::read(&binary).with_context(|| format!("read {}", binary.display()))?;
     let tag: String = hex(&Sha256::digest(&bytes)).chars().take(12).collect();
     let reference = format!("localhost/portway:{tag}");
@@ -71,20 +92,4 @@ pub(crate) fn import(site: &Site, interrupt: &Interrupt) -> Result<String> {
     ensure!(size > 0, "an empty image");
     images::import(site, &archive)?;
     Ok(reference)
-}
-
-/// The manifest that users apply, with this image in it.
-///
-/// # Errors
-/// When it is not there or names no image.
-pub(crate) fn manifest(reference: &str) -> Result<String> {
-    let path: PathBuf = root().join("deploy/manifests/portway.yaml");
-    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    let published = text
-        .lines()
-        .find_map(|line| line.trim().trim_start_matches("- ").strip_prefix("image: "))
-        .with_context(|| format!("{} names no image", path.display()))?
-        .trim_matches('"')
-        .to_owned();
-    Ok(text.replace(&published, reference))
 }

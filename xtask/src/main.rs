@@ -6,8 +6,11 @@ mod prove;
 
 mod bench;
 
+mod bench_control;
 mod cluster;
 mod conformance;
+mod e2e;
+mod helm;
 mod image;
 mod install;
 
@@ -32,9 +35,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Ci(ci::Args),
+    BenchControl(bench_control::Args),
     Cluster(cluster::Args),
     Conformance(conformance::Args),
+    E2e(e2e::Args),
+    #[command(hide = true)]
+    E2eInside(e2e::Inside),
+    Helm(helm::Args),
     Image(image::Args),
+    Manifests(helm::ManifestArgs),
     Bench(bench::Args),
     Prove(prove::Args),
     #[command(hide = true, subcommand)]
@@ -46,8 +55,13 @@ enum Verb {
 fn main() -> Result<ExitCode> {
     match Cli::parse().verb {
         Verb::Ci(args) => Ok(ci::run(&args)),
+        Verb::BenchControl(args) => bench_control::run(&args),
         Verb::Cluster(args) => cluster::run(&args),
         Verb::Conformance(args) => conformance::run(&args),
+        Verb::E2e(args) => e2e::run(&args),
+        Verb::E2eInside(args) => e2e::run_inside(&args),
+        Verb::Helm(args) => helm::run(&args),
+        Verb::Manifests(args) => helm::manifests(&args),
         Verb::Image(args) => image::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Bench(args) => bench::run(&args),
         Verb::Prove(args) => prove::run(&args),

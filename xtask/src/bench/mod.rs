@@ -14,7 +14,7 @@ mod arena;
 mod part;
 
 mod objects;
-mod peers;
+pub(crate) mod peers;
 mod targets;
 
 mod churn;
@@ -24,7 +24,7 @@ mod schedule;
 mod tables;
 
 mod report;
-mod results;
+pub(crate) mod results;
 mod sample;
 
 mod limits;

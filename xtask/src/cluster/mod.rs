@@ -81,7 +81,8 @@ pub(crate) enum Channel {
 }
 
 impl Channel {
-    fn name(self) -> &'static str {
+    /// As its folder is called.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Standard => "standard",
             Self::Experimental => "experimental",

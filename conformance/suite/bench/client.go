@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+)
+
+const greeting = "Gateway API Test TCP Server\n"
+
+// ask opens one connection and gives the name of the backend that answers.
+func ask(address string) (string, error) {
+	socket, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return "", err
+	}
+	defer socket.Close()
+	_ = socket.SetDeadline(time.Now().Add(3 * time.Second))
+	reader := bufio.NewReader(socket)
+	if line, err := reader.ReadString('\n'); err != nil || line != greeting {
+		return "", fmt.Errorf("greeting %q: %w", line, err)
+	}
+	if _, err := socket.Write([]byte("TEST\n")); err != nil {
+		return "", err
+	}
+	line, err := reader.ReadBytes('\n')
+	if err != nil {
+		return "", err
+	}
+	var answer struct{ Pod string }
+	if err := json.Unmarshal(line, &answer); err != nil {
+		return "", err
+	}
+	// A Deployment's pods are called NAME-HASH-HASH.
+	parts := strings.Split(answer.Pod, "-")
+	return strings.Join(parts[:max(len(parts)-2, 0)], "-"), nil
+}
+
+// stay keeps one connection and speaks on it until it is told to end; it says whether it broke.
+func stay(address string, end <-chan struct{}) error {
+	socket, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
+	reader := bufio.NewReader(socket)
+	for question := ""; ; question = "PING\n" {
+		_ = socket.SetDeadline(time.Now().Add(3 * time.Second))
+		if _, err := socket.Write([]byte(question)); err != nil {
+			return err
+		}
+		if _, err := reader.ReadString('\n'); err != nil {
+			return err
+		}
+		select {
+		case <-end:
+			return nil
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,207 @@
+//! `cargo xtask bench-control`: how soon the cluster's objects are true of traffic, and what it costs,
+//! beside a peer on the same cluster.
+//!
+//! In: rounds. Out: `bench/results/DATE/control.jsonl`, and a table on stdout with medians and spread.
+//! Never: both at once; each scenario runs alone, and starts from no routes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, ExitCode};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::bench::peers::{Found, Peer};
+use crate::bench::results::Results;
+use crate::cluster::kubectl::Kubectl;
+use crate::cluster::site::Site;
+use crate::cluster::{Channel, ensure_up};
+use crate::interrupt::{self, Interrupt};
+use crate::tally::say;
+use crate::{golang, install};
+
+/// The peer's address, one that no Service gets.
+const PEER_ADDRESS: &str = "172.30.2.1";
+/// The ports of the bench, which the peer has to be started with.
+const PORTS: std::ops::Range<u16> = 20000..20500;
+
+/// A scenario of `conformance/suite/bench`, how many routes, and who is tried.
+const SCENARIOS: [(&str, u32, bool); 4] = [
+    ("attached", 1000, true),
+    ("propagation", 500, true),
+    ("change", 40, true),
+    // What a peer's one process does for everything else at once says nothing beside it.
+    ("churn", 1000, false),
+];
+
+/// Measure Portway's control plane beside a peer's, in a real cluster
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How often each scenario runs
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+
+    /// Only this scenario: attached, propagation, change or churn
+    #[arg(long)]
+    only: Option<String>,
+
+    /// Fewer routes, by this factor, to see that it works
+    #[arg(long, default_value_t = 1)]
+    smaller: u32,
+
+    /// With the Portway that is in the cluster, instead of one built now
+    #[arg(long)]
+    as_installed: bool,
+}
+
+/// Measures.
+///
+/// # Errors
+/// When the cluster, an implementation or a scenario fails.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let interrupt = Interrupt::listen()?;
+    let site = Site::here();
+    let bench = golang::BENCH.built(&interrupt)?;
+    ensure_up(&site, Channel::Standard, &interrupt)?;
+    if !args.as_installed {
+        install::portway(&site, "release", &interrupt)?;
+    }
+    let peer = Peer::Traefik.find()?;
+    let mut traefik = start_traefik(&site, &peer)?;
+    let measured = measure(args, &site, &bench, &interrupt, &peer);
+    interrupt::end(&mut traefik);
+    measured?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure(
+    args: &Args,
+    site: &Site,
+    bench: &Path,
+    interrupt: &Interrupt,
+    peer: &Found,
+) -> Result<()> {
+    let mut results = Results::begin("control", None)?;
+    results.add(&json!({"kind": "target", "target": "traefik", "version": peer.version}))?;
+    let mut samples: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let asked = |name: &str| args.only.as_deref().is_none_or(|only| only == name);
+    for round in 1..=args.rounds {
+        for (scenario, n, beside_peer) in SCENARIOS.iter().filter(|(name, ..)| asked(name)) {
+            let classes: &[&str] = if *beside_peer {
+                &[install::CLASS, "traefik"]
+            } else {
+                &[install::CLASS]
+            };
+            for class in classes {
+                let n = (n / args.smaller).max(4);
+                let mut command = scenario_command(site, bench, scenario, class);
+                command.arg(format!("-n={n}"));
+                let mut line = None;
+                let status = interrupt.run_lines(&mut command, |it| line = Some(it.to_owned()))?;
+                ensure!(status.success(), "{scenario} fails with {class}");
+                let sample: Value = serde_json::from_str(&line.context("no result")?)?;
+                say(&format!("round {round}: {sample}"));
+                keep(&mut samples, &format!("{scenario} {class}"), &sample);
+                results.add(&json!({"kind": "control", "round": round, "sample": sample}))?;
+            }
+        }
+    }
+    say("\n| what | median | least | most |\n|---|---|---|---|");
+    for (name, mut values) in samples {
+        values.sort_by(f64::total_cmp);
+        let (Some(least), Some(most)) = (values.first(), values.last()) else {
+            continue;
+        };
+        let median = values.get(values.len() / 2).unwrap_or(least);
+        say(&format!(
+            "| {name} | {median:.1} | {least:.1} | {most:.1} |"
+        ));
+    }
+    say(&format!("all samples: {}", results.path.display()));
+    Ok(())
+}
+
+fn scenario_command(site: &Site, bench: &Path, scenario: &str, class: &str) -> Command {
+    let mut command = site.inside(bench);
+    command.env("KUBECONFIG", site.kubeconfig("admin"));
+    command.args([
+        "-scenario",
+        scenario,
+        "-class",
+        class,
+        "-cluster",
+        &site.name,
+    ]);
+    command.arg(format!("-audit={}", site.log("audit").display()));
+    command.arg("-processes=controller=@controller,proxy=@proxy");
+    command
+}
+
+/// Every number of a sample, by what it is.
+fn keep(samples: &mut BTreeMap<String, Vec<f64>>, prefix: &str, value: &Value) {
+    if let Some(number) = value.as_f64() {
+        samples.entry(prefix.to_owned()).or_default().push(number);
+    }
+    for (name, inner) in value.as_object().into_iter().flatten() {
+        if name != "n" {
+            keep(samples, &format!("{prefix} {name}"), inner);
+        }
+    }
+}
+
+/// The peer as a process in the cluster's network, with a class. It serves all Gateways at one address,
+/// and holds back what changes for as long as it is told: not at all here.
+fn start_traefik(site: &Site, peer: &Found) -> Result<Child> {
+    let kubectl = Kubectl::new(site);
+    // It watches a version that the standard CRDs have, but do not serve.
+    for kind in ["tcproutes", "udproutes"] {
+        let serve = r#"[{"op":"replace","path":"/spec/versions/1/served","value":true}]"#;
+        let crd = format!("{kind}.gateway.networking.k8s.io");
+        kubectl.run(&["patch", "crd", &crd, "--type=json", "--patch", serve])?;
+    }
+    let class = "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\n\
+        metadata: {name: traefik}\nspec: {controllerName: traefik.io/gateway-controller}\n";
+    kubectl.apply(class)?;
+    let mut address = site.inside("ip");
+    address.args([
+        "address",
+        "replace",
+        &format!("{PEER_ADDRESS}/32"),
+        "dev",
+        "node",
+    ]);
+    ensure!(
+        address.status()?.success(),
+        "the peer's address cannot be set"
+    );
+    let mut command = site.inside(&peer.program);
+    command.env("KUBECONFIG", site.kubeconfig("admin"));
+    command.args([
+        "--providers.kubernetesgateway=true",
+        "--providers.providersthrottleduration=0s",
+    ]);
+    command.args([
+        "--providers.kubernetesgateway.throttleduration=0s",
+        "--log.level=ERROR",
+    ]);
+    command.arg("--providers.kubernetesgateway.experimentalchannel=true");
+    command.arg(format!(
+        "--providers.kubernetesgateway.statusaddress.ip={PEER_ADDRESS}"
+    ));
+    for port in PORTS {
+        command.arg(format!(
+            "--entrypoints.p{port}.address={PEER_ADDRESS}:{port}"
+        ));
+    }
+    let log = File::create(site.log("traefik")).context("write the peer's log")?;
+    command.stdout(log.try_clone()?).stderr(log);
+    let traefik = command.spawn().context("start the peer")?;
+    kubectl.run(&[
+        "wait",
+        "--for=condition=Accepted",
+        "--timeout=60s",
+        "gatewayclass/traefik",
+    ])?;
+    Ok(traefik)
+}

@@ -1,0 +1,38 @@
+//! The objects of the tests, as text.
+
+use std::fmt::Write;
+
+/// A Gateway with these listeners, all TCP.
+pub(crate) fn gateway(name: &str, listeners: &[(&str, u16)]) -> String {
+    let mut text = format!(
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {{name: {name}}}\n\
+         spec:\n  gatewayClassName: {}\n  listeners:\n",
+        super::place::CLASS
+    );
+    for (listener, port) in listeners {
+        let _ = writeln!(
+            text,
+            "  - {{name: {listener}, protocol: TCP, port: {port}}}"
+        );
+    }
+    text
+}
+
+/// The same with parameters of its own: `config` is the GatewayConfig's spec, as flow YAML.
+pub(crate) fn gateway_with(name: &str, listeners: &[(&str, u16)], config: &str) -> String {
+    format!(
+        "apiVersion: portway.dev/v1alpha1\nkind: GatewayConfig\nmetadata: {{name: {name}}}\n\
+         spec: {config}\n---\n{}  infrastructure:\n    parametersRef: \
+         {{group: portway.dev, kind: GatewayConfig, name: {name}}}\n",
+        gateway(name, listeners)
+    )
+}
+
+/// A route of one listener to one backend.
+pub(crate) fn route(name: &str, gateway: &str, listener: &str, backend: &str) -> String {
+    format!(
+        "---\napiVersion: gateway.networking.k8s.io/v1\nkind: TCPRoute\nmetadata: {{name: {name}}}\n\
+         spec:\n  parentRefs: [{{name: {gateway}, sectionName: {listener}}}]\n  \
+         rules: [{{backendRefs: [{{name: my-{backend}-service, port: 6000}}]}}]\n"
+    )
+}

@@ -1,0 +1,222 @@
+//! Where one test takes place: a namespace of its own with two backends, and a class.
+//!
+//! In: a name. Out: objects made and looked at. Never: a wait without an end, or for a fixed time where
+//! there is something to see.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::client;
+use crate::cluster::kubectl::Kubectl;
+use crate::interrupt::Interrupt;
+use crate::tally::say;
+
+/// The class of the tests' Gateways: as the installed one, with parameters for a small machine.
+pub(crate) const CLASS: &str = "e2e";
+
+/// How long a state may take to be reached. Loaded machines need most of it for pods.
+pub(crate) const STATE_WAIT: Duration = Duration::from_secs(90);
+
+/// Between two looks; each starts a kubectl.
+const LOOK: Duration = Duration::from_millis(150);
+
+/// The class and what its proxies ask for: one node has to hold dozens of them.
+const CLASS_OBJECTS: &str = include_str!("class.yaml");
+
+/// The backends `foo` and `bar` as the suite's own manifests run them.
+const BACKENDS: &str = include_str!("backends.yaml");
+
+/// A place.
+pub(crate) struct Place<'a> {
+    pub(crate) kubectl: Kubectl,
+    pub(crate) namespace: String,
+    pub(crate) interrupt: &'a Interrupt,
+}
+
+impl<'a> Place<'a> {
+    /// Makes the class that all of them share.
+    ///
+    /// # Errors
+    /// When it is not accepted.
+    pub(crate) fn make_class(kubectl: &Kubectl) -> Result<()> {
+        kubectl.apply(CLASS_OBJECTS)?;
+        let class = format!("gatewayclass/{CLASS}");
+        kubectl.run(&["wait", "--for=condition=Accepted", "--timeout=60s", &class])?;
+        Ok(())
+    }
+
+    /// Makes it, with both backends ready.
+    ///
+    /// # Errors
+    /// When the backends do not get ready.
+    pub(crate) fn make(name: &str, kubectl: &Kubectl, interrupt: &'a Interrupt) -> Result<Self> {
+        let place = Self {
+            kubectl: kubectl.clone(),
+            namespace: format!("e2e-{name}"),
+            interrupt,
+        };
+        place.remove()?;
+        place
+            .kubectl
+            .run(&["create", "namespace", &place.namespace])?;
+        place.apply(BACKENDS)?;
+        let wait = [
+            "wait",
+            "--for=condition=Available",
+            "--timeout=120s",
+            "deployment",
+            "--all",
+        ];
+        place.run(&wait)?;
+        Ok(place)
+    }
+
+    /// Removes it, and waits until it is gone.
+    ///
+    /// # Errors
+    /// When something in it does not go.
+    pub(crate) fn remove(&self) -> Result<()> {
+        let gone = [
+            "delete",
+            "namespace",
+            &self.namespace,
+            "--ignore-not-found",
+            "--timeout=90s",
+        ];
+        self.kubectl.run(&gone).map(drop)
+    }
+
+    /// kubectl in this namespace.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<String> {
+        let namespace = format!("--namespace={}", self.namespace);
+        let mut all = vec![namespace.as_str()];
+        all.extend(arguments);
+        self.kubectl.run(&all)
+    }
+
+    /// Applies objects in this namespace.
+    ///
+    /// # Errors
+    /// When the API server refuses one.
+    pub(crate) fn apply(&self, objects: &str) -> Result<()> {
+        let namespace = format!("--namespace={}", self.namespace);
+        let arguments = ["apply", &namespace, "-f", "-"];
+        self.kubectl.feed(&arguments, objects).map(drop)
+    }
+
+    /// One object.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub(crate) fn get(&self, object: &str) -> Result<Value> {
+        let text = self.run(&["get", object, "--output=json"])?;
+        serde_json::from_str(&text).context("understand kubectl")
+    }
+
+    /// All objects of some kinds that carry a Gateway's label.
+    ///
+    /// # Errors
+    /// When kubectl fails.
+    pub(crate) fn provisioned(&self, kinds: &str, gateway: &str) -> Result<Vec<Value>> {
+        let label = format!("--selector=gateway.networking.k8s.io/gateway-name={gateway}");
+        let text = self.run(&["get", kinds, &label, "--output=json"])?;
+        let list: Value = serde_json::from_str(&text).context("understand kubectl")?;
+        Ok(list["items"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Patches an object.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub(crate) fn patch(&self, object: &str, patch: &str) -> Result<()> {
+        self.run(&["patch", object, "--type=merge", "--patch", patch])
+            .map(drop)
+    }
+
+    /// Waits until something is so.
+    ///
+    /// # Errors
+    /// When it is not in time.
+    pub(crate) fn until<T>(
+        &self,
+        what: &str,
+        mut reached: impl FnMut() -> Result<Option<T>>,
+    ) -> Result<T> {
+        let start = Instant::now();
+        self.interrupt.until(what, STATE_WAIT, || {
+            let found = reached()?;
+            if found.is_none() && start.elapsed() > LOOK {
+                std::thread::sleep(LOOK);
+            }
+            Ok(found)
+        })
+    }
+
+    /// Waits until the Gateway's present generation is served, and gives its address.
+    ///
+    /// # Errors
+    /// When it is not in time, with its conditions.
+    pub(crate) fn programmed(&self, gateway: &str) -> Result<IpAddr> {
+        let object = format!("gateway/{gateway}");
+        let mut last = Value::Null;
+        let reached = self.until("Programmed=True", || {
+            last = self.get(&object)?;
+            let is_so = condition(&last, "Programmed").is_some_and(|it| is_true_of(it, &last));
+            let address = last
+                .pointer("/status/addresses/0/value")
+                .and_then(Value::as_str);
+            Ok(address.filter(|_| is_so).and_then(|it| it.parse().ok()))
+        });
+        reached.with_context(|| format!("{object}: {}", last["status"]))
+    }
+
+    /// Waits until a pod of this Deployment answers, and gives how long it took.
+    ///
+    /// # Errors
+    /// When another answers, or none in time.
+    pub(crate) fn answers(&self, at: SocketAddr, backend: &str) -> Result<Duration> {
+        let start = Instant::now();
+        let pod = self
+            .interrupt
+            .until("answer", STATE_WAIT, || Ok(client::pod(at).ok()))?;
+        if !pod.starts_with(&format!("{backend}-")) {
+            bail!("{at} is answered by {pod}, not by {backend}");
+        }
+        Ok(start.elapsed())
+    }
+
+    /// Waits until new connections get no answer any more.
+    ///
+    /// # Errors
+    /// When they still do.
+    pub(crate) fn is_silent(&self, at: SocketAddr) -> Result<Duration> {
+        let start = Instant::now();
+        self.interrupt.until("silence", STATE_WAIT, || {
+            Ok(client::pod(at).is_err().then_some(()))
+        })?;
+        Ok(start.elapsed())
+    }
+
+    /// A line about what was measured.
+    pub(crate) fn tell(&self, what: &str) {
+        say(&format!("    {what}"));
+    }
+}
+
+/// A condition of an object's status.
+pub(crate) fn condition<'v>(object: &'v Value, kind: &str) -> Option<&'v Value> {
+    let conditions = object.pointer("/status/conditions")?.as_array()?;
+    conditions.iter().find(|it| it["type"] == kind)
+}
+
+/// Whether it is true and about the object as it is now.
+pub(crate) fn is_true_of(condition: &Value, object: &Value) -> bool {
+    let generation = &object["metadata"]["generation"];
+    condition["status"] == "True" && condition["observedGeneration"] == *generation
+}

@@ -1,0 +1,125 @@
+//! Controllers that are killed, and two of them at once.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::e2e::client::Load;
+use crate::e2e::manifest::{gateway, route};
+use crate::e2e::place::Place;
+use crate::install::{CONTROLLER, NAMESPACE};
+
+/// One of two controllers writes; when it is killed the other goes on, and no connection notices.
+pub(in crate::e2e) fn two_controllers(place: &Place<'_>) -> Result<()> {
+    scale(place, 2)?;
+    let outcome = take_over(place);
+    scale(place, 1)?;
+    outcome
+}
+
+fn take_over(place: &Place<'_>) -> Result<()> {
+    place.apply(&(gateway("gw", &[("foo", 8080)]) + &route("r", "gw", "foo", "foo")))?;
+    let at = SocketAddr::new(place.programmed("gw")?, 8080);
+    place.answers(at, "foo")?;
+    let load = Load::start(at, 10)?;
+    let leader = leader(place)?;
+    let killed = Instant::now();
+    kill(place, &leader)?;
+    place.apply(&route("r", "gw", "foo", "bar"))?;
+    place.until("answer of the new backend", || {
+        Ok(answered_by(at, "bar").then_some(()))
+    })?;
+    place.tell(&format!(
+        "the other acts {:.1} s after the kill",
+        killed.elapsed().as_secs_f64()
+    ));
+    let outcome = load.end();
+    place.tell(&format!("{} new connections meanwhile", outcome.n_answered));
+    outcome.flawless()
+}
+
+/// The only controller is killed just when objects changed; the next one brings about what they say.
+pub(in crate::e2e) fn killed_in_mid_change(place: &Place<'_>) -> Result<()> {
+    place.apply(&(gateway("gw", &[("foo", 8080)]) + &route("r", "gw", "foo", "foo")))?;
+    let address = place.programmed("gw")?;
+    let at = SocketAddr::new(address, 8080);
+    place.answers(at, "foo")?;
+    let load = Load::start(at, 10)?;
+    for turn in 0..3 {
+        let (listener, port) = (format!("turn-{turn}"), 8100 + turn);
+        let listeners = [("foo", 8080), (listener.as_str(), port)];
+        let leader = leader(place)?;
+        place.apply(&(gateway("gw", &listeners) + &route("s", "gw", &listener, "bar")))?;
+        kill(place, &leader)?;
+        let killed = Instant::now();
+        place.answers(SocketAddr::new(address, port), "bar")?;
+        place.programmed("gw")?;
+        let seconds = killed.elapsed().as_secs_f64();
+        place.tell(&format!(
+            "turn {turn}: as the objects say {seconds:.1} s after the kill"
+        ));
+    }
+    load.end().flawless()
+}
+
+fn answered_by(at: SocketAddr, backend: &str) -> bool {
+    crate::e2e::client::pod(at).is_ok_and(|pod| pod.starts_with(&format!("{backend}-")))
+}
+
+fn scale(place: &Place<'_>, replicas: u32) -> Result<()> {
+    let namespace = format!("--namespace={NAMESPACE}");
+    let deployment = format!("deployment/{CONTROLLER}");
+    let replicas = format!("--replicas={replicas}");
+    place
+        .kubectl
+        .run(&["scale", &namespace, &deployment, &replicas])?;
+    place
+        .kubectl
+        .run(&[
+            "rollout",
+            "status",
+            &namespace,
+            &deployment,
+            "--timeout=90s",
+        ])
+        .map(drop)
+}
+
+/// The pod that holds the Lease.
+fn leader(place: &Place<'_>) -> Result<String> {
+    let namespace = format!("--namespace={NAMESPACE}");
+    place.until("holder of the Lease that runs", || {
+        let leases = place
+            .kubectl
+            .run(&["get", &namespace, "leases", "--output=json"])?;
+        let leases: Value = serde_json::from_str(&leases).context("understand kubectl")?;
+        let holder = leases
+            .pointer("/items/0/spec/holderIdentity")
+            .and_then(Value::as_str);
+        let pods = place
+            .kubectl
+            .run(&["get", &namespace, "pods", "--output=name"])?;
+        let mut pods = pods.lines().filter_map(|line| line.strip_prefix("pod/"));
+        Ok(pods
+            .find(|pod| holder.is_some_and(|it| it.starts_with(pod)))
+            .map(str::to_owned))
+    })
+}
+
+fn kill(place: &Place<'_>, pod: &str) -> Result<()> {
+    let namespace = format!("--namespace={NAMESPACE}");
+    let now = [
+        "delete",
+        &namespace,
+        "pod",
+        pod,
+        "--grace-period=0",
+        "--force",
+        "--wait=false",
+    ];
+    let said = place.kubectl.run(&now)?;
+    ensure!(said.contains(pod), "no pod was killed: {said}");
+    Ok(())
+}

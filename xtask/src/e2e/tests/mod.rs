@@ -1,0 +1,7 @@
+//! The tests, by what they disturb.
+
+pub(super) mod controllers;
+pub(super) mod guide;
+pub(super) mod objects;
+pub(super) mod proxies;
+pub(super) mod statuses;

@@ -1,0 +1,107 @@
+//! Objects that come and go while others are served.
+
+use std::net::SocketAddr;
+
+use anyhow::{Result, ensure};
+
+use crate::e2e::client::Load;
+use crate::e2e::manifest::{gateway, route};
+use crate::e2e::place::Place;
+
+/// What a Gateway brings with it.
+const KINDS: &str = "deployments,services,serviceaccounts,configmaps,pods";
+
+/// With the Gateway goes all that was made for it.
+pub(in crate::e2e) fn gateway_deleted(place: &Place<'_>) -> Result<()> {
+    place.apply(&(gateway("gw", &[("foo", 8080)]) + &route("r", "gw", "foo", "foo")))?;
+    let at = SocketAddr::new(place.programmed("gw")?, 8080);
+    place.answers(at, "foo")?;
+    let made = place.provisioned(KINDS, "gw")?;
+    ensure!(
+        made.len() >= 5,
+        "only {} objects carry the Gateway's label",
+        made.len()
+    );
+    place.run(&["delete", "gateway", "gw", "--timeout=60s"])?;
+    let silent = place.is_silent(at)?;
+    place.until("end of all that was made", || {
+        Ok(place.provisioned(KINDS, "gw")?.is_empty().then_some(()))
+    })?;
+    place.tell(&format!(
+        "{} objects gone, silent after {:.1} s",
+        made.len(),
+        silent.as_secs_f64()
+    ));
+    Ok(())
+}
+
+/// A backend in another namespace is reached while a ReferenceGrant lets it, and no longer.
+pub(in crate::e2e) fn grant_removed(place: &Place<'_>) -> Result<()> {
+    let other = format!("{}-other", place.namespace);
+    place.kubectl.run(&[
+        "delete",
+        "namespace",
+        &other,
+        "--ignore-not-found",
+        "--timeout=90s",
+    ])?;
+    place.kubectl.run(&["create", "namespace", &other])?;
+    let away = format!(
+        "---\napiVersion: gateway.networking.k8s.io/v1\nkind: TCPRoute\nmetadata: {{name: away}}\n\
+         spec:\n  parentRefs: [{{name: gw, namespace: {}}}]\n  rules: [{{backendRefs: \
+         [{{name: my-foo-service, namespace: {}, port: 6000}}]}}]\n",
+        place.namespace, place.namespace
+    );
+    let open = "{name: foo, protocol: TCP, port: 8080, allowedRoutes: {namespaces: {from: All}}}";
+    let all = gateway("gw", &[]) + "  - " + open + "\n";
+    let grant = format!(
+        "apiVersion: gateway.networking.k8s.io/v1beta1\nkind: ReferenceGrant\n\
+         metadata: {{name: lets}}\nspec:\n  from: [{{group: gateway.networking.k8s.io, \
+         kind: TCPRoute, namespace: {other}}}]\n  to: [{{group: \"\", kind: Service}}]\n"
+    );
+    place.apply(&(all + "---\n" + &grant))?;
+    let namespace = format!("--namespace={other}");
+    place
+        .kubectl
+        .feed(&["apply", &namespace, "-f", "-"], &away)?;
+    let at = SocketAddr::new(place.programmed("gw")?, 8080);
+    place.answers(at, "foo")?;
+    place.run(&["delete", "referencegrant", "lets"])?;
+    let silent = place.is_silent(at)?;
+    place.tell(&format!(
+        "no traffic {:.2} s after the grant was gone",
+        silent.as_secs_f64()
+    ));
+    place.apply(&grant)?;
+    place.answers(at, "foo")?;
+    place
+        .kubectl
+        .run(&["delete", "namespace", &other, "--timeout=90s"])
+        .map(drop)
+}
+
+/// Listeners are added to a living Gateway and removed from it; the others' connections, new and
+/// old, do not notice.
+pub(in crate::e2e) fn listeners_under_load(place: &Place<'_>) -> Result<()> {
+    place.apply(&(gateway("gw", &[("foo", 8080)]) + &route("r", "gw", "foo", "foo")))?;
+    let address = place.programmed("gw")?;
+    let at = SocketAddr::new(address, 8080);
+    place.answers(at, "foo")?;
+    let load = Load::start(at, 10)?;
+    for turn in 0..3 {
+        let both = gateway("gw", &[("foo", 8080), ("bar", 8090)]) + &route("s", "gw", "bar", "bar");
+        place.apply(&both)?;
+        place.programmed("gw")?;
+        let answered = place.answers(SocketAddr::new(address, 8090), "bar")?;
+        place.apply(&gateway("gw", &[("foo", 8080)]))?;
+        let silent = place.is_silent(SocketAddr::new(address, 8090))?;
+        place.tell(&format!(
+            "turn {turn}: answers {:.2} s after Programmed, silent {:.2} s after removal",
+            answered.as_secs_f64(),
+            silent.as_secs_f64()
+        ));
+    }
+    let outcome = load.end();
+    place.tell(&format!("{} new connections meanwhile", outcome.n_answered));
+    outcome.flawless()
+}

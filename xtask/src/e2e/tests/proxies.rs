@@ -1,0 +1,172 @@
+//! Proxies that are killed, replaced and scaled under load.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::e2e::client::Load;
+use crate::e2e::manifest::{gateway_with, route};
+use crate::e2e::place::Place;
+
+/// How long new connections may find a proxy that was killed.
+const FIND_OTHERS: Duration = Duration::from_secs(5);
+
+fn parameters(replicas: u32) -> String {
+    format!(
+        "{{replicas: {replicas}, resources: {{requests: {{cpu: 1m}}}}, preStopSleepSeconds: 3, \
+         drainTimeoutSeconds: 20}}"
+    )
+}
+
+fn served(place: &Place<'_>, replicas: usize) -> Result<SocketAddr> {
+    let config = parameters(u32::try_from(replicas)?);
+    let objects = gateway_with("gw", &[("foo", 8080)], &config);
+    place.apply(&(objects + &route("r", "gw", "foo", "foo")))?;
+    let at = SocketAddr::new(place.programmed("gw")?, 8080);
+    all_ready(place, replicas)?;
+    place.answers(at, "foo")?;
+    Ok(at)
+}
+
+/// One of two proxies is killed: its connections are lost, new ones find the other within 5 s.
+pub(in crate::e2e) fn proxy_killed(place: &Place<'_>) -> Result<()> {
+    let at = served(place, 2)?;
+    let load = Load::start(at, 10)?;
+    let pods = place.provisioned("pods", "gw")?;
+    let pod = name(pods.first().context("a proxy")?)?;
+    let killed = load.age();
+    place.run(&[
+        "delete",
+        "pod",
+        pod,
+        "--grace-period=0",
+        "--force",
+        "--wait=false",
+    ])?;
+    all_ready(place, 2)?;
+    let outcome = load.end();
+    let last = outcome.failed.iter().map(|failure| failure.at).max();
+    let after = last.map_or(Duration::ZERO, |last| last.saturating_sub(killed));
+    place.tell(&format!(
+        "{} of {} new connections failed, the last {:.1} s after the kill; {} of 10 streams lost",
+        outcome.failed.len(),
+        outcome.failed.len() + outcome.n_answered,
+        after.as_secs_f64(),
+        outcome.broken.len()
+    ));
+    ensure!(
+        after <= FIND_OTHERS,
+        "the last failure came {:.1} s after the kill",
+        after.as_secs_f64()
+    );
+    ensure!(
+        outcome.broken.len() < 10,
+        "the other proxy's streams were lost too"
+    );
+    Ok(())
+}
+
+/// Proxies are scaled and replaced; no new connection fails.
+pub(in crate::e2e) fn rolled_and_scaled(place: &Place<'_>) -> Result<()> {
+    let at = served(place, 1)?;
+    let load = Load::start(at, 0)?;
+    for replicas in [3, 1] {
+        let patch = format!(r#"{{"spec":{{"replicas":{replicas}}}}}"#);
+        place.patch("gatewayconfig/gw", &patch)?;
+        all_ready(place, replicas)?;
+        place.tell(&format!(
+            "{replicas} proxies at {:.1} s",
+            load.age().as_secs_f64()
+        ));
+    }
+    let deployments = place.provisioned("deployments", "gw")?;
+    let deployment = format!(
+        "deployment/{}",
+        name(deployments.first().context("a Deployment")?)?
+    );
+    place.run(&["rollout", "restart", &deployment])?;
+    place.run(&["rollout", "status", &deployment, "--timeout=90s"])?;
+    all_ready(place, 1)?;
+    place.tell(&format!("replaced at {:.1} s", load.age().as_secs_f64()));
+    let outcome = load.end();
+    place.tell(&format!("{} new connections meanwhile", outcome.n_answered));
+    outcome.flawless()
+}
+
+/// A proxy that is told to end lets its connections finish.
+pub(in crate::e2e) fn drained(place: &Place<'_>) -> Result<()> {
+    let at = served(place, 1)?;
+    let mut stream = crate::e2e::client::Stream::open(at)?;
+    let pods = place.provisioned("pods", "gw")?;
+    let old = name(pods.first().context("a proxy")?)?.to_owned();
+    place.run(&["delete", "pod", &old, "--wait=false"])?;
+    place.until("another proxy that serves", || {
+        let pods = place.provisioned("pods", "gw")?;
+        Ok(pods
+            .iter()
+            .any(|pod| is_ready(pod) && pod["metadata"]["name"] != *old)
+            .then_some(()))
+    })?;
+    // Its endpoint is withdrawn, it has SIGTERM or will have it soon, and the stream goes on.
+    for _ in 0..50 {
+        stream
+            .ask("PING")
+            .context("the stream broke while its proxy drained")?;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    drop(stream);
+    place.until("end of the proxy once nothing is open", || {
+        let pods = place.provisioned("pods", "gw")?;
+        Ok(pods
+            .iter()
+            .all(|pod| pod["metadata"]["name"] != *old)
+            .then_some(()))
+    })
+}
+
+/// A HorizontalPodAutoscaler is made as the parameters say. That it scales needs a metrics server,
+/// which this cluster has not.
+pub(in crate::e2e) fn autoscaler_has_its_shape(place: &Place<'_>) -> Result<()> {
+    let config =
+        "{autoscaling: {minReplicas: 1, maxReplicas: 4}, podDisruptionBudget: {minAvailable: 1}}";
+    place.apply(&gateway_with("gw", &[("foo", 8080)], config))?;
+    let kinds = "horizontalpodautoscalers,poddisruptionbudgets,deployments";
+    let made = place.until("autoscaler, budget and Deployment", || {
+        let made = place.provisioned(kinds, "gw")?;
+        Ok((made.len() == 3).then_some(made))
+    })?;
+    let of = |kind: &str| {
+        made.iter()
+            .find(|it| it["kind"] == kind)
+            .context("a kind is missing")
+    };
+    let scaler = of("HorizontalPodAutoscaler")?;
+    ensure!(scaler["spec"]["maxReplicas"] == 4, "{scaler}");
+    let target = &scaler["spec"]["scaleTargetRef"]["name"];
+    ensure!(*target == of("Deployment")?["metadata"]["name"], "{scaler}");
+    ensure!(
+        of("PodDisruptionBudget")?["spec"]["minAvailable"] == 1,
+        "a budget without its number"
+    );
+    Ok(())
+}
+
+fn all_ready(place: &Place<'_>, replicas: usize) -> Result<()> {
+    place.until("proxies, all ready and no others", || {
+        let pods = place.provisioned("pods", "gw")?;
+        Ok((pods.len() == replicas && pods.iter().all(is_ready)).then_some(()))
+    })
+}
+
+fn is_ready(pod: &Value) -> bool {
+    let ready = crate::e2e::place::condition(pod, "Ready");
+    pod["metadata"]["deletionTimestamp"].is_null() && ready.is_some_and(|it| it["status"] == "True")
+}
+
+fn name(object: &Value) -> Result<&str> {
+    object["metadata"]["name"]
+        .as_str()
+        .context("an object without a name")
+}
