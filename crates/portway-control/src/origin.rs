@@ -5,6 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde_json::{Number, Value};
+
 use crate::api::Kind;
 
 /// Names one object.
@@ -108,11 +110,37 @@ impl Node {
         fields.find(|field| &*field.key == key && !matches!(field.node.value, Written::Null))
     }
 
+    /// Where it starts; of a map no more than its first name, so that a finding marks a word and
+    /// not half a file.
+    pub fn start(&self) -> Span {
+        match &self.value {
+            Written::Map(fields) => fields.first().map_or(self.span, |field| field.key_span),
+            _ => self.span,
+        }
+    }
+
     /// The text of a field.
     pub fn text(&self, key: &str) -> Option<&str> {
         match &self.field(key)?.node.value {
             Written::Text(text) => Some(text),
             _ => None,
+        }
+    }
+
+    /// The tree as JSON.
+    pub fn json(&self) -> Value {
+        match &self.value {
+            Written::Null => Value::Null,
+            Written::Bool(value) => Value::Bool(*value),
+            Written::Int(value) => Value::Number((*value).into()),
+            Written::Float(value) => Number::from_f64(*value).map_or(Value::Null, Value::Number),
+            Written::Text(text) => Value::String(text.as_ref().into()),
+            Written::List(items) => Value::Array(items.iter().map(Self::json).collect()),
+            Written::Map(fields) => {
+                let fields = fields.iter();
+                let fields = fields.map(|field| (field.key.as_ref().into(), field.node.json()));
+                Value::Object(fields.collect())
+            }
         }
     }
 
@@ -145,6 +173,25 @@ impl Node {
                 Some((items.get(index.parse::<usize>().ok()?)?, rest))
             }
             _ => None,
+        }
+    }
+}
+
+/// An object as it was given.
+#[derive(Debug, Clone)]
+pub enum Given {
+    /// In a source: its tree, which is made JSON when somebody asks.
+    Written(Arc<Node>),
+    /// By a cluster.
+    Json(Arc<Value>),
+}
+
+impl Given {
+    /// As JSON.
+    pub fn json(&self) -> Value {
+        match self {
+            Self::Written(node) => node.json(),
+            Self::Json(value) => Value::clone(value),
         }
     }
 }
@@ -200,5 +247,5 @@ pub struct Sourced<T> {
     /// Where it was written.
     pub origin: Origin,
     /// As given, for output.
-    pub given: Arc<serde_json::Value>,
+    pub given: Given,
 }

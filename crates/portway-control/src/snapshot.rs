@@ -8,7 +8,7 @@ use crate::api::{
     EndpointSlice, Gateway, GatewayAddress, GatewayClass, GatewayConfig, Kind, Namespace,
     ReferenceGrant, Service, TcpRoute,
 };
-use crate::origin::{ObjectKey, Sourced};
+use crate::origin::{Given, ObjectKey, Sourced};
 
 /// The name our GatewayClasses carry in `spec.controllerName`.
 pub const CONTROLLER_NAME: &str = "portway.dev/gateway-controller";
@@ -51,7 +51,7 @@ pub struct Objects {
 
 impl Objects {
     /// The object of a key as it was given.
-    pub fn given(&self, key: &ObjectKey) -> Option<&Arc<serde_json::Value>> {
+    pub fn given(&self, key: &ObjectKey) -> Option<&Given> {
         Some(match key.kind {
             Kind::GatewayClass => &self.gateway_classes.get(key)?.given,
             Kind::Gateway => &self.gateways.get(key)?.given,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use portway_control::api::Kind;
 use portway_control::diagnostic::Severity;
-use portway_control::origin::{ObjectKey, Origin, Sourced};
+use portway_control::origin::{Given, ObjectKey, Origin, Sourced};
 use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
 use portway_control::status::{Condition, ConditionStatus, Status, merge};
 use portway_control::translate::{Translation, translate};
@@ -232,7 +232,7 @@ fn put<T: DeserializeOwned>(
             order,
             ..Origin::default()
         },
-        given: Arc::new(given.clone()),
+        given: Given::Json(Arc::new(given.clone())),
     };
     map.entry(key).or_insert_with(|| Arc::new(sourced));
 }

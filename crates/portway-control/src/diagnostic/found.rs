@@ -1,14 +1,17 @@
 //! What is wrong in one source.
 //!
 //! In: findings that know their span. Out: [`Diagnostic`]s that name the source. Never: more than
-//! [`DIAGNOSTICS_MAX`]; the rest is counted.
+//! it was made for; the rest is counted.
 
 use std::sync::Arc;
 
 use super::guess::Guesses;
 use super::{Code, Diagnostic, Severity};
-use crate::limits::DIAGNOSTICS_MAX;
+use crate::limits::VALUE_SHOWN_CHARS_MAX;
 use crate::origin::{Place, Span};
+
+/// Findings of an alternative that is only tried: the first says enough.
+const TRIAL_FINDINGS_MAX: usize = 4;
 
 /// The findings of one source.
 #[derive(Debug)]
@@ -16,24 +19,31 @@ pub(crate) struct Found {
     source: Arc<str>,
     diagnostics: Vec<Diagnostic>,
     n_more: usize,
+    n_max: usize,
     /// For suggestions.
     pub(crate) guesses: Guesses,
 }
 
 impl Found {
-    /// Nothing yet.
-    pub(crate) fn new(source: Arc<str>) -> Self {
+    /// Nothing yet, and never more than `n_max`.
+    pub(crate) fn new(source: Arc<str>, n_max: usize) -> Self {
         Self {
             source,
             diagnostics: Vec::new(),
             n_more: 0,
+            n_max,
             guesses: Guesses::default(),
         }
     }
 
+    /// As new, for what may not be told.
+    pub(crate) fn trial(&self) -> Self {
+        Self::new(self.source.clone(), TRIAL_FINDINGS_MAX)
+    }
+
     /// Takes a finding; its places are in this source.
     pub(crate) fn add(&mut self, diagnostic: Diagnostic) {
-        if self.diagnostics.len() >= DIAGNOSTICS_MAX {
+        if self.diagnostics.len() >= self.n_max {
             self.n_more += 1;
             return;
         }
@@ -78,4 +88,14 @@ pub(crate) fn at(span: Span) -> Place {
         span,
         field: String::new(),
     }
+}
+
+/// What was written, cut to what people read.
+pub(crate) fn shown(text: &str) -> String {
+    let mut chars = text.chars();
+    let start: String = chars.by_ref().take(VALUE_SHOWN_CHARS_MAX).collect();
+    if chars.next().is_some() {
+        return format!("{start}…");
+    }
+    start
 }

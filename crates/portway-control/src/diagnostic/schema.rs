@@ -73,4 +73,110 @@ pub(super) const ALL: &[Entry] = &[
                kind; those of the experimental channel still serve it, deprecated. Only the \
                `apiVersion` must be changed. It is said for `--target cluster` only.",
     },
+    Entry {
+        code: Code(121),
+        title: "an address is twice in `spec.addresses`",
+        page: "Of type `IPAddress`, and of type `Hostname`, each value may be there once.",
+    },
+    Entry {
+        code: Code(122),
+        title: "an address of type `Hostname` is no hostname",
+        page: "A hostname is lower case letters, digits, `-` and `.`, and may start with `*.`. \
+               For an IP address leave out `type`: `IPAddress` is the default.",
+    },
+    Entry {
+        code: Code(123),
+        title: "a routability is not one of those there are",
+        page: "`routability` of an address is empty, `Cluster`, or `a.domain/name` of an \
+               implementation; `k8s.io` and its subdomains are reserved.",
+    },
+    Entry {
+        code: Code(124),
+        title: "the name of a label or annotation is not allowed",
+        page: "It is a name of up to 63 letters, digits, `-`, `_` and `.`, which begins and \
+               ends with a letter or digit. A domain and `/` may stand before it.",
+    },
+    Entry {
+        code: Code(125),
+        title: "an HTTPS listener does not terminate TLS",
+        page: "HTTPS means that the Gateway holds the certificate. For streams that stay \
+               encrypted to the backend use `protocol: TLS` with `mode: Passthrough`.",
+    },
+    Entry {
+        code: Code(126),
+        title: "a TLS listener does not say what happens with TLS",
+        page: "A listener with `protocol: TLS` needs `tls`: with `mode: Passthrough` streams \
+               stay encrypted, with `mode: Terminate` (the default) the Gateway holds the \
+               certificate.",
+    },
+    Entry {
+        code: Code(127),
+        title: "a listener without TLS has `tls`",
+        page: "`protocol` is `HTTP`, `TCP` or `UDP`, which are without TLS. Use `protocol: TLS` \
+               or `HTTPS`, or remove `tls`.",
+    },
+    Entry {
+        code: Code(128),
+        title: "a TCP or UDP listener has a hostname",
+        page: "Nothing in such a stream names a host before data flows, so a hostname could not \
+               be held to.",
+    },
+    Entry {
+        code: Code(129),
+        title: "two listeners have the same port, protocol and hostname",
+        page: "No stream could be told to belong to one of them. Several routes may attach to \
+               one listener.",
+    },
+    Entry {
+        code: Code(130),
+        title: "a listener that is not HTTP has filters",
+        page: "`filters` look at requests; only `HTTP` and `HTTPS` listeners have those.",
+    },
+    Entry {
+        code: Code(131),
+        title: "a field does not go with the type beside it",
+        page: "A `type` or `protocol` names which of several fields is used: that one must be \
+               there, and no other may be.",
+    },
+    Entry {
+        code: Code(132),
+        title: "TLS is terminated without a certificate",
+        page: "`mode: Terminate`, which is the default, needs `certificateRefs` (or `options` \
+               of an implementation).",
+    },
+    Entry {
+        code: Code(133),
+        title: "a reference to a ClusterTrustBundle has a namespace",
+        page: "ClusterTrustBundles are cluster-scoped.",
+    },
+    Entry {
+        code: Code(135),
+        title: "two parentRefs of one parent are not distinct",
+        page: "Several parentRefs may name one Gateway if all of them, or none, have a \
+               `sectionName`, all or none a `port`, and no two have both in common. No \
+               `namespace` and the route's own written out are not the same here. The standard \
+               channel looks at `sectionName` alone.",
+    },
+    Entry {
+        code: Code(136),
+        title: "a backendRef to a Service has no port",
+        page: "`port` is a number of the Service's `spec.ports[].port`. There is no default, \
+               even if the Service has only one.",
+    },
+    Entry {
+        code: Code(137),
+        title: "a backendRef to an XBackend has a port",
+        page: "An XBackend says its own port.",
+    },
+    Entry {
+        code: Code(138),
+        title: "two rules of a route have the same name",
+        page: "Names of rules are for people and policies to tell rules apart.",
+    },
+    Entry {
+        code: Code(139),
+        title: "ports of a Service are not told apart by their names",
+        page: "With several ports each needs a name of its own; EndpointSlices are matched by \
+               it.",
+    },
 ];

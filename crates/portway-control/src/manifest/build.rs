@@ -1,12 +1,11 @@
-//! Trees → typed objects, and → what is printed as given.
+//! Trees → typed objects.
 //!
-//! In: a [`Node`] that its schema accepts. Out: a value of one of [`crate::api`]'s types, or JSON.
+//! In: a [`Node`] that its schema accepts. Out: a value of one of [`crate::api`]'s types.
 //! Null fields are left out for types: the API server prunes them before it sets defaults.
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
-use serde_json::{Number, Value};
 
 use crate::origin::{Node, Written};
 
@@ -16,23 +15,6 @@ pub(super) type BuildError = serde::de::value::Error;
 /// Builds an object of a type.
 pub(super) fn object<T: DeserializeOwned>(node: &Node) -> Result<T, BuildError> {
     T::deserialize(Tree(node))
-}
-
-/// The tree as JSON.
-pub(super) fn given(node: &Node) -> Value {
-    match &node.value {
-        Written::Null => Value::Null,
-        Written::Bool(value) => Value::Bool(*value),
-        Written::Int(value) => Value::Number((*value).into()),
-        Written::Float(value) => Number::from_f64(*value).map_or(Value::Null, Value::Number),
-        Written::Text(text) => Value::String(text.as_ref().into()),
-        Written::List(items) => Value::Array(items.iter().map(given).collect()),
-        Written::Map(fields) => {
-            let fields = fields.iter();
-            let fields = fields.map(|field| (field.key.as_ref().into(), given(&field.node)));
-            Value::Object(fields.collect())
-        }
-    }
 }
 
 struct Tree<'a>(&'a Node);

@@ -14,9 +14,9 @@ use crate::api::{
     EndpointSlice, GATEWAY_GROUP, Gateway, GatewayClass, GatewayConfig, Kind, Namespace,
     ReferenceGrant, Service, TcpRoute,
 };
-use crate::diagnostic::found::{Found, error, warning};
+use crate::diagnostic::found::{Found, error, shown, warning};
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::origin::{Node, ObjectKey, Origin, Sourced, Span, Spans, Written};
+use crate::origin::{Given, Node, ObjectKey, Origin, Sourced, Span, Spans, Written};
 use crate::schema::{Check, KINDS, KindFacts};
 
 /// Kinds without schema facts that are named in the plans: they are skipped like any other, with
@@ -152,7 +152,7 @@ impl Reader<'_> {
             || KINDS
                 .iter()
                 .any(|it| *it.name == *kind && *it.group == *group);
-        let mut name = format!("{api_version} {kind}");
+        let mut name = format!("{} {}", shown(api_version), shown(kind));
         if is_planned {
             name += ", not supported yet";
         }
@@ -173,7 +173,7 @@ impl Reader<'_> {
         if let Some(facts) = KINDS.iter().find(|facts| *facts.name == *kind) {
             let groups = [&*facts.group];
             let is_near = group.is_empty() || self.found.guesses.nearest(group, groups).is_some();
-            let what = format!("there is no kind {kind} in `{}`", node.text("apiVersion")?);
+            let what = format!("there is no kind {kind} in `{}`", of_group(group));
             let version = facts.versions.keys().next()?;
             return is_near.then(|| {
                 warning(9, span("apiVersion"), what)
@@ -195,7 +195,7 @@ impl Reader<'_> {
                 .find(|name| name.eq_ignore_ascii_case(kind))?,
             _ => return None,
         };
-        let what = format!("there is no kind {kind} in `{}`", node.text("apiVersion")?);
+        let what = format!("there is no kind {} in `{}`", shown(kind), of_group(group));
         let finding = warning(9, span("kind"), what).effect(effect);
         Some(finding.label(format!("did you mean `{guess}`?")))
     }
@@ -208,10 +208,9 @@ impl Reader<'_> {
             self.found.add(no_such_version(facts, version, span, kind));
             return;
         };
-        let is_flawed = self
-            .flaws
-            .iter()
-            .any(|at| (node.span.start..node.span.end).contains(at));
+        // Flaws stand in the order of the text.
+        let next = self.flaws.partition_point(|at| *at < node.span.start);
+        let is_flawed = self.flaws.get(next).is_some_and(|at| *at < node.span.end);
         let n_before = self.found.count();
         Check::new(self.found, effect(kind)).value(&node, &version_facts.schema);
         if is_flawed || self.found.count() > n_before {
@@ -255,7 +254,7 @@ impl Reader<'_> {
             let finding = warning(113, span, what).effect(STANDARD_EFFECT).help(help);
             self.objects.for_clusters.push(self.found.placed(finding));
         } else if let Some(schema) = &version_facts.standard {
-            let mut found = Found::new(self.source.clone());
+            let mut found = self.found.trial();
             Check::new(&mut found, STANDARD_EFFECT).value(node, schema);
             let (findings, _) = found.into_parts();
             self.objects
@@ -296,7 +295,7 @@ impl Reader<'_> {
             object,
             key,
             origin,
-            given: Arc::new(build::given(node)),
+            given: Given::Written(node.clone()),
         }))
     }
 }
@@ -324,7 +323,7 @@ fn nameless(node: &Node, missing: &str) -> Diagnostic {
 }
 
 fn no_such_version(facts: &KindFacts, version: &str, span: Span, kind: Kind) -> Diagnostic {
-    let what = format!("{} has no version `{version}`", facts.name);
+    let what = format!("{} has no version `{}`", facts.name, shown(version));
     let versions = facts.versions.keys();
     let versions: Vec<String> = versions
         .map(|version| format!("`{}`", api_version(&facts.group, version)))
@@ -332,6 +331,14 @@ fn no_such_version(facts: &KindFacts, version: &str, span: Span, kind: Kind) -> 
     error(8, span, what)
         .label(format!("it has {}", versions.join(" and ")))
         .effect(effect(kind))
+}
+
+/// A group as people call it.
+fn of_group(group: &str) -> String {
+    match group {
+        "" => "v1".to_owned(),
+        group => shown(group),
+    }
 }
 
 fn api_version(group: &str, version: &str) -> String {

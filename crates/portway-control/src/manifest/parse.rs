@@ -12,27 +12,41 @@ use granit_parser::{
 
 use super::scalar;
 use crate::diagnostic::Diagnostic;
-use crate::diagnostic::found::{Found, at, error};
-use crate::limits::{DEPTH_MAX, DOCUMENTS_MAX, NODES_MAX};
+use crate::diagnostic::found::{Found, at, error, shown};
+use crate::limits::{DEPTH_MAX, DIAGNOSTICS_MAX, DOCUMENTS_MAX, INPUT_BYTES_MAX, NODES_MAX};
 use crate::origin::{Field, Node, Source, Span, Written};
 
 /// Fields of one map from which on a set finds the names that are there twice.
 const FIELDS_SCANNED_MAX: usize = 16;
 
+/// Where every source begins.
+const START: Span = Span {
+    start: 0,
+    end: 0,
+    line: 1,
+    column: 1,
+};
+
 /// What may still be read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Budget {
-    /// Documents and items of lists.
+    /// Text.
+    pub(super) n_bytes: usize,
+    /// Documents.
     pub(super) n_documents: usize,
-    /// Values.
+    /// Values, those that aliases repeat counted each time.
     pub(super) n_nodes: usize,
+    /// Findings that are kept.
+    pub(super) n_findings: usize,
 }
 
 impl Default for Budget {
     fn default() -> Self {
         Self {
+            n_bytes: INPUT_BYTES_MAX,
             n_documents: DOCUMENTS_MAX,
             n_nodes: NODES_MAX,
+            n_findings: DIAGNOSTICS_MAX,
         }
     }
 }
@@ -48,6 +62,11 @@ pub(super) struct Document {
 
 /// Reads all documents of a source.
 pub(super) fn documents(source: &Source, budget: &mut Budget, found: &mut Found) -> Vec<Document> {
+    let Some(n_bytes) = budget.n_bytes.checked_sub(source.text.len()) else {
+        found.add(too_much(START, INPUT_BYTES_MAX, "bytes"));
+        return Vec::new();
+    };
+    budget.n_bytes = n_bytes;
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.flow_nesting_limit = DEPTH_MAX;
@@ -86,8 +105,8 @@ enum Inside {
     Map {
         fields: Vec<Field>,
         key: Option<(Box<str>, Span)>,
-        /// Names, once there are many.
-        names: BTreeSet<Box<str>>,
+        /// Names and where they are, once there are many.
+        names: BTreeMap<Box<str>, Span>,
     },
 }
 
@@ -153,7 +172,7 @@ impl Reader<'_> {
                 let inside = Inside::Map {
                     fields: Vec::new(),
                     key: None,
-                    names: BTreeSet::new(),
+                    names: BTreeMap::new(),
                 };
                 self.start(anchor, span, inside)?;
             }
@@ -250,19 +269,23 @@ impl Reader<'_> {
             return Ok(());
         };
         let twin = match fields.len() {
-            0..FIELDS_SCANNED_MAX => fields.iter().any(|field| field.key == name),
+            0..FIELDS_SCANNED_MAX => {
+                let twin = fields.iter().find(|field| field.key == name);
+                twin.map(|field| field.key_span)
+            }
             _ => {
                 if names.is_empty() {
-                    names.extend(fields.iter().map(|field| field.key.clone()));
+                    let spans = fields
+                        .iter()
+                        .map(|field| (field.key.clone(), field.key_span));
+                    names.extend(spans);
                 }
-                !names.insert(name.clone())
+                names.insert(name.clone(), span)
             }
         };
-        if twin {
-            let first = fields.iter().find(|field| field.key == name);
+        if let Some(first) = twin {
             self.flaws.push(span.start);
-            self.found
-                .add(twice(&name, span, first.map(|field| field.key_span)));
+            self.found.add(twice(&name, span, first));
         }
         *key = Some((name, span));
         Ok(())
@@ -294,13 +317,21 @@ impl Reader<'_> {
             if depth > DEPTH_MAX {
                 return Err(Stop::Document(Box::new(too_deep(span))));
             }
-            match &node.value {
-                Written::List(items) => left.extend(items.iter().map(|item| (item, depth + 1))),
+            let n_bytes = match &node.value {
+                Written::Text(text) => text.len(),
+                Written::List(items) => {
+                    left.extend(items.iter().map(|item| (item, depth + 1)));
+                    0
+                }
                 Written::Map(fields) => {
                     left.extend(fields.iter().map(|field| (&field.node, depth + 1)));
+                    fields.iter().map(|field| field.key.len()).sum()
                 }
-                _ => {}
-            }
+                _ => 0,
+            };
+            let bytes_left = self.budget.n_bytes.checked_sub(n_bytes);
+            self.budget.n_bytes = bytes_left
+                .ok_or_else(|| Stop::Input(Box::new(too_much(span, INPUT_BYTES_MAX, "bytes"))))?;
         }
         Ok(())
     }
@@ -362,7 +393,7 @@ fn tagged(text: &str, tag: &Tag, span: Span) -> Result<Written, Stop> {
             let finding = error(
                 4,
                 span,
-                format!("the tag `{}` is not known", tag.original()),
+                format!("the tag `{}` is not known", shown(&tag.original())),
             )
             .effect("nothing of this document is used")
             .help("remove the tag: the kind of an object says what type each field has");
@@ -391,14 +422,11 @@ fn odd_key(span: Span) -> Diagnostic {
         .help("a `{` or `[` that starts a value is quoted if text is meant")
 }
 
-fn twice(name: &str, span: Span, first: Option<Span>) -> Diagnostic {
-    let finding = error(2, span, format!("field `{name}` is there twice"));
-    match first {
-        Some(first) => finding.related(at(first), "the first"),
-        None => finding,
-    }
-    .effect("the object is left out, because either could be meant")
-    .help("remove one of the two")
+fn twice(name: &str, span: Span, first: Span) -> Diagnostic {
+    error(2, span, format!("field `{}` is there twice", shown(name)))
+        .related(at(first), "the first")
+        .effect("the object is left out, because either could be meant")
+        .help("remove one of the two")
 }
 
 fn too_deep(span: Span) -> Diagnostic {
@@ -415,11 +443,14 @@ fn less(left: usize, span: Span, noun: &str) -> Result<usize, Stop> {
             "documents" => DOCUMENTS_MAX,
             _ => NODES_MAX,
         };
-        let finding = error(11, span, format!("the input holds more than {max} {noun}"))
-            .effect("nothing from here on is used")
-            .help("aliases count as often as they are used; split the input if it is meant so");
-        Stop::Input(Box::new(finding))
+        Stop::Input(Box::new(too_much(span, max, noun)))
     })
+}
+
+fn too_much(span: Span, max: usize, noun: &str) -> Diagnostic {
+    error(11, span, format!("the input holds more than {max} {noun}"))
+        .effect("nothing from here on is used")
+        .help("aliases count as often as they are used; split the input if it is meant so")
 }
 
 fn span_of(span: &granit_parser::Span) -> Span {

@@ -8,9 +8,10 @@ use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::facts::{Format, ListType, Schema, Type};
+use super::rules;
+use super::view::View;
 use crate::diagnostic::Diagnostic;
-use crate::diagnostic::found::{Found, error};
-use crate::limits::VALUE_SHOWN_CHARS_MAX;
+use crate::diagnostic::found::{Found, at, error, shown};
 use crate::origin::{Field, Node, Span, Written};
 
 /// One walk.
@@ -19,6 +20,8 @@ pub(crate) struct Check<'a> {
     /// What it does to traffic that an object is left out.
     effect: &'a str,
     path: Vec<Step<'a>>,
+    /// An alternative names only some of the fields.
+    is_partial: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -34,11 +37,12 @@ impl<'a> Check<'a> {
             found,
             effect,
             path: Vec::new(),
+            is_partial: false,
         }
     }
 
     /// Checks the value of a field.
-    pub(crate) fn field(&mut self, field: &'a Field, schema: &Schema) {
+    pub(crate) fn field(&mut self, field: &'a Field, schema: &'a Schema) {
         if matches!(field.node.value, Written::Null) {
             return;
         }
@@ -48,11 +52,12 @@ impl<'a> Check<'a> {
     }
 
     /// Checks a value with all in it.
-    pub(crate) fn value(&mut self, node: &'a Node, schema: &Schema) {
+    pub(crate) fn value(&mut self, node: &'a Node, schema: &'a Schema) {
         if !has_type(node, schema) {
             self.wrong_type(node, schema);
             return;
         }
+        let n_before = self.found.count();
         match &node.value {
             Written::Map(fields) => self.map(node, fields, schema),
             Written::List(items) => self.list(node, items, schema),
@@ -60,15 +65,93 @@ impl<'a> Check<'a> {
             Written::Int(number) => self.number(node, *number, schema),
             _ => {}
         }
+        self.alternatives(node, schema);
+        // A rule may count on what the types say, as in an API server.
+        if self.found.count() == n_before {
+            self.rules(node, schema);
+        }
     }
 
-    fn map(&mut self, node: &'a Node, fields: &'a [Field], schema: &Schema) {
+    fn rules(&mut self, node: &'a Node, schema: &'a Schema) {
+        for rule in &schema.rules {
+            let Some(rule) = rules::find(&rule.rule) else {
+                continue;
+            };
+            for flaw in (rule.flaws)(View::new(node, schema)) {
+                let mut finding = self
+                    .error(rule.code, flaw.span, flaw.what)
+                    .label(flaw.label);
+                let below = match finding.place.field.is_empty() {
+                    true => flaw.path.trim_start_matches('.'),
+                    false => &flaw.path,
+                };
+                finding.place.field += below;
+                if !flaw.help.is_empty() {
+                    finding = finding.help(flaw.help);
+                }
+                if let Some((span, words)) = flaw.related {
+                    finding = finding.related(at(span), words);
+                }
+                self.found.add(finding);
+            }
+        }
+    }
+
+    /// `oneOf`, `anyOf` and `not`: of an alternative that should fit, what does not is told.
+    fn alternatives(&mut self, node: &'a Node, schema: &'a Schema) {
+        if let Some(not) = &schema.not
+            && self.trial(node, not).is_empty()
+        {
+            let what = format!("{} cannot be this", self.shown_path());
+            self.found.add(self.error(104, node.start(), what));
+        }
+        if !schema.any_of.is_empty()
+            && !schema
+                .any_of
+                .iter()
+                .any(|it| self.trial(node, it).is_empty())
+        {
+            let formats = schema
+                .any_of
+                .iter()
+                .filter_map(|it| it.format.map(format_name));
+            let formats: Vec<&str> = formats.collect();
+            let what = format!("{} cannot be `{}`", self.shown_path(), written_text(node));
+            let finding = self.error(105, node.start(), what);
+            self.found
+                .add(finding.label(format!("{} is wanted", formats.join(" or "))));
+        }
+        if !schema.one_of.is_empty() {
+            let whole = with_defaults(node, schema);
+            let told = schema.one_of.iter().map(|it| self.trial(&whole, it));
+            let told: Vec<Vec<Diagnostic>> = told.collect();
+            if told.iter().filter(|findings| findings.is_empty()).count() != 1
+                && let Some(first) = told.into_iter().next()
+            {
+                first
+                    .into_iter()
+                    .for_each(|finding| self.found.add(finding));
+            }
+        }
+    }
+
+    /// What would be told of an alternative.
+    fn trial(&self, node: &Node, schema: &Schema) -> Vec<Diagnostic> {
+        let mut found = self.found.trial();
+        let mut check = Check::new(&mut found, self.effect);
+        check.path = self.path.clone();
+        check.is_partial = true;
+        check.value(node, schema);
+        found.into_parts().0
+    }
+
+    fn map(&mut self, node: &'a Node, fields: &'a [Field], schema: &'a Schema) {
         for field in fields {
             if let Some(schema) = schema.properties.get(&field.key) {
                 self.field(field, schema);
             } else if let Some(schema) = &schema.additional_properties {
                 self.field(field, schema);
-            } else if !schema.preserve_unknown_fields {
+            } else if !schema.preserve_unknown_fields && !self.is_partial {
                 self.unknown(field, schema);
             }
         }
@@ -78,20 +161,20 @@ impl<'a> Check<'a> {
                 node.field(name).is_some() || schema.properties.get(name).is_some_and(has_default);
             if !is_there {
                 let what = format!("{} has no `{name}`", self.shown_path());
-                let finding = self.error(101, start_of(node), what);
+                let finding = self.error(101, node.start(), what);
                 self.found
                     .add(finding.label(format!("`{name}` is required")));
             }
         }
         if let Some(max) = schema.max_properties.filter(|max| fields.len() > *max) {
             let what = format!("{} has {} fields", self.shown_path(), fields.len());
-            let finding = self.error(108, start_of(node), what);
+            let finding = self.error(108, node.start(), what);
             self.found
                 .add(finding.label(format!("at most {max} are allowed")));
         }
     }
 
-    fn unknown(&mut self, field: &Field, schema: &Schema) {
+    fn unknown(&mut self, field: &Field, schema: &'a Schema) {
         let names = schema.properties.keys().map(|name| &**name);
         let guess = self.found.guesses.guess(&field.key, names);
         let within = match self.path.is_empty() {
@@ -106,7 +189,7 @@ impl<'a> Check<'a> {
         });
     }
 
-    fn list(&mut self, node: &'a Node, items: &'a [Node], schema: &Schema) {
+    fn list(&mut self, node: &'a Node, items: &'a [Node], schema: &'a Schema) {
         if let Some(schema) = &schema.items {
             for (index, item) in items.iter().enumerate() {
                 self.path.push(Step::Item(index));
@@ -122,14 +205,14 @@ impl<'a> Check<'a> {
         };
         if !bound.is_empty() {
             let what = format!("{} has {n} items", self.shown_path());
-            let finding = self.error(108, start_of(node), what).label(bound);
+            let finding = self.error(108, node.start(), what).label(bound);
             self.found.add(finding);
         }
         self.distinct(items, schema);
     }
 
     /// Items of a set or a map that are there twice.
-    fn distinct(&mut self, items: &'a [Node], schema: &Schema) {
+    fn distinct(&mut self, items: &'a [Node], schema: &'a Schema) {
         if schema.list_type == ListType::Atomic || items.len() < 2 {
             return;
         }
@@ -142,14 +225,14 @@ impl<'a> Check<'a> {
             let Some(key) = key else { continue };
             if !seen.insert(key.clone()) {
                 let what = format!("{} has {key} twice", self.shown_path());
-                let finding = self.error(110, start_of(item), what);
+                let finding = self.error(110, item.start(), what);
                 self.found
                     .add(finding.help("remove one of the two, or tell them apart"));
             }
         }
     }
 
-    fn text(&mut self, node: &Node, text: &str, schema: &Schema) {
+    fn text(&mut self, node: &Node, text: &str, schema: &'a Schema) {
         if !schema.values.is_empty() && !schema.values.iter().any(|value| **value == *text) {
             self.no_such_value(node, text, schema);
             return;
@@ -180,7 +263,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn no_such_value(&mut self, node: &Node, text: &str, schema: &Schema) {
+    fn no_such_value(&mut self, node: &Node, text: &str, schema: &'a Schema) {
         let values = schema.values.iter().map(|value| &**value);
         let guess = self.found.guesses.guess(text, values.clone());
         let what = format!("{} cannot be `{}`", self.shown_path(), shown(text));
@@ -193,7 +276,7 @@ impl<'a> Check<'a> {
         });
     }
 
-    fn number(&mut self, node: &Node, number: i64, schema: &Schema) {
+    fn number(&mut self, node: &Node, number: i64, schema: &'a Schema) {
         let least = match schema.format {
             Some(Format::Int32) => i64::from(i32::MIN),
             _ => i64::MIN,
@@ -212,14 +295,14 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn wrong_type(&mut self, node: &Node, schema: &Schema) {
+    fn wrong_type(&mut self, node: &Node, schema: &'a Schema) {
         let what = format!(
             "{} is {}, but must be {}",
             self.shown_path(),
             written_name(&node.value),
             type_name(schema)
         );
-        let finding = self.error(103, start_of(node), what);
+        let finding = self.error(103, node.start(), what);
         let help = match (&node.value, schema.ty) {
             (
                 Written::Bool(_) | Written::Int(_) | Written::Float(_) | Written::Null,
@@ -247,8 +330,8 @@ impl<'a> Check<'a> {
         let mut path = String::new();
         for step in &self.path {
             match step {
-                Step::Field(name) if path.is_empty() => path.push_str(name),
-                Step::Field(name) => _ = write!(path, ".{name}"),
+                Step::Field(name) if path.is_empty() => path.push_str(&shown(name)),
+                Step::Field(name) => _ = write!(path, ".{}", shown(name)),
                 Step::Item(index) => _ = write!(path, "[{index}]"),
             }
         }
@@ -258,7 +341,7 @@ impl<'a> Check<'a> {
     fn shown_path(&self) -> String {
         match &*self.path() {
             "" => "the object".to_owned(),
-            path => format!("`{}`", shown(path)),
+            path => format!("`{path}`"),
         }
     }
 }
@@ -382,21 +465,34 @@ const fn format_name(format: Format) -> &'static str {
     }
 }
 
-/// What was written, cut to what people read.
-pub(super) fn shown(text: &str) -> String {
-    let mut chars = text.chars();
-    let start: String = chars.by_ref().take(VALUE_SHOWN_CHARS_MAX).collect();
-    if chars.next().is_some() {
-        return format!("{start}…");
+/// A map with the text that defaults would give it.
+fn with_defaults(node: &Node, schema: &Schema) -> Node {
+    let mut node = node.clone();
+    let absent = schema
+        .properties
+        .iter()
+        .filter(|(name, _)| node.field(name).is_none());
+    let defaults = absent.filter_map(|(name, schema)| {
+        let default = schema.default.as_ref()?.as_str()?;
+        Some(Field {
+            key: name.clone(),
+            key_span: node.span,
+            node: Node {
+                span: node.span,
+                value: Written::Text(default.into()),
+            },
+        })
+    });
+    let defaults: Vec<Field> = defaults.collect();
+    if let Written::Map(fields) = &mut node.value {
+        fields.extend(defaults);
     }
-    start
+    node
 }
 
-/// Where a value starts; of a map or list not more than its first name or item, so that a finding
-/// marks a word and not half a file.
-fn start_of(node: &Node) -> Span {
+fn written_text(node: &Node) -> String {
     match &node.value {
-        Written::Map(fields) => fields.first().map_or(node.span, |field| field.key_span),
-        _ => node.span,
+        Written::Text(text) => shown(text),
+        other => written_name(other).to_owned(),
     }
 }

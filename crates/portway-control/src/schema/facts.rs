@@ -121,11 +121,28 @@ pub(crate) enum Format {
 
 /// A rule in CEL. What it means is in [`super::rules`], by its text.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(from = "WrittenRule")]
 pub(crate) struct CelRule {
-    /// The rule.
-    #[expect(dead_code, reason = "what the rules mean is written next")]
+    /// The rule without spaces, which mean nothing in it and differ between the channels.
     pub(crate) rule: Box<str>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRule {
+    rule: Box<str>,
+}
+
+impl From<WrittenRule> for CelRule {
+    fn from(written: WrittenRule) -> Self {
+        let rule = without_spaces(&written.rule);
+        Self { rule }
+    }
+}
+
+/// The text of a rule, as rules are compared.
+pub(super) fn without_spaces(rule: &str) -> Box<str> {
+    rule.split_ascii_whitespace().collect::<String>().into()
 }
 
 /// A regular expression, compiled when it is first used.

@@ -5,7 +5,14 @@
 
 mod facts;
 
+mod view;
+
+mod rules;
+
 mod check;
 
 pub(crate) use check::Check;
 pub(crate) use facts::{KINDS, KindFacts};
+
+#[cfg(test)]
+mod tests;

@@ -172,9 +172,9 @@ fn yaml(input: &Input, translation: &Translation) -> String {
         let Some(given) = input.reading.objects.given(key) else {
             continue;
         };
-        let mut object = Value::clone(given);
+        let mut object = given.json();
         if let Some(status) = translation.statuses.get(key) {
-            object["status"] = render::status::value(status, &given["status"]);
+            object["status"] = render::status::value(status, &object["status"]);
         }
         documents.push(render::yaml::document(&object));
     }
