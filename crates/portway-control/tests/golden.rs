@@ -4,11 +4,12 @@
 //! `# target: cluster` (default `standalone`) and facts from the world:
 //! `# fact: applied pending`, `# fact: unbound 0.0.0.0:8080 address in use`,
 //! `# fact: host 192.0.2.1 2001:db8::1`, `# fact: resolved db.example.com 192.0.2.1`; of a cluster
-//! `# fact: crds v1.7.0`, and of its Gateways `# fact: address edge 192.0.2.7`, `# fact: ready edge 2`,
-//! `# fact: missing edge WORDS`. A line
-//! `#=== NAME.yaml` starts a further source; `# explain: tcproute default/app`, `gateway default/edge`
-//! or `address 192.0.2.1:80` adds what `explain` says, `# why: …` only what it says against traffic. Out: what was skipped, the tables, one line a
-//! condition, one line a diagnostic. `PORTWAY_BLESS=1` rewrites the `.want` files; read them then.
+//! `# fact: crds v1.7.0`, and of its Gateways `# fact: address edge 192.0.2.7`, `# fact: ready edge
+//! 2`, `# fact: missing edge WORDS`. A line `#=== NAME.yaml` starts a further source; `# explain:
+//! tcproute default/app`, `gateway default/edge` or `address 192.0.2.1:80` adds what `explain`
+//! says, `# why: …` only what it says against traffic. Out: what was skipped, the tables, one line
+//! a condition, one line a diagnostic. `PORTWAY_BLESS=1` rewrites the `.want` files; read them
+//! then.
 #![cfg(test)]
 #![expect(
     clippy::disallowed_methods,

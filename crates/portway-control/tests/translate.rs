@@ -442,7 +442,8 @@ fn a_backend_with_too_many_endpoints_rejects() {
     assert_eq!(told.severity, Severity::Error);
 }
 
-/// 5,000 routes on ports of their own, ten endpoints each: all of it is looked up, nothing searched.
+/// 5,000 routes on ports of their own, ten endpoints each: all of it is looked up, nothing
+/// searched.
 #[test]
 fn five_thousand_routes_are_no_burden() {
     let mut objects = Vec::new();
@@ -463,9 +464,12 @@ fn five_thousand_routes_are_no_burden() {
             .map(|n| json!({"addresses": [format!("10.{}.{}.{n}", at / 250, at % 250)]}))
             .collect();
         let label = json!({"kubernetes.io/service-name": format!("s{at}")});
-        objects.push(json!({"kind": "TCPRoute", "metadata": {"name": format!("r{at}")}, "spec": {
-            "parentRefs": [{"name": format!("g{}", at / 50), "sectionName": format!("l{}", at % 50)}],
-            "rules": [{"backendRefs": [{"name": format!("s{at}"), "port": 80}]}]}}));
+        objects.push(
+            json!({"kind": "TCPRoute", "metadata": {"name": format!("r{at}")}, "spec": {
+            "parentRefs": [{"name": format!("g{}", at / 50),
+                            "sectionName": format!("l{}", at % 50)}],
+            "rules": [{"backendRefs": [{"name": format!("s{at}"), "port": 80}]}]}}),
+        );
         objects.push(
             json!({"kind": "Service", "metadata": {"name": format!("s{at}")},
             "spec": {"ports": [{"port": 80}]}}),

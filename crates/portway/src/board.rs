@@ -1,7 +1,7 @@
 //! What an instance shows of itself: facts, put here by whoever learns them.
 //!
-//! In: readiness, an [`Observer`] of the data plane. Out: the [`View`] of the admin server. Never: a
-//! decision; a wait of whoever puts facts here for whoever reads them.
+//! In: readiness, an [`Observer`] of the data plane. Out: the [`View`] of the admin server. Never:
+//! a decision; a wait of whoever puts facts here for whoever reads them.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};

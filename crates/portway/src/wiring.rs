@@ -227,8 +227,8 @@ impl Standalone {
         self.snapshot.facts.applied = Applied::Acknowledged;
     }
 
-    /// Snapshot → translation, and a new table if it differs from the last one. When no table can be
-    /// built everything stays as it was.
+    /// Snapshot → translation, and a new table if it differs from the last one. When no table can
+    /// be built everything stays as it was.
     fn translate(&mut self) -> anyhow::Result<()> {
         let translation = translate(&self.snapshot);
         let before = self.table.as_deref();

@@ -1,7 +1,7 @@
 //! The Deployment of a Gateway's proxies.
 //!
-//! In: a [`Fleet`]. Out: its `spec`. Never: a privilege. A proxy runs as nobody, holds no capability,
-//! writes no file and has no access to the API beyond a token that only the feed takes.
+//! In: a [`Fleet`]. Out: its `spec`. Never: a privilege. A proxy runs as nobody, holds no
+//! capability, writes no file and has no access to the API beyond a token that only the feed takes.
 
 use serde_json::{Map, Value, json};
 

@@ -1,10 +1,10 @@
 //! A Gateway's proxies as objects of a cluster: ServiceAccount, ConfigMap, Deployment, Service, and
 //! HorizontalPodAutoscaler and PodDisruptionBudget where they are asked for.
 //!
-//! In: a [`Fleet`], which `translate` gives, and the [`Install`], which says how this controller was
-//! installed. Out: JSON values for server-side apply: only the fields that are ours. Never: a read or
-//! write of a cluster.
-//! Spec: GEP-1762 (in-cluster Gateway deployments), `GatewayInfrastructure` (`gateway_types.go`).
+//! In: a [`Fleet`], which `translate` gives, and the [`Install`], which says how this controller
+//! was installed. Out: JSON values for server-side apply: only the fields that are ours. Never: a
+//! read or write of a cluster. Spec: GEP-1762 (in-cluster Gateway deployments),
+//! `GatewayInfrastructure` (`gateway_types.go`).
 
 mod autoscaling;
 mod deployment;

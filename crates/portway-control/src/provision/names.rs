@@ -104,8 +104,8 @@ fn shortened(readable: &str, hash: &str) -> String {
     format!("{}-{hash}", kept.trim_end_matches(['-', '_', '.']))
 }
 
-/// FNV-1a, 64 bits: these names must stay the same for as long as the objects live, so no hash whose
-/// result may change with a release of Rust.
+/// FNV-1a, 64 bits: these names must stay the same for as long as the objects live, so no hash
+/// whose result may change with a release of Rust.
 fn hash(text: &str) -> String {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0000_0100_0000_01b3;

@@ -1,7 +1,8 @@
 //! Walks a tree along its [`Schema`] and tells of all that does not fit.
 //!
 //! In: a [`Node`] with no more than `DEPTH_MAX` levels. Out: findings. A null field counts as
-//! absent, as the API server prunes it. Spec: OpenAPI v3 as structural schemas of Kubernetes use it.
+//! absent, as the API server prunes it. Spec: OpenAPI v3 as structural schemas of Kubernetes use
+//! it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

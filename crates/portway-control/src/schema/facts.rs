@@ -1,9 +1,9 @@
 //! What the API says of each kind: types, bounds, defaults, rules.
 //!
 //! In: `facts/*.json`, which `cargo xtask crds` writes from the CRDs of
-//! sigs.k8s.io/gateway-api v1.7.0; those of the core kinds, of metadata and of our own kind are written by hand from
-//! the validation of Kubernetes. Out: a [`Schema`] for a kind and version. Never: a keyword that is
-//! not understood, which a test holds.
+//! sigs.k8s.io/gateway-api v1.7.0; those of the core kinds, of metadata and of our own kind are
+//! written by hand from the validation of Kubernetes. Out: a [`Schema`] for a kind and version.
+//! Never: a keyword that is not understood, which a test holds.
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};

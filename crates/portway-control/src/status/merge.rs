@@ -1,8 +1,8 @@
 //! How a status of ours goes into a stored one.
 //!
-//! In: the stored status as it is, the desired one, the time. Out: what to write, or nothing. Never:
-//! a change of conditions and entries of others: they stay in place, byte for byte.
-//! Spec: the notes for implementors at `GatewayStatus.Conditions` (`gateway_types.go`) and
+//! In: the stored status as it is, the desired one, the time. Out: what to write, or nothing.
+//! Never: a change of conditions and entries of others: they stay in place, byte for byte. Spec:
+//! the notes for implementors at `GatewayStatus.Conditions` (`gateway_types.go`) and
 //! `RouteStatus.Parents` (`shared_types.go`, v1.7.0).
 
 use serde::Serialize;

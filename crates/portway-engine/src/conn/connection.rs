@@ -33,8 +33,8 @@ use crate::time::Moment;
 /// ends the connection. A client may send its FIN even before the dial is done. Every other end of
 /// a side is the end of the connection, and the other side sees it as a reset.
 ///
-/// When the configuration takes its place away the shell says so (`Drain`), with the moment at which
-/// it must end; until then it goes on as if nothing had happened.
+/// When the configuration takes its place away the shell says so (`Drain`), with the moment at
+/// which it must end; until then it goes on as if nothing had happened.
 ///
 /// The shell's part: after [`Self::new`] and each [`Self::handle`] drain [`Self::poll_action`];
 /// send [`Event::Tick`] when [`Self::deadline`] has passed; after `Close`, which comes once and

@@ -81,8 +81,8 @@ pub enum Event {
     Dialled,
     /// The dial of the last [`Action::Dial`] failed.
     DialFailed(DialError),
-    /// Nothing more comes from this side. Any end but [`End::Eof`] means that nothing can be written
-    /// to it either: it is also how a failed write is told, and may follow an `Eof`.
+    /// Nothing more comes from this side. Any end but [`End::Eof`] means that nothing can be
+    /// written to it either: it is also how a failed write is told, and may follow an `Eof`.
     Ended(Side, End),
     /// The deadline has passed, or may have.
     Tick,

@@ -18,8 +18,9 @@ use crate::time::Moment;
 
 const HERE: &str = "10.0.0.1:1";
 
-/// A table by lines: `route`, then its backends as `weight name endpoint…` or `weight name !reason`,
-/// then `drain [backend] keep|now|5s`. The one listener leads to the route, if there is one.
+/// A table by lines: `route`, then its backends as `weight name endpoint…` or `weight name
+/// !reason`, then `drain [backend] keep|now|5s`. The one listener leads to the route, if there is
+/// one.
 fn table(lines: &[&str]) -> RoutingTable {
     let mut spec = TableSpec::default();
     for line in lines {

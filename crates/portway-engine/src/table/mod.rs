@@ -1,11 +1,12 @@
 //! The routing table: Listener → Route → Backend → Endpoint, closed and validated.
 //!
-//! In: a [`TableSpec`], the only form that is stored or sent. Out: a [`RoutingTable`] in which every
-//! name and id resolves, proven by [`RoutingTable::build`]; `to_string` shows it, one fact a line.
-//! Never: a "not found" path for the data plane.
+//! In: a [`TableSpec`], the only form that is stored or sent. Out: a [`RoutingTable`] in which
+//! every name and id resolves, proven by [`RoutingTable::build`]; `to_string` shows it, one fact a
+//! line. Never: a "not found" path for the data plane.
 //!
 //! A table is not changed but replaced. What two tables have in common they share ([`Listener`] and
-//! [`Route`] behind `Arc`), so a new table costs what changed, and [`diff::diff`] says what that is.
+//! [`Route`] behind `Arc`), so a new table costs what changed, and [`diff::diff`] says what that
+//! is.
 
 mod build;
 mod check;
@@ -67,7 +68,8 @@ pub struct ListenerSpec {
     pub name: Arc<str>,
     /// Transport of its sockets.
     pub protocol: Protocol,
-    /// Sockets to bind, none of which another listener binds; an unspecified IPv6 address means IPv6 only (`IPV6_V6ONLY`).
+    /// Sockets to bind, none of which another listener binds; an unspecified IPv6 address means
+    /// IPv6 only (`IPV6_V6ONLY`).
     pub binds: Vec<SocketAddr>,
     /// The route that gets its streams; `None`: every stream is accepted and reset.
     pub route: Option<Arc<str>>,
@@ -110,7 +112,8 @@ pub enum Protocol {
     Tcp,
 }
 
-/// Why a stream is accepted and then reset. A closed set: logs, metrics and records use these names.
+/// Why a stream is accepted and then reset. A closed set: logs, metrics and records use these
+/// names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RejectReason {
     /// No route is attached to the listener.

@@ -121,8 +121,8 @@ fn add_or_remove_route(spec: &mut TableSpec, random: &mut Random) -> Validity {
     Validity::Fine
 }
 
-/// Somebody says, or no longer says, what connections get that lose their place; also of routes that
-/// are not in the table.
+/// Somebody says, or no longer says, what connections get that lose their place; also of routes
+/// that are not in the table.
 fn edit_drains(spec: &mut TableSpec, random: &mut Random) -> Validity {
     let route = route_name(random.below(ROUTES));
     let backend = (0..BACKEND_SLOTS).nth(random.index(usize::from(BACKEND_SLOTS)));

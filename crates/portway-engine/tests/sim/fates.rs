@@ -69,7 +69,8 @@ fn named<'t>(table: &'t RoutingTable, route: &str) -> Option<&'t Route> {
     routes.find(|it| &*it.name == route)
 }
 
-/// What the table says of those who lost their place with `backend`; nothing if whoever could is gone.
+/// What the table says of those who lost their place with `backend`; nothing if whoever could is
+/// gone.
 fn last_word(table: &RoutingTable, route: &str, backend: &str) -> Option<Drain> {
     let said = |of: Option<&str>| {
         let mut drains = table.drains().iter();

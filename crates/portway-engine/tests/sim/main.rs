@@ -1,10 +1,11 @@
 //! Many connections through faults and table swaps, from one seed, against a shadow model.
 //!
-//! A [`world::World`] is a gateway without sockets: workers with tables, clients and endpoints whose
-//! every move is drawn from a seed, and a clock that jumps. Beside the machines under test it keeps
-//! what must be true in the plainest form: a [`shadow::Shadow`] says which actions a fact must
-//! bring, a [`wire::Wire`] counts bytes and FINs, [`shares::Tally`] holds routes to their weights,
-//! [`pauses::Pauses`] knows which endpoints are avoided, [`fates::fate`] who must drain. After every step all of it must agree.
+//! A [`world::World`] is a gateway without sockets: workers with tables, clients and endpoints
+//! whose every move is drawn from a seed, and a clock that jumps. Beside the machines under test it
+//! keeps what must be true in the plainest form: a [`shadow::Shadow`] says which actions a fact
+//! must bring, a [`wire::Wire`] counts bytes and FINs, [`shares::Tally`] holds routes to their
+//! weights, [`pauses::Pauses`] knows which endpoints are avoided, [`fates::fate`] who must drain.
+//! After every step all of it must agree.
 //!
 //! `cargo test` runs 300 seeds. `PORTWAY_SEEDS=10000` runs that many. A failure names its seed;
 //! `PORTWAY_SEED=0x…` runs that one alone and tells every step. A seed that showed a defect goes

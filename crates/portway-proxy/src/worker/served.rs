@@ -155,8 +155,8 @@ impl Served {
         self.machine.is_draining()
     }
 
-    /// It is to end then, or may stay. Its tick now watches that end, so what the first tick does for
-    /// an open connection is done here.
+    /// It is to end then, or may stay. Its tick now watches that end, so what the first tick does
+    /// for an open connection is done here.
     pub(super) fn drain(&mut self, key: Key, end: Option<Moment>, site: &mut Site) {
         let event = Event::Drain(end);
         self.machine.handle(&mut site.avoid, event, site.now);

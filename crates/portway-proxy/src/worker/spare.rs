@@ -1,7 +1,7 @@
 //! A descriptor in reserve, so that whoever was accepted can also be connected to an endpoint.
 //!
-//! In: that one is lacking. Out: whether there is one for the moment. Never: a client accepted while
-//! the reserve is empty: it would only be reset, and so would all who wait behind it.
+//! In: that one is lacking. Out: whether there is one for the moment. Never: a client accepted
+//! while the reserve is empty: it would only be reset, and so would all who wait behind it.
 //!
 //! [`crate::descriptors`] counts what we open. The kernel can refuse far earlier: when a limit was
 //! lowered beneath us, or when the whole host has no file left (`ENFILE`).

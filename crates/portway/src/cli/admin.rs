@@ -17,11 +17,23 @@ pub(crate) struct AdminArgs {
     /// Without the flag a port that is taken is done without. `off` also means no socket, unless
     /// --admin-socket names one. There is no password: on another address than loopback everybody
     /// who can reach it can read.
-    #[arg(long, value_name = "ADDR|off", env = "PORTWAY_ADMIN", hide_env_values = true, value_parser = parse_addr)]
+    #[arg(
+        long,
+        value_name = "ADDR|off",
+        env = "PORTWAY_ADMIN",
+        hide_env_values = true,
+        value_parser = parse_addr
+    )]
     admin: Option<Choice<SocketAddr>>,
 
     /// Unix socket that tells the same, or `off`; by default in $XDG_RUNTIME_DIR or /run/portway.
-    #[arg(long, value_name = "PATH|off", env = "PORTWAY_ADMIN_SOCKET", hide_env_values = true, value_parser = parse_path)]
+    #[arg(
+        long,
+        value_name = "PATH|off",
+        env = "PORTWAY_ADMIN_SOCKET",
+        hide_env_values = true,
+        value_parser = parse_path
+    )]
     admin_socket: Option<Choice<PathBuf>>,
 }
 

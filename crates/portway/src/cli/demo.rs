@@ -60,7 +60,13 @@ Exit codes:
   70  a worker died: a defect, please report it")]
 pub(crate) struct Args {
     /// Other ports than the example's 8080 and 8090.
-    #[arg(long, value_name = "PORT,PORT", env = "PORTWAY_PORTS", hide_env_values = true, value_parser = parse_ports)]
+    #[arg(
+        long,
+        value_name = "PORT,PORT",
+        env = "PORTWAY_PORTS",
+        hide_env_values = true,
+        value_parser = parse_ports
+    )]
     ports: Option<[u16; 2]>,
 }
 

@@ -64,11 +64,23 @@ pub(crate) struct Args {
     workers: Option<u16>,
 
     /// Longest wait for one endpoint before the next is tried; by default 5s.
-    #[arg(long, value_name = "WAIT", env = "PORTWAY_DIAL_TIMEOUT", hide_env_values = true, value_parser = wait::parse)]
+    #[arg(
+        long,
+        value_name = "WAIT",
+        env = "PORTWAY_DIAL_TIMEOUT",
+        hide_env_values = true,
+        value_parser = wait::parse
+    )]
     dial_timeout: Option<Duration>,
 
     /// Longest wait for open connections at the end; by default 30s.
-    #[arg(long, value_name = "WAIT", env = "PORTWAY_DRAIN_TIMEOUT", hide_env_values = true, value_parser = wait::parse)]
+    #[arg(
+        long,
+        value_name = "WAIT",
+        env = "PORTWAY_DRAIN_TIMEOUT",
+        hide_env_values = true,
+        value_parser = wait::parse
+    )]
     drain_timeout: Option<Duration>,
 
     #[command(flatten)]

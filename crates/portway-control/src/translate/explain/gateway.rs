@@ -1,17 +1,15 @@
 //! A Gateway: whose it is, whether it is accepted, and its listeners.
 
-use super::{Explanation, Story, Verdict, listener};
-use crate::origin::{ObjectKey, Sourced};
-use crate::snapshot::Target;
+use super::{Explanation, Story, Verdict, class, listener};
+use crate::origin::ObjectKey;
 use crate::translate::Decided;
-use crate::translate::class::Class;
 use crate::translate::plan::GatewayPlan;
 use crate::translate::words;
 
 pub(super) fn explain(decided: &Decided<'_>, key: &ObjectKey) -> Option<Explanation> {
     let source = decided.index.snapshot.objects.gateways.get(key)?;
     let mut story = Story::default();
-    tell_class(&mut story, 0, decided, source);
+    class::tell_class(&mut story, 0, decided, source);
     let Some(at) = decided.gateway(key) else {
         let outcome = "Portway leaves it alone: another controller serves it";
         return Some(story.end(key.to_string(), outcome));
@@ -29,38 +27,6 @@ pub(super) fn explain(decided: &Decided<'_>, key: &ObjectKey) -> Option<Explanat
     }
     let outcome = outcome(gateway);
     Some(story.end(key.to_string(), outcome))
-}
-
-/// Whose a Gateway is.
-pub(super) fn tell_class(
-    story: &mut Story,
-    depth: u8,
-    decided: &Decided<'_>,
-    source: &Sourced<crate::api::Gateway>,
-) {
-    let name = source.object.spec.gateway_class_name.as_str();
-    let (verdict, what) = match decided.classes.get(name) {
-        Some(Class::Ours(None)) => (Verdict::Yes, format!("its class `{name}` is Portway's")),
-        Some(Class::Ours(Some(refusal))) => {
-            let why = &refusal.message;
-            let what = format!("its class `{name}` is Portway's, but not accepted: {why}");
-            (Verdict::No, what)
-        }
-        Some(Class::Foreign(controller)) => {
-            let what = format!("its class `{name}` belongs to controller `{controller}`");
-            (Verdict::No, what)
-        }
-        None => {
-            let taken = match decided.index.snapshot.target {
-                Target::Standalone => "on a host that counts as Portway's",
-                Target::Cluster => "taken for Portway's here; in a cluster its class decides",
-            };
-            let what = format!("its class `{name}` is not in the input: {taken}");
-            (Verdict::Fact, what)
-        }
-    };
-    let place = source.origin.place("spec.gatewayClassName");
-    story.tell(depth, verdict, what, place);
 }
 
 fn tell_accepted(story: &mut Story, gateway: &GatewayPlan<'_>) {

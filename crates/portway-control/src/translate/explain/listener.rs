@@ -117,7 +117,7 @@ pub(super) fn outcome(decided: &Decided<'_>, listener: &ListenerPlan<'_>) -> Str
     };
     let backends = &decided.backends[winner];
     let route = decided.routes[winner].short_name();
-    super::route::shares(backends, &format!("TCPRoute `{route}`"))
+    super::backends::shares(backends, &format!("TCPRoute `{route}`"))
 }
 
 /// Where a listener is declared.

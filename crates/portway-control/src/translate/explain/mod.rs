@@ -7,6 +7,8 @@
 //! [`translate`]: super::translate
 
 mod address;
+mod backends;
+mod class;
 mod gateway;
 mod listener;
 mod route;

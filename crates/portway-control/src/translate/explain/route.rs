@@ -2,14 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use portway_engine::table::{BackendSpec, TargetSpec};
-
-use super::{Explanation, Story, Verdict, gateway, listener};
+use super::{Explanation, Story, Verdict, backends, class, listener};
 use crate::api::{GATEWAY_GROUP, ParentReference, TcpRoute};
-use crate::limits::NAMES_SHOWN_MAX;
 use crate::origin::{ObjectKey, Sourced};
 use crate::translate::Decided;
-use crate::translate::backend::Backends;
 use crate::translate::plan::{ParentPlan, RoutePlan};
 use crate::translate::words;
 
@@ -51,7 +47,7 @@ pub(super) fn explain(decided: &Decided<'_>, key: &ObjectKey) -> Option<Explanat
     let Some(at) = at else {
         return Some(story.end(key.to_string(), "it gets no connections from Portway"));
     };
-    tell_backends(&mut story, source, &decided.backends[at]);
+    backends::tell(&mut story, source, &decided.backends[at]);
     let outcome = outcome(decided, at);
     Some(story.end(key.to_string(), outcome))
 }
@@ -91,7 +87,7 @@ fn tell_foreign(
     }
     let known = &decided.index.gateways;
     match known.get(&(namespace, reference.name.as_str())) {
-        Some(found) => gateway::tell_class(story, 1, decided, found),
+        Some(found) => class::tell_class(story, 1, decided, found),
         None => {
             let what = format!("there is no Gateway `{namespace}/{}`", reference.name);
             story.tell(1, Verdict::No, what, place(".name"));
@@ -104,7 +100,7 @@ fn tell_parent(story: &mut Story, decided: &Decided<'_>, own: usize, parent: &Pa
     let gateway = &decided.gateways[parent.gateway];
     let path = format!("spec.parentRefs[{}]", parent.index);
     let place = route.source.origin.place(&path);
-    gateway::tell_class(story, 1, decided, gateway.source);
+    class::tell_class(story, 1, decided, gateway.source);
     let attached = match &parent.attached {
         Ok(attached) => attached,
         Err(refusal) => {
@@ -151,66 +147,6 @@ fn tell_winner(story: &mut Story, own: &RoutePlan<'_>, winner: &RoutePlan<'_>, n
     story.tell(2, Verdict::Yes, what, place);
 }
 
-fn tell_backends(story: &mut Story, source: &Sourced<TcpRoute>, backends: &Backends) {
-    let sum: u64 = backends.resolved.iter().map(weight).sum();
-    for (index, backend) in backends.resolved.iter().enumerate() {
-        let field = format!("spec.rules[0].backendRefs[{index}]");
-        let place = source.origin.place(&field);
-        let share = match (weight(backend), sum) {
-            (0, _) => "no connections, its weight is 0".to_owned(),
-            (all, sum) if all == sum => "every connection".to_owned(),
-            (weight, sum) => format!("{} connections", words::share(weight, sum)),
-        };
-        let what = format!("backendRefs[{index}], `{}`: {share}", backend.name);
-        story.tell(0, Verdict::Fact, what, place.clone());
-        match (&backend.target, backends.fault(index)) {
-            (TargetSpec::Endpoints(endpoints), _) => {
-                let what = format!("to {}", endpoints_in_turn(endpoints));
-                story.tell(1, Verdict::Yes, what, place);
-            }
-            (TargetSpec::Reject(reason), fault) => {
-                let why = fault.unwrap_or(reason.sentence());
-                let what = format!("accepted and reset: {why}");
-                story.tell(1, Verdict::No, what, place);
-            }
-        }
-    }
-}
-
-fn weight(backend: &BackendSpec) -> u64 {
-    u64::from(backend.weight)
-}
-
-fn endpoints_in_turn(endpoints: &[std::net::SocketAddr]) -> String {
-    match endpoints {
-        [one] => format!("`{one}`"),
-        several => format!("{} in turn", words::names(several)),
-    }
-}
-
-/// What the connections of a route get, in a sentence that begins with who sends them.
-pub(super) fn shares(backends: &Backends, route: &str) -> String {
-    let sum: u64 = backends.resolved.iter().map(weight).sum();
-    if sum == 0 {
-        return format!("a connection is accepted and reset: {route} has no weight to give");
-    }
-    let used = backends.resolved.iter().filter(|it| it.weight > 0);
-    let shares = used.take(NAMES_SHOWN_MAX).map(|backend| {
-        let share = match weight(backend) {
-            all if all == sum => "all".to_owned(),
-            part => words::share(part, sum),
-        };
-        match &backend.target {
-            TargetSpec::Endpoints(_) => format!("{share} to `{}`", backend.name),
-            TargetSpec::Reject(_) => {
-                format!("{share} accepted and reset instead of `{}`", backend.name)
-            }
-        }
-    });
-    let shares: Vec<String> = shares.collect();
-    format!("{route} sends its connections: {}", shares.join(", "))
-}
-
 fn outcome(decided: &Decided<'_>, own: usize) -> String {
     let mut served = BTreeSet::new();
     for parent in &decided.routes[own].parents {
@@ -223,5 +159,5 @@ fn outcome(decided: &Decided<'_>, own: usize) -> String {
         return "it gets no connections".to_owned();
     }
     let names = words::listeners(served);
-    shares(&decided.backends[own], &format!("from {names} it"))
+    backends::shares(&decided.backends[own], &format!("from {names} it"))
 }

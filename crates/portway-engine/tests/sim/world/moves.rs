@@ -247,7 +247,8 @@ impl World {
         self.remember_newest();
     }
 
-    /// One worker takes the newest table, whenever it comes to it, and drains who has lost its place.
+    /// One worker takes the newest table, whenever it comes to it, and drains who has lost its
+    /// place.
     fn apply(&mut self) {
         let worker = self.random.index(self.workers.len());
         let newest = Arc::clone(&self.newest);

@@ -1,0 +1,32 @@
+//! What is a wait, and what is none.
+
+use expect_test::{Expect, expect};
+
+use super::parse;
+
+fn check(text: &str, want: &Expect) {
+    want.assert_eq(&match parse(text) {
+        Ok(wait) => format!("{wait:?}"),
+        Err(error) => error,
+    });
+}
+
+#[test]
+fn a_wait_has_a_number_and_a_unit() {
+    check("5s", &expect!["5s"]);
+    check("300ms", &expect!["300ms"]);
+    check("2m", &expect!["120s"]);
+    check("1h", &expect!["3600s"]);
+    check("0s", &expect!["0ns"]);
+    for wrong in ["", "5", "s", "-5s", "5 s", "5d", "1.5s", "５s"] {
+        let want = "expected a number and a unit: 300ms, 5s, 2m or 1h";
+        assert_eq!(parse(wrong), Err(want.to_owned()), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_wait_is_at_most_a_day() {
+    check("24h", &expect!["86400s"]);
+    check("25h", &expect!["longer than a day"]);
+    check("18446744073709551615h", &expect!["longer than a day"]);
+}
