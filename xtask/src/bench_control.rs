@@ -1,8 +1,8 @@
-//! `cargo xtask bench-control`: how soon the cluster's objects are true of traffic, and what it costs,
-//! beside a peer on the same cluster.
+//! `cargo xtask bench-control`: how soon the cluster's objects are true of traffic, and what it
+//! costs, beside a peer on the same cluster.
 //!
-//! In: rounds. Out: `bench/results/DATE/control.jsonl`, and a table on stdout with medians and spread.
-//! Never: both at once; each scenario runs alone, and starts from no routes.
+//! In: rounds. Out: `bench/results/DATE/control.jsonl`, and a table on stdout with medians and
+//! spread. Never: both at once; each scenario runs alone, and starts from no routes.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -150,8 +150,8 @@ fn keep(samples: &mut BTreeMap<String, Vec<f64>>, prefix: &str, value: &Value) {
     }
 }
 
-/// The peer as a process in the cluster's network, with a class. It serves all Gateways at one address,
-/// and holds back what changes for as long as it is told: not at all here.
+/// The peer as a process in the cluster's network, with a class. It serves all Gateways at one
+/// address, and holds back what changes for as long as it is told: not at all here.
 fn start_traefik(site: &Site, peer: &Found) -> Result<Child> {
     let kubectl = Kubectl::new(site);
     // It watches a version that the standard CRDs have, but do not serve.

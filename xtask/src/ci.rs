@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::repo::{at_root, cargo};
 use crate::tally::{Count, Tally, say, succeed};
-use crate::tools;
+use crate::{docs, tidy, tools};
 
 /// Check everything that a change must pass
 #[derive(Debug, clap::Args)]
@@ -30,6 +30,8 @@ pub(crate) struct Args {
 enum Step {
     /// The code is formatted
     Fmt,
+    /// The rules of style and structure hold
+    Tidy,
     /// Clippy finds nothing
     Clippy,
     /// All tests pass, also those of xtask
@@ -38,10 +40,20 @@ enum Step {
     Deny,
     /// The documentation builds without a warning
     Doc,
+    /// Generated files are current
+    Generated,
 }
 
 /// In the order they run: what fails fast first.
-const STEPS: [Step; 5] = [Step::Fmt, Step::Clippy, Step::Test, Step::Deny, Step::Doc];
+const STEPS: [Step; 7] = [
+    Step::Fmt,
+    Step::Tidy,
+    Step::Clippy,
+    Step::Test,
+    Step::Deny,
+    Step::Doc,
+    Step::Generated,
+];
 
 /// How long the database of advisories may take to arrive.
 const ADVISORIES_TIME_MAX: Duration = Duration::from_secs(60);
@@ -61,10 +73,12 @@ impl Step {
     fn run(self) -> Result<Count> {
         match self {
             Self::Fmt => fmt(),
+            Self::Tidy => tidy::check(),
             Self::Clippy => clippy(),
             Self::Test => test(),
             Self::Deny => deny(),
             Self::Doc => doc(),
+            Self::Generated => docs::check(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! `cargo xtask conformance`: the official Gateway API suite, unmodified, on our own cluster.
 //!
-//! In: an installed implementation. Out: what each test came to, the suite's report, a line with the
-//! sum. Never: a test changed or skipped for a reason that `conformance/suite/expected.yaml` does not
-//! give.
+//! In: an installed implementation. Out: what each test came to, the suite's report, a line with
+//! the sum. Never: a test changed or skipped for a reason that `conformance/suite/expected.yaml`
+//! does not give.
 
 use std::fs::{self, File};
 use std::io::Write;

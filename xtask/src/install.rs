@@ -1,7 +1,7 @@
 //! Puts the Portway of this checkout into the cluster.
 //!
-//! In: the sources. Out: a controller that is available, a class that is accepted. Never: an image of
-//! yesterday: each build has a tag of its own.
+//! In: the sources. Out: a controller that is available, a class that is accepted. Never: an image
+//! of yesterday: each build has a tag of its own.
 
 use std::fs;
 use std::process::Stdio;

@@ -1,6 +1,10 @@
 //! What people and CI run beside `cargo test`: `cargo xtask VERB`.
+#![forbid(unsafe_code)]
 
+mod bless;
 mod ci;
+mod docs;
+mod tidy;
 
 mod prove;
 
@@ -17,8 +21,10 @@ mod install;
 mod golang;
 mod interrupt;
 mod repo;
+mod source;
 mod tally;
 mod tools;
+mod tree;
 
 use std::process::ExitCode;
 
@@ -34,8 +40,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Bless(bless::Args),
     Ci(ci::Args),
-    BenchControl(bench_control::Args),
+    Docs(docs::Args),
+    Tidy(tidy::Args),
+    Prove(prove::Args),
     Cluster(cluster::Args),
     Conformance(conformance::Args),
     E2e(e2e::Args),
@@ -45,17 +54,31 @@ enum Verb {
     Image(image::Args),
     Manifests(helm::ManifestArgs),
     Bench(bench::Args),
-    Prove(prove::Args),
+    BenchControl(bench_control::Args),
     #[command(hide = true, subcommand)]
     ProvePart(prove::Part),
     #[command(hide = true, subcommand)]
     BenchPart(bench::Part),
 }
 
-fn main() -> Result<ExitCode> {
-    match Cli::parse().verb {
+fn main() -> ExitCode {
+    match run(Cli::parse().verb) {
+        Ok(code) => code,
+        Err(error) => {
+            // Where in xtask it was noticed helps nobody: no backtrace.
+            tally::say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<ExitCode> {
+    match verb {
+        Verb::Bless(args) => bless::run(&args),
         Verb::Ci(args) => Ok(ci::run(&args)),
-        Verb::BenchControl(args) => bench_control::run(&args),
+        Verb::Docs(args) => docs::run(&args),
+        Verb::Tidy(args) => tidy::run(&args),
+        Verb::Prove(args) => prove::run(&args),
         Verb::Cluster(args) => cluster::run(&args),
         Verb::Conformance(args) => conformance::run(&args),
         Verb::E2e(args) => e2e::run(&args),
@@ -64,7 +87,7 @@ fn main() -> Result<ExitCode> {
         Verb::Manifests(args) => helm::manifests(&args),
         Verb::Image(args) => image::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Bench(args) => bench::run(&args),
-        Verb::Prove(args) => prove::run(&args),
+        Verb::BenchControl(args) => bench_control::run(&args),
         Verb::ProvePart(part) => part.run(),
         Verb::BenchPart(part) => part.run(),
     }

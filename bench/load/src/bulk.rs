@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 
 use crate::args::{DriveArgs, Job};
-use crate::drive::connect;
+use crate::dial::connect;
 use crate::histogram::Histogram;
 use crate::limits::{LOOK, SEND_BYTES, SINK_BYTES};
 use crate::poll::{Events, Flags, Poll};

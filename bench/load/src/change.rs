@@ -1,8 +1,8 @@
 //! Changes: a file is replaced, and new connections are made until one obeys it.
 //!
-//! In: a file, versions of it that take turns, the address that only each of them leads to. Out: how
-//! long each took, from the replacement to the end of the first exchange that obeyed. Never: a file
-//! half written: each version is put beside it and takes its name in one step.
+//! In: a file, versions of it that take turns, the address that only each of them leads to. Out:
+//! how long each took, from the replacement to the end of the first exchange that obeyed. Never: a
+//! file half written: each version is put beside it and takes its name in one step.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::args::DriveArgs;
-use crate::drive::connect;
+use crate::dial::connect;
 use crate::limits::{DEADLINE, LOOK};
 use crate::protocol::Purpose;
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::args::DriveArgs;
 use crate::connects::socket;
-use crate::drive::connect;
+use crate::dial::connect;
 use crate::limits::{DEADLINE, MEMORY_LOOK, MESSAGE_BYTES};
 use crate::protocol::Purpose;
 use crate::usage::{Watched, kernel_bytes};

@@ -1,12 +1,9 @@
 //! The client: does one job and tells what came of it.
 
-use std::net::TcpStream;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use crate::args::{DriveArgs, Job};
-use crate::limits::DEADLINE;
 use crate::window::measure;
 use crate::{bulk, change, connects, crowd, integrity, requests};
 
@@ -32,13 +29,4 @@ pub(crate) fn run(args: &DriveArgs) -> Result<Value> {
         Job::Change => change::run(args),
         Job::Integrity => integrity::run(args),
     }
-}
-
-/// Connects; connection number `index` of this thread chooses the address.
-pub(crate) fn connect(args: &DriveArgs, index: usize) -> Result<TcpStream> {
-    let to = args.target(index).context("no address")?;
-    let stream = TcpStream::connect_timeout(&to, DEADLINE);
-    let stream = stream.with_context(|| format!("connect to {to}"))?;
-    stream.set_nodelay(true).context("send at once")?;
-    Ok(stream)
 }

@@ -7,8 +7,10 @@
 //!
 //! In: addresses and a job. Out: one JSON object on stdout. Never: an async runtime, an address
 //! that was not given, an end that does not come: every job is bounded in count and time.
+#![forbid(unsafe_code)]
 
 mod args;
+mod dial;
 mod drive;
 mod serve;
 

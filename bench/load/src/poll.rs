@@ -10,7 +10,8 @@ use rustix::io::Errno;
 
 use crate::limits::EVENTS;
 
-pub(crate) use rustix::event::epoll::EventFlags as Flags;
+/// What happened to a socket.
+pub(crate) type Flags = epoll::EventFlags;
 
 /// A set of sockets, each with a number.
 #[derive(Debug)]

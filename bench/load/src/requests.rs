@@ -12,7 +12,7 @@ use rustix::net::{RecvFlags, SendFlags};
 
 use crate::args::{DriveArgs, Job};
 use crate::bulk::Streams;
-use crate::drive::connect;
+use crate::dial::connect;
 use crate::histogram::Histogram;
 use crate::limits::{LOOK, MESSAGE_BYTES_MAX};
 use crate::poll::{Events, Flags, Poll};

@@ -4,8 +4,8 @@
 //! check them against. Never: a moment in which a certificate is used that some proxy cannot check.
 //!
 //! An authority lives a year. Two months before its end there is a second one, and both stand in
-//! what proxies read. Only a month later, when every proxy has long read it, certificates are signed by
-//! the second. The first goes when its year is over.
+//! what proxies read. Only a month later, when every proxy has long read it, certificates are
+//! signed by the second. The first goes when its year is over.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -57,8 +57,8 @@ pub enum AuthorityError {
     /// What the server would show is refused by its own TLS.
     #[error("use a certificate")]
     Use(#[from] rustls::Error),
-    /// The Secret lacks an entry, or an entry is not what it should be. A new authority can take its
-    /// place; running proxies keep what they have and believe it when they have read it.
+    /// The Secret lacks an entry, or an entry is not what it should be. A new authority can take
+    /// its place; running proxies keep what they have and believe it when they have read it.
     #[error("read `{name}` of the Secret")]
     Secret {
         /// Which entry.

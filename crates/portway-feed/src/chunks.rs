@@ -1,7 +1,7 @@
 //! The messages of an update, made one at a time.
 //!
-//! In: [`Step`]s. Out: chunks of at most [`MESSAGE_BYTES_MAX`], the last with the commit. Never: the
-//! whole update in memory; what is not yet taken is still the shared state it is made from.
+//! In: [`Step`]s. Out: chunks of at most [`MESSAGE_BYTES_MAX`], the last with the commit. Never:
+//! the whole update in memory; what is not yet taken is still the shared state it is made from.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;

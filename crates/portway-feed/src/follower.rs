@@ -1,8 +1,8 @@
 //! What the controller knows of one proxy, and what it sends next.
 //!
-//! In: what the proxy announced, tables, answers. Out: updates, one at a time. Never: a queue. While
-//! an update is on its way newer tables only replace each other; the next update leads from what was
-//! acknowledged last to the newest, so a slow proxy holds two states and nothing more.
+//! In: what the proxy announced, tables, answers. Out: updates, one at a time. Never: a queue.
+//! While an update is on its way newer tables only replace each other; the next update leads from
+//! what was acknowledged last to the newest, so a slow proxy holds two states and nothing more.
 
 use std::sync::Arc;
 

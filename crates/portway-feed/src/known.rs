@@ -2,8 +2,8 @@
 //!
 //! In: [`Resources`]. Out: names with versions; and on the other side what of it still holds. A
 //! version is made of the content alone, so it means the same to every controller and after every
-//! restart. An endpoint has no content beside its address, so it has no version of its own: those of
-//! a route are part of the route's. Never: a number that two controllers count differently.
+//! restart. An endpoint has no content beside its address, so it has no version of its own: those
+//! of a route are part of the route's. Never: a number that two controllers count differently.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

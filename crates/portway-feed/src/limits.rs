@@ -52,8 +52,8 @@ pub const REVIEW_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest time to say what is known.
 pub const KNOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Age at which a stream ends, so that its token is reviewed again: as long as a projected token lives
-/// at least before the kubelet replaces it.
+/// Age at which a stream ends, so that its token is reviewed again: as long as a projected token
+/// lives at least before the kubelet replaces it.
 pub const STREAM_AGE_MAX: Duration = Duration::from_secs(45 * 60);
 
 /// Wait for a proxy to take the word that its stream ends.
@@ -86,7 +86,8 @@ pub const BACKOFF_MIN: Duration = Duration::from_millis(100);
 /// Longest wait between tries: a controller that comes back has all proxies within this.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
-/// Answers that wait to be sent; there is one for an update, and one each second at most for sockets.
+/// Answers that wait to be sent; there is one for an update, and one each second at most for
+/// sockets.
 pub const ANSWERS_MAX: usize = 4;
 
 /// Bytes of a file with a token or certificates.

@@ -1,8 +1,8 @@
 //! What a proxy has of its Gateway's table.
 //!
-//! In: chunks, in the order they were sent. Out: a [`RoutingTable`] each time an update is complete,
-//! built through the same constructor as every other; or a [`Refusal`], and all is as before the
-//! update. Never: half an update, nor more than a table may hold.
+//! In: chunks, in the order they were sent. Out: a [`RoutingTable`] each time an update is
+//! complete, built through the same constructor as every other; or a [`Refusal`], and all is as
+//! before the update. Never: half an update, nor more than a table may hold.
 //!
 //! The update that comes is staged beside what is held. What it does not touch the two share.
 

@@ -1,4 +1,5 @@
-//! A table as resources: each listener, each route and the drains of each under the name that stays.
+//! A table as resources: each listener, each route and the drains of each under the name that
+//! stays.
 //!
 //! In: a [`TableSpec`]. Out: the same in one form, whatever order it came in: listeners and routes
 //! by name, endpoints ascending, backends as given since their order decides whose turn it is.

@@ -1,19 +1,16 @@
 //! Which connections are open: each worker is asked, and answers between two batches.
 //!
-//! In: what is [`Wanted`]. Out: a [`Page`] of [`LiveConnection`]s. Never: a lock that a worker could
-//! wait for; a question that makes it look at more than some thousand connections.
+//! In: what is [`Wanted`]. Out: a [`Page`] of [`LiveConnection`]s. Never: a lock that a worker
+//! could wait for; a question that makes it look at more than some thousand connections.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::mpsc::{self, SyncSender};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
 use portway_engine::conn::{Connection, Stage};
 use portway_engine::record::{DialError, Relayed};
 use portway_engine::time::Moment;
-
-use crate::limits::{CENSUS_TIME_MAX, CENSUS_TIMEOUT};
-use crate::slot::Slot;
 
 /// Which connections somebody wants to see. What is `None` may be anything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -136,54 +133,4 @@ impl LiveConnection {
             draining: connection.is_draining(),
         }
     }
-}
-
-/// Asks one worker after the other, from `after` on, until there are `n_max` or no more.
-pub(crate) fn ask(slots: &[Arc<Slot>], wanted: &Wanted, after: Cursor, n_max: usize) -> Page {
-    let begun = Instant::now();
-    let wanted = Arc::new(wanted.clone());
-    let mut page = Page::default();
-    let mut at = after;
-    while let Some(slot) = usize::try_from(at.worker).ok().and_then(|it| slots.get(it)) {
-        if page.connections.len() >= n_max || begun.elapsed() >= CENSUS_TIME_MAX {
-            page.next = Some(at);
-            break;
-        }
-        let n_missing = n_max - page.connections.len();
-        let part = ask_one(slot, &wanted, at.place, n_missing);
-        let next = match part {
-            Some(part) => {
-                let own = part.found.into_iter().map(|(_, connection)| connection);
-                page.connections.extend(own.map(|it| LiveConnection {
-                    worker: at.worker,
-                    ..it
-                }));
-                part.next
-            }
-            None => {
-                page.silent.push(at.worker);
-                None
-            }
-        };
-        at = match next {
-            Some(place) => Cursor { place, ..at },
-            None => Cursor {
-                worker: at.worker + 1,
-                place: 0,
-            },
-        };
-    }
-    page
-}
-
-fn ask_one(slot: &Slot, wanted: &Arc<Wanted>, from: u32, n_max: usize) -> Option<Part> {
-    let (answer, answers) = mpsc::sync_channel(1);
-    let question = Question {
-        wanted: Arc::clone(wanted),
-        from,
-        n_max,
-        answer,
-    };
-    slot.put(|wishes| wishes.questions.push(question));
-    answers.recv_timeout(CENSUS_TIMEOUT).ok()
 }

@@ -57,8 +57,9 @@ pub struct Counters {
     pub accept_pauses: u64,
     /// Records that nobody got, since the channel of reports was full.
     pub reports_dropped: u64,
-    /// Dials that reached an endpoint, by how long they took: for each of [`DIAL_TIME_BOUNDS`] those
-    /// that took no longer, and longer than the bound before; last those that took longer than all.
+    /// Dials that reached an endpoint, by how long they took: for each of [`DIAL_TIME_BOUNDS`]
+    /// those that took no longer, and longer than the bound before; last those that took longer
+    /// than all.
     pub dial_times: [u64; N_DIAL_TIMES],
     /// How long these took together.
     pub dial_time: Duration,

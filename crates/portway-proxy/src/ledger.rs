@@ -1,8 +1,8 @@
 //! All tallies of a proxy, by what they are about: so that numbers go on from table to table.
 //!
 //! In: tables. Out: for each worker the [`Tallies`] of each listener; sums for whoever asks. Never:
-//! the data path; workers hold their tallies and never look here. What is about a thing that no table
-//! and no connection has any more is forgotten; beyond a bound things are counted together.
+//! the data path; workers hold their tallies and never look here. What is about a thing that no
+//! table and no connection has any more is forgotten; beyond a bound things are counted together.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

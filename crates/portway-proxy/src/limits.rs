@@ -123,8 +123,8 @@ pub const DIAL_TIME_BOUNDS: [Duration; 14] = [
 /// counted together. Each costs 256 bytes a worker, and up to 24 lines of metrics.
 pub const STREAM_SERIES_MAX: usize = 1024;
 
-/// Endpoints that are counted on their own: what is beyond is counted together. Each costs 128 bytes
-/// a worker, and up to 10 lines of metrics.
+/// Endpoints that are counted on their own: what is beyond is counted together. Each costs 128
+/// bytes a worker, and up to 10 lines of metrics.
 pub const ENDPOINT_SERIES_MAX: usize = 4096;
 
 /// Connections a worker looks at for one question about them: a tenth of a millisecond, then open

@@ -1,16 +1,18 @@
 //! Looks at a running proxy from outside.
 //!
-//! In: questions. Out: numbers, connections that are open. Never: a lock that a worker could wait for.
+//! In: questions. Out: numbers, connections that are open. Never: a lock that a worker could wait
+//! for.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant, SystemTime};
 
 use portway_engine::time::Moment;
 
-use crate::census::{self, Cursor, Page, Wanted};
+use crate::census::{Cursor, LiveConnection, Page, Part, Question, Wanted};
 use crate::clock::Clock;
 use crate::counters::{Counters, Counts};
 use crate::ledger::{EndpointNumbers, Ledger, StreamNumbers};
+use crate::limits::{CENSUS_TIME_MAX, CENSUS_TIMEOUT};
 use crate::slot::Slot;
 
 /// Sees what a proxy does, from any thread. It stays valid when the proxy has ended.
@@ -88,10 +90,10 @@ impl Observer {
         ledger.endpoints(self.clock.now())
     }
 
-    /// At most `n_max` of the open connections that are wanted, from `after` on. Waits for workers, a
-    /// second for one at most.
+    /// At most `n_max` of the open connections that are wanted, from `after` on. Waits for workers,
+    /// a second for one at most.
     pub fn connections(&self, wanted: &Wanted, after: Cursor, n_max: usize) -> Page {
-        census::ask(&self.slots, wanted, after, n_max)
+        ask(&self.slots, wanted, after, n_max)
     }
 
     /// What time it is on the proxy's clock.
@@ -105,4 +107,54 @@ impl Observer {
         let now = SystemTime::now();
         now.checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH)
     }
+}
+
+/// Asks one worker after the other, from `after` on, until there are `n_max` or no more.
+fn ask(slots: &[Arc<Slot>], wanted: &Wanted, after: Cursor, n_max: usize) -> Page {
+    let begun = Instant::now();
+    let wanted = Arc::new(wanted.clone());
+    let mut page = Page::default();
+    let mut at = after;
+    while let Some(slot) = usize::try_from(at.worker).ok().and_then(|it| slots.get(it)) {
+        if page.connections.len() >= n_max || begun.elapsed() >= CENSUS_TIME_MAX {
+            page.next = Some(at);
+            break;
+        }
+        let n_missing = n_max - page.connections.len();
+        let part = ask_one(slot, &wanted, at.place, n_missing);
+        let next = match part {
+            Some(part) => {
+                let own = part.found.into_iter().map(|(_, connection)| connection);
+                page.connections.extend(own.map(|it| LiveConnection {
+                    worker: at.worker,
+                    ..it
+                }));
+                part.next
+            }
+            None => {
+                page.silent.push(at.worker);
+                None
+            }
+        };
+        at = match next {
+            Some(place) => Cursor { place, ..at },
+            None => Cursor {
+                worker: at.worker + 1,
+                place: 0,
+            },
+        };
+    }
+    page
+}
+
+fn ask_one(slot: &Slot, wanted: &Arc<Wanted>, from: u32, n_max: usize) -> Option<Part> {
+    let (answer, answers) = mpsc::sync_channel(1);
+    let question = Question {
+        wanted: Arc::clone(wanted),
+        from,
+        n_max,
+        answer,
+    };
+    slot.put(|wishes| wishes.questions.push(question));
+    answers.recv_timeout(CENSUS_TIMEOUT).ok()
 }

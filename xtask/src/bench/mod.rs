@@ -7,8 +7,8 @@
 //!            └─ portway-load drive ══► target ══► portway-load serve
 //! ```
 //!
-//! In: which jobs. Out: `bench/results/DATE/*.jsonl`, and `bench/REPORT.md` made from them. Never: a
-//! judgement by time in CI, a peer left out in silence, a process or an interface that stays.
+//! In: which jobs. Out: `bench/results/DATE/*.jsonl`, and `bench/REPORT.md` made from them. Never:
+//! a judgement by time in CI, a peer left out in silence, a process or an interface that stays.
 
 mod arena;
 mod part;

@@ -1,8 +1,8 @@
 //! `cargo xtask bench --tables`: what large tables cost.
 //!
-//! In: numbers of routes, layouts of files. Out: a line for each: the time from nothing, the time of
-//! one change, memory, CPU time at rest. Never: a time without traffic as its witness: a change has
-//! happened when a new connection obeys it.
+//! In: numbers of routes, layouts of files. Out: a line for each: the time from nothing, the time
+//! of one change, memory, CPU time at rest. Never: a time without traffic as its witness: a change
+//! has happened when a new connection obeys it.
 
 use std::fs;
 use std::net::IpAddr;

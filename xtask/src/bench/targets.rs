@@ -304,7 +304,8 @@ fn wait_for_port(running: &mut Running, port: u16) -> Result<()> {
     bail!("nothing listens on port {port}{}", running.tail())
 }
 
-/// Whether `/proc/PID/net/tcp` or `tcp6` has a socket that listens on `port`. Spec: proc_net_tcp(5).
+/// Whether `/proc/PID/net/tcp` or `tcp6` has a socket that listens on `port`. Spec:
+/// proc_net_tcp(5).
 fn listens(pid: u32, port: u16) -> bool {
     ["tcp", "tcp6"].iter().any(|table| {
         let table = std::fs::read_to_string(format!("/proc/{pid}/net/{table}"));

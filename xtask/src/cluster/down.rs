@@ -1,7 +1,8 @@
 //! Removes a cluster, or what is left of one.
 //!
-//! In: a [`Record`]. Out: a host as it was. Never: anything that the record does not name: processes
-//! by number and birth or by the cluster's own cgroups, mounts by the folders below which they are.
+//! In: a [`Record`]. Out: a host as it was. Never: anything that the record does not name:
+//! processes by number and birth or by the cluster's own cgroups, mounts by the folders below which
+//! they are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -116,12 +117,4 @@ fn remove_folder(folder: &Path) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mount_point_is_the_fifth_field_with_its_blanks() {
-        let line = "36 35 98:0 /mnt1 /a\\040b/c rw,noatime master:1 - ext3 /dev/root rw";
-        assert_eq!(mount_point(line), Some(PathBuf::from("/a b/c")));
-    }
-}
+mod tests;

@@ -7,15 +7,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::site::Site;
+use super::site::{DNS_IMAGE, PAUSE_IMAGE, Site};
 use crate::golang::{self, Program};
 use crate::image::archive::{self, Image};
 use crate::interrupt::Interrupt;
 
-/// What holds a pod's network.
-pub(crate) const PAUSE: &str = "localhost/pause:1";
-/// The name server.
-pub(crate) const DNS: &str = "localhost/dns:1";
 /// The backend, under both names that the suite's manifests use. Both are v0.1.0's code: see
 /// `conformance/suite/go.mod`.
 pub(crate) const ECHO: [&str; 2] = [
@@ -29,8 +25,8 @@ pub(crate) const ECHO: [&str; 2] = [
 /// When one cannot be built, written or imported.
 pub(crate) fn import_all(site: &Site, interrupt: &Interrupt) -> Result<()> {
     let plan: [(&Program, &str, &[&str]); 3] = [
-        (&golang::PAUSE, "pause", &[PAUSE]),
-        (&golang::DNS, "dns", &[DNS]),
+        (&golang::PAUSE, "pause", &[PAUSE_IMAGE]),
+        (&golang::DNS, "dns", &[DNS_IMAGE]),
         (&golang::ECHO, "echo-basic", &ECHO),
     ];
     for (program, name, references) in plan {

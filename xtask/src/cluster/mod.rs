@@ -1,4 +1,5 @@
-//! `cargo xtask cluster`: a real Kubernetes of one node, for the suite and our own end-to-end tests.
+//! `cargo xtask cluster`: a real Kubernetes of one node, for the suite and our own end-to-end
+//! tests.
 //!
 //! ```text
 //!  host ── network namespace portway-XXXXXX ──────────────────────────────────────────────
@@ -6,9 +7,9 @@
 //!                                                       └► containerd ─► runc ─► pods on a bridge
 //! ```
 //!
-//! In: a verb. Out: a cluster that keeps running, or none. Never: a change of the host's network: each
-//! part is started in a network namespace made for it; and nothing that cannot be removed later, even
-//! after SIGKILL: what is made is written down first, see [`record`].
+//! In: a verb. Out: a cluster that keeps running, or none. Never: a change of the host's network:
+//! each part is started in a network namespace made for it; and nothing that cannot be removed
+//! later, even after SIGKILL: what is made is written down first, see [`record`].
 
 mod cgroup;
 mod down;

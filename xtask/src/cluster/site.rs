@@ -11,6 +11,12 @@ use sha2::{Digest, Sha256};
 use crate::golang::hex;
 use crate::repo::root;
 
+/// The image of what holds a pod's network.
+pub(crate) const PAUSE_IMAGE: &str = "localhost/pause:1";
+
+/// The image of the name server.
+pub(crate) const DNS_IMAGE: &str = "localhost/dns:1";
+
 /// The node, in a network of its own.
 pub(crate) const NODE_ADDRESS: &str = "172.30.0.1";
 /// What the node is called.
@@ -101,8 +107,8 @@ impl Site {
             ("{node}", NODE.to_owned()),
             ("{node-address}", NODE_ADDRESS.to_owned()),
             ("{dns}", DNS_SERVICE.to_owned()),
-            ("{dns-image}", super::images::DNS.to_owned()),
-            ("{pause}", super::images::PAUSE.to_owned()),
+            ("{dns-image}", DNS_IMAGE.to_owned()),
+            ("{pause}", PAUSE_IMAGE.to_owned()),
         ];
         values
             .iter()

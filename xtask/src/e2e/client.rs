@@ -1,7 +1,7 @@
 //! Clients: one that asks which backend answers, and a load of many that count what goes wrong.
 //!
-//! In: an address. Out: answers; failures with the moment of each. Never: a retry that hides one: every
-//! connection is one attempt, and is counted.
+//! In: an address. Out: answers; failures with the moment of each. Never: a retry that hides one:
+//! every connection is one attempt, and is counted.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Write};

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //!  e2e ── cluster up, Portway installed ──► e2e-inside, in the cluster's network
-//!                                              └► each test: a namespace, backends, a Gateway, clients
+//!                                              └► each test: a namespace, backends, a Gateway,
+//! clients
 //! ```
 //!
-//! In: names of tests. Out: what each measured and its seconds, then a line with the sum. Never: a test
-//! that needs another one, or leaves its namespace behind.
+//! In: names of tests. Out: what each measured and its seconds, then a line with the sum. Never: a
+//! test that needs another one, or leaves its namespace behind.
 
 mod client;
 mod manifest;

@@ -1,7 +1,7 @@
 //! Where one test takes place: a namespace of its own with two backends, and a class.
 //!
-//! In: a name. Out: objects made and looked at. Never: a wait without an end, or for a fixed time where
-//! there is something to see.
+//! In: a name. Out: objects made and looked at. Never: a wait without an end, or for a fixed time
+//! where there is something to see.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};

@@ -1,10 +1,11 @@
 //! Streams of bytes that both ends know, so that every byte that arrives can be compared.
 //!
-//! In: a seed and a position. Out: the bytes that stand there; at the other end, the first byte that
-//! is wrong. A stream is a block of drawn bytes over and over, of a prime length so that no power of
-//! two is a multiple of it, with the position stamped on every page: bytes that are lost, doubled or
-//! swapped do not match what stands at their position. It is filled and compared with `memcpy` and
-//! `memcmp`, at gigabytes a second even unoptimised. Never: bytes kept for a comparison.
+//! In: a seed and a position. Out: the bytes that stand there; at the other end, the first byte
+//! that is wrong. A stream is a block of drawn bytes over and over, of a prime length so that no
+//! power of two is a multiple of it, with the position stamped on every page: bytes that are lost,
+//! doubled or swapped do not match what stands at their position. It is filled and compared with
+//! `memcpy` and `memcmp`, at gigabytes a second even unoptimised. Never: bytes kept for a
+//! comparison.
 
 #[cfg(test)]
 mod tests;

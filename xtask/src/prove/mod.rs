@@ -13,6 +13,7 @@
 mod part;
 mod proofs;
 
+mod front;
 mod gateway;
 mod manifest;
 mod stage;

@@ -3,13 +3,10 @@
 //! In: what was asked for. Out: [`Stage`], and lines on stdout. Never: another proof's files.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::gateway::{Gateway, Settings};
-use super::manifest::Plan;
 use crate::repo::root;
 
 /// How large a proof is.
@@ -42,13 +39,6 @@ pub(crate) struct Stage {
     pub(crate) portway: Option<PathBuf>,
     /// Files of this proof.
     pub(crate) dir: PathBuf,
-}
-
-/// What clients connect to: a gateway, or the backend itself.
-#[derive(Debug)]
-pub(crate) struct Front {
-    pub(crate) addr: SocketAddr,
-    pub(crate) gateway: Option<Gateway>,
 }
 
 impl Stage {
@@ -101,34 +91,6 @@ impl Stage {
     /// Where the lines of this process go.
     pub(crate) fn log(&self, name: &str) -> PathBuf {
         self.dir.join(format!("{name}.log"))
-    }
-
-    /// A gateway that sends all to `backends`, or the first of them itself.
-    ///
-    /// # Errors
-    /// When the gateway does not start.
-    pub(crate) fn front(&self, backends: &[SocketAddr], settings: &Settings) -> Result<Front> {
-        if self.way == Way::Direct {
-            return Ok(Front {
-                addr: *backends.first().context("no backend")?,
-                gateway: None,
-            });
-        }
-        let gateway = Gateway::start(self, &Plan::to(backends)?, settings)?;
-        Ok(Front {
-            addr: gateway.addr(0)?,
-            gateway: Some(gateway),
-        })
-    }
-}
-
-impl Front {
-    /// Ends the gateway in order, if there is one.
-    ///
-    /// # Errors
-    /// When it does not end well.
-    pub(crate) fn end(self) -> Result<()> {
-        self.gateway.map_or(Ok(()), Gateway::end)
     }
 }
 

@@ -23,7 +23,7 @@ A record also names each endpoint that was tried in vain, and why:
 |---|---|
 ";
 
-/// `UPDATE_EXPECT=1 cargo test -p portway-engine` writes the page anew; read it before you commit.
+/// `cargo xtask docs` writes the page anew; read it before you commit.
 #[test]
 fn the_reference_names_every_reason() {
     let mut page = HEAD.to_owned();

@@ -1,7 +1,7 @@
 //! How long to wait before the next try.
 //!
-//! In: failures and successes. Out: waits that double up to a bound, each with a random part. Never: the
-//! same wait for a thousand proxies whose controller has restarted.
+//! In: failures and successes. Out: waits that double up to a bound, each with a random part.
+//! Never: the same wait for a thousand proxies whose controller has restarted.
 
 use std::time::Duration;
 
@@ -41,37 +41,4 @@ pub(super) fn shuffle<T>(items: &mut [T]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::{Backoff, shuffle};
-    use crate::limits::{BACKOFF_MAX, BACKOFF_MIN};
-
-    #[test]
-    fn waits_double_to_a_bound_and_differ() {
-        let mut backoff = Backoff::new();
-        let mut bound = BACKOFF_MIN;
-        for _ in 0..20 {
-            let wait = backoff.next();
-            assert!(wait >= bound / 2 && wait <= bound, "{wait:?} of {bound:?}");
-            bound = (2 * bound).min(BACKOFF_MAX);
-        }
-        let waits: BTreeSet<_> = (0..100).map(|_| backoff.next()).collect();
-        assert!(waits.len() > 90, "no two proxies wait for the same time");
-        backoff.reset();
-        assert!(backoff.next() <= BACKOFF_MIN);
-    }
-
-    #[test]
-    fn every_address_comes_first_at_times() {
-        let mut first = BTreeSet::new();
-        for _ in 0..300 {
-            let mut items = [1, 2, 3];
-            shuffle(&mut items);
-            first.insert(items[0]);
-            items.sort_unstable();
-            assert_eq!(items, [1, 2, 3]);
-        }
-        assert_eq!(first.len(), 3);
-    }
-}
+mod tests;

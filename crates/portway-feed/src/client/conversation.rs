@@ -1,7 +1,7 @@
 //! What is said on one stream, from its first word to its end.
 //!
-//! In: chunks, and what the workers applied. Out: tables and answers. Never: an acknowledgement before
-//! every worker routes by what is acknowledged.
+//! In: chunks, and what the workers applied. Out: tables and answers. Never: an acknowledgement
+//! before every worker routes by what is acknowledged.
 
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;

@@ -1,8 +1,9 @@
 //! The tables, and who has them.
 //!
-//! In: a table for each Gateway, and whether this controller leads. Out: streams attach here and get
-//! what is newest; what each proxy has. Never: a table that was not published. A controller that has
-//! just started knows no tables yet, and then says nothing, rather than that there is nothing.
+//! In: a table for each Gateway, and whether this controller leads. Out: streams attach here and
+//! get what is newest; what each proxy has. Never: a table that was not published. A controller
+//! that has just started knows no tables yet, and then says nothing, rather than that there is
+//! nothing.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -139,8 +140,8 @@ impl Feed {
         (feed, receiver)
     }
 
-    /// This is the table of `gateway` now; newest wins. A table equal to the one before with another
-    /// `generation` makes its proxies acknowledge that, and costs them nothing.
+    /// This is the table of `gateway` now; newest wins. A table equal to the one before with
+    /// another `generation` makes its proxies acknowledge that, and costs them nothing.
     ///
     /// # Errors
     /// When `table` is none; the one before stays.

@@ -1,7 +1,8 @@
 //! One proxy's stream, from what it knows to its end.
 //!
 //! In: the proxy's messages and the newest table. Out: chunks, each made when there is room for it,
-//! and facts about the proxy. Never: more than one chunk in memory beside what the connection holds.
+//! and facts about the proxy. Never: more than one chunk in memory beside what the connection
+//! holds.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! The Rust of `proto/feed.proto` is checked in and current: building Portway needs no protobuf
-//! compiler, not even one in Rust. `cargo xtask bless` (`UPDATE_EXPECT=1`) writes it anew: change the
-//! proto, bless, then the code that uses it, for this test links the crate.
+//! compiler, not even one in Rust. `cargo xtask bless` (`UPDATE_EXPECT=1`) writes it anew: change
+//! the proto, bless, then the code that uses it, for this test links the crate.
 
 use std::fs;
 use std::path::Path;

@@ -118,23 +118,23 @@ pub(crate) fn take_error(socket: BorrowedFd<'_>) -> Option<Errno> {
 /// What the kernel has learnt about the way to the peer (`TCP_INFO`).
 pub(crate) fn path(socket: BorrowedFd<'_>) -> Option<Path> {
     // SAFETY: `tcp_info` is plain numbers, for which all zeros is a value.
-    let mut info: libc::tcp_info = unsafe { mem::zeroed() };
+    let mut known: libc::tcp_info = unsafe { mem::zeroed() };
     let size = size_of::<libc::tcp_info>();
     let mut length = libc::socklen_t::try_from(size).ok()?;
-    // SAFETY: `info` is ours and has `length` bytes, of which the kernel writes at most so many; both
-    // stay borrowed during the call, as does the descriptor.
+    // SAFETY: `known` is ours and has `length` bytes, of which the kernel writes at most so many;
+    // both stay borrowed during the call, as does the descriptor.
     let result = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
             libc::IPPROTO_TCP,
             libc::TCP_INFO,
-            (&raw mut info).cast(),
+            (&raw mut known).cast(),
             &raw mut length,
         )
     };
     (result == 0).then(|| Path {
-        rtt: Duration::from_micros(info.tcpi_rtt.into()),
-        retransmits: info.tcpi_total_retrans,
+        rtt: Duration::from_micros(known.tcpi_rtt.into()),
+        retransmits: known.tcpi_total_retrans,
     })
 }
 

@@ -1,7 +1,8 @@
 //! Telling which connections there are.
 //!
-//! In: a [`Question`], from the slot. Out: a [`Part`] of the answer. Never: more places looked at than
-//! [`CENSUS_PLACES_MAX`], so that open connections hardly wait; whoever asks goes on from there.
+//! In: a [`Question`], from the slot. Out: a [`Part`] of the answer. Never: more places looked at
+//! than [`CENSUS_PLACES_MAX`], so that open connections hardly wait; whoever asks goes on from
+//! there.
 
 use super::Worker;
 use crate::census::{Part, Question};

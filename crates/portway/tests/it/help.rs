@@ -1,6 +1,8 @@
 //! `--help` and `--version`: they teach, so they are looked at.
 
-use expect_test::{Expect, expect};
+use std::fmt::Write as _;
+
+use expect_test::{Expect, expect, expect_file};
 
 use crate::portway::run;
 
@@ -323,4 +325,68 @@ fn explain_says_what_can_be_asked() {
           2  could not run: no such object or code, unreadable input, wrong flags
     "#]],
     );
+}
+
+/// All verbs, as `--help` names them; `help` repeats what is said elsewhere.
+fn verbs() -> Vec<String> {
+    let text = run(&["--help"]).stdout;
+    let (_, rest) = text.split_once("Commands:\n").unwrap();
+    let lines = rest.lines().take_while(|line| !line.is_empty());
+    let names = lines.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let verbs = names.filter(|name| !name.is_empty() && *name != "help");
+    verbs.map(ToOwned::to_owned).collect()
+}
+
+/// The page is what `--help` says: `cargo xtask docs` writes it anew.
+#[test]
+fn the_reference_shows_every_verb() {
+    let mut page = String::from(
+        "# The command line\n\nWhat `portway --help` and `portway VERB --help` say; written from \
+         there by `cargo xtask docs`.\n",
+    );
+    let mut add = |title: &str, arguments: &[&str]| {
+        let ended = run(arguments);
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        let lines = ended.stdout.lines().map(str::trim_end);
+        let text = lines.collect::<Vec<_>>().join("\n");
+        _ = write!(page, "\n## {title}\n\n```text\n{}\n```\n", text.trim_end());
+    };
+    add("portway", &["--help"]);
+    let verbs = verbs();
+    assert!(verbs.len() >= 3, "{verbs:?}");
+    for verb in &verbs {
+        add(&format!("portway {verb}"), &[verb, "--help"]);
+    }
+    expect_file!["../../../../docs/reference/cli.md"].assert_eq(&page);
+}
+
+#[test]
+fn every_flag_is_also_a_variable() {
+    let mut n_flags = 0;
+    for verb in verbs() {
+        let text = run(&[&verb, "--help"]).stdout;
+        let (_, options) = text.split_once("Options:\n").unwrap_or_default();
+        let mut flags: Vec<(String, bool)> = Vec::new();
+        for line in options.lines().map(str::trim_start) {
+            let words: Vec<&str> = line.split([' ', ',', '=']).collect();
+            let long = words
+                .iter()
+                .take(3)
+                .find_map(|word| word.strip_prefix("--"));
+            if let Some(flag) = long.filter(|_| line.starts_with('-')) {
+                flags.push((flag.to_uppercase().replace('-', "_"), false));
+            }
+            if let Some((flag, is_variable)) = flags.last_mut() {
+                *is_variable |= line.starts_with(&format!("[env: PORTWAY_{flag}]"));
+            }
+        }
+        flags.retain(|(flag, _)| flag != "HELP");
+        n_flags += flags.len();
+        let lacking: Vec<_> = flags
+            .iter()
+            .filter(|(_, is_variable)| !is_variable)
+            .collect();
+        assert!(lacking.is_empty(), "{verb}: no variable for {lacking:?}");
+    }
+    assert!(n_flags > 5, "{n_flags} flags were seen");
 }

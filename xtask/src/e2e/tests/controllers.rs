@@ -40,7 +40,8 @@ fn take_over(place: &Place<'_>) -> Result<()> {
     outcome.flawless()
 }
 
-/// The only controller is killed just when objects changed; the next one brings about what they say.
+/// The only controller is killed just when objects changed; the next one brings about what they
+/// say.
 pub(in crate::e2e) fn killed_in_mid_change(place: &Place<'_>) -> Result<()> {
     place.apply(&(gateway("gw", &[("foo", 8080)]) + &route("r", "gw", "foo", "foo")))?;
     let address = place.programmed("gw")?;

@@ -1,7 +1,8 @@
 //! A server that greets at once and echoes what it hears, for thousands of clients on one thread.
 //!
 //! In: an address, a greeting. Out: each byte back to whoever sent it, and a FIN after a FIN.
-//! Never: more than one chunk held for a client that does not read: then it is not read from either.
+//! Never: more than one chunk held for a client that does not read: then it is not read from
+//! either.
 
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
@@ -162,8 +163,8 @@ impl Echo {
         };
         if interest != client.interest {
             client.interest = interest;
-            let data = EventData::new_u64(number);
-            epoll::modify(&self.epoll, &client.stream, data, interest)?;
+            let token = EventData::new_u64(number);
+            epoll::modify(&self.epoll, &client.stream, token, interest)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
-//! Descriptors used up, in two ways: more clients than its limit allows, and a limit lowered beneath
-//! a running instance. Accepting pauses without spinning, and resumes; everybody is served at last.
+//! Descriptors used up, in two ways: more clients than its limit allows, and a limit lowered
+//! beneath a running instance. Accepting pauses without spinning, and resumes; everybody is served
+//! at last.
 
 use std::net::TcpStream;
 use std::thread;
@@ -83,7 +84,8 @@ fn more_clients_than_fit(stage: &Stage) -> Result<()> {
     gateway.end()
 }
 
-/// The limit is lowered to what it has open and `n_more`: the kernel refuses to accept, whatever was counted.
+/// The limit is lowered to what it has open and `n_more`: the kernel refuses to accept, whatever
+/// was counted.
 fn a_limit_lowered_beneath(stage: &Stage, n_more: usize) -> Result<()> {
     let plan = Plan::to(&[Echo::start(GREETING)?])?;
     let mut gateway = Gateway::start(stage, &plan, &Settings::default())?;
@@ -107,8 +109,8 @@ fn a_limit_lowered_beneath(stage: &Stage, n_more: usize) -> Result<()> {
     }
     gateway.wait_for(RESUMED)?;
     say(&format!(
-        "  limit lowered to what is open and {n_more}: open connections went on, {} clients waited and were served \
-         when it was raised; paused, it used {:.1} % of a core",
+        "  limit lowered to what is open and {n_more}: open connections went on, {} clients \
+         waited and were served when it was raised; paused, it used {:.1} % of a core",
         late.len(),
         share * 100.0
     ));

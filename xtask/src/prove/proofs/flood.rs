@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::prove::crowd::Crowd;
+use crate::prove::front::Front;
 use crate::prove::gateway::Settings;
 use crate::prove::measure;
 use crate::prove::peer::Echo;
 use crate::prove::sockets;
-use crate::prove::stage::{Front, Stage};
+use crate::prove::stage::Stage;
 use crate::tally::say;
 
 /// Clients at once.

@@ -3,10 +3,11 @@
 use anyhow::{Result, ensure};
 
 use crate::prove::crowd::Crowd;
+use crate::prove::front::Front;
 use crate::prove::gateway::Settings;
 use crate::prove::measure::{self, KernelMemory, Memory};
 use crate::prove::peer::Remote;
-use crate::prove::stage::{Front, Stage};
+use crate::prove::stage::Stage;
 use crate::tally::say;
 
 /// Bytes that each connection moves before it is idle: what was used must be given back.
@@ -55,7 +56,8 @@ fn tell(n_connections: usize, before: Measured, after: Measured) -> Result<()> {
     let (kernel_before, kernel_after) = (before.0, after.0);
     let slab = kernel_after.slab_kib.saturating_sub(kernel_before.slab_kib);
     say(&format!(
-        "  kernel, all processes: {:.1} KiB of small objects a connection, TCP buffers {} KiB in all",
+        "  kernel, all processes: {:.1} KiB of small objects a connection, \
+         TCP buffers {} KiB in all",
         slab as f64 / n as f64,
         kernel_after.tcp_kib,
     ));

@@ -1,5 +1,5 @@
-//! Local ports used up: every client that cannot be served is reset and the log says why; the others
-//! go on, and when ports are free again so do new ones.
+//! Local ports used up: every client that cannot be served is reset and the log says why; the
+//! others go on, and when ports are free again so do new ones.
 
 use std::collections::BTreeMap;
 use std::fs;

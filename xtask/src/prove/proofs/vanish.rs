@@ -1,5 +1,5 @@
-//! An endpoint whose process is killed in mid-stream: its clients are reset at once, and new ones go
-//! to the endpoint that is left.
+//! An endpoint whose process is killed in mid-stream: its clients are reset at once, and new ones
+//! go to the endpoint that is left.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

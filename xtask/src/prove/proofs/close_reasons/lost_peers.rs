@@ -1,8 +1,8 @@
 //! Peers that vanish without a word, and what the kernel says of them two minutes later.
 //!
-//! In: a namespace of our own. Out: the reasons. To lose a peer, packets *from* its port find no way
-//! any more (`ip rule`), as when a cable is pulled. Never: a reset or FIN, which the peer's socket
-//! would like to send. Spec: `TCP_USER_TIMEOUT` and keepalive in tcp(7).
+//! In: a namespace of our own. Out: the reasons. To lose a peer, packets *from* its port find no
+//! way any more (`ip rule`), as when a cable is pulled. Never: a reset or FIN, which the peer's
+//! socket would like to send. Spec: `TCP_USER_TIMEOUT` and keepalive in tcp(7).
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
