@@ -93,3 +93,50 @@ pub(crate) const CONNECTIONS_PER_PAGE: u16 = 100;
 
 /// Connections told at once at most: some hundred kilobytes.
 pub(crate) const CONNECTIONS_PER_PAGE_MAX: u16 = 1000;
+
+/// Listeners that `/api/v1/status` tells of: some megabytes; beyond it they are counted.
+pub(crate) const STATUS_LISTENERS_MAX: usize = 10_000;
+
+/// Routes that `/api/v1/status` tells of; beyond it they are counted.
+pub(crate) const STATUS_ROUTES_MAX: usize = 10_000;
+
+/// Endpoints that `/api/v1/status` tells of for each backend: those that are avoided first.
+pub(crate) const STATUS_ENDPOINTS_MAX: usize = 64;
+
+/// Findings that `/api/v1/status` tells of: errors first.
+pub(crate) const STATUS_FINDINGS_MAX: usize = 200;
+
+/// Bounds of the buckets in which tables are counted by how long it took to apply them.
+pub(crate) const APPLY_TIME_BOUNDS: [Duration; 9] = [
+    Duration::from_micros(500),
+    Duration::from_millis(1),
+    Duration::from_micros(2500),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(25),
+    Duration::from_millis(100),
+    Duration::from_secs(1),
+    Duration::from_secs(10),
+];
+
+/// Records that may wait for the access log to be written; beyond it they are dropped and counted.
+pub(crate) const ACCESS_LOG_RECORDS_MAX: usize = 16_384;
+
+/// Bytes of the access log that are written at once.
+pub(crate) const ACCESS_LOG_BATCH_BYTES: usize = 64 * 1024;
+
+/// Wait for the last records to be written at the end: whoever reads may have stopped to.
+pub(crate) const ACCESS_LOG_END_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Bytes of an answer that `status` takes from an instance.
+pub(crate) const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Wait of `status` for an answer.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Shortest wait between two looks of `status --watch`.
+pub(crate) const STATUS_WATCH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Listeners, routes or endpoints that `status` shows of each kind unless asked for all: with the
+/// heads they fill a screen.
+pub(crate) const STATUS_ROWS: usize = 12;

@@ -15,6 +15,7 @@ mod metrics;
 
 mod news;
 
+mod access_log;
 mod conn_log;
 mod logging;
 mod state_log;
@@ -35,6 +36,9 @@ mod render;
 
 mod exit;
 mod limits;
+
+#[cfg(test)]
+mod reference;
 
 use std::process::ExitCode;
 

@@ -63,6 +63,10 @@ pub(crate) struct Standalone {
     snapshot: Snapshot,
     translation: Translation,
     table: Option<Arc<RoutingTable>>,
+    /// When the table was handed out.
+    handed_out: Instant,
+    /// How long it took until all workers had it.
+    apply_time: Option<Duration>,
     spec: TableSpec,
     refused: BTreeMap<SocketAddr, io::Error>,
     absent: BTreeSet<SocketAddr>,
@@ -106,6 +110,8 @@ impl Standalone {
             },
             translation: Translation::default(),
             table: None,
+            handed_out: Instant::now(),
+            apply_time: None,
             spec: TableSpec::default(),
             refused: BTreeMap::new(),
             absent: BTreeSet::new(),
@@ -156,6 +162,11 @@ impl Standalone {
     /// Looks at the data plane while it runs.
     pub(crate) fn observer(&self) -> Observer {
         self.proxy.observer()
+    }
+
+    /// The newest table, and how long it took until all workers had it, if they have.
+    pub(crate) fn progress(&self) -> Option<(TableVersion, Option<Duration>)> {
+        Some((self.table.as_ref()?.version(), self.apply_time))
     }
 
     /// What was given.
@@ -218,6 +229,8 @@ impl Standalone {
         if !absent.is_empty() && self.absent.is_empty() {
             info!("no IPv6 on this host: listening on IPv4 only");
         }
+        self.apply_time
+            .get_or_insert_with(|| self.handed_out.elapsed());
         self.absent = absent.into_iter().map(|(addr, _)| addr).collect();
         self.refused = refused.into_iter().collect();
         let reasons = self.refused.iter();
@@ -245,6 +258,7 @@ impl Standalone {
         // What is new is not served until the workers say so.
         self.snapshot.facts.applied = Applied::Pending;
         self.translation = translate(&self.snapshot);
+        (self.handed_out, self.apply_time) = (Instant::now(), None);
         self.proxy.apply(table);
         Ok(())
     }

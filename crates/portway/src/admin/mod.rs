@@ -14,6 +14,7 @@
 //! the Pod's address ([`PROBES_PORT`]) and tells nothing but health, readiness and metrics.
 
 mod answer;
+mod client;
 mod door;
 mod query;
 mod request;
@@ -21,9 +22,14 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use client::ask;
 pub(crate) use door::{At, Door, Wanted, default_socket};
-pub(crate) use query::Query;
+#[cfg(test)]
+pub(crate) use query::PARAMETERS;
+pub(crate) use query::{Client, Cursor, Query};
 pub(crate) use request::Reach;
+#[cfg(test)]
+pub(crate) use request::{ASKS, Everywhere};
 pub(crate) use serve::serve;
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};

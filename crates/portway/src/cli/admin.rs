@@ -1,6 +1,6 @@
 //! `--admin`, `--admin-socket`: where a running instance answers questions about itself.
 //!
-//! In: [`AdminArgs`]. Out: [`Door`]s. Shared by all verbs that run.
+//! In: [`AdminArgs`] of verbs that run, [`AskArgs`] of those that ask. Out: [`Door`]s, places.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,9 +14,9 @@ use crate::admin::{ADMIN_ADDR, At, Door, Reach, Wanted, default_socket};
 pub(crate) struct AdminArgs {
     /// Where health, metrics and status are told over HTTP, or `off`; by default 127.0.0.1:9180.
     ///
-    /// Without the flag a port that is taken is done without. `off` also means no socket, unless
-    /// --admin-socket names one. There is no password: on another address than loopback everybody
-    /// who can reach it can read.
+    /// Without the flag a port that is taken is done without. `off` also means no socket, but for
+    /// one that is named. There is no password: on another address than loopback everybody who can
+    /// reach it can read.
     #[arg(
         long,
         value_name = "ADDR|off",
@@ -91,5 +91,53 @@ impl AdminArgs {
             reach: Reach::Socket,
         });
         tcp.into_iter().chain(socket).collect()
+    }
+}
+
+/// Where to ask.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AskArgs {
+    /// Address of the instance; by default its socket is tried, then 127.0.0.1:9180.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "PORTWAY_ADMIN",
+        hide_env_values = true,
+        value_parser = parse_addr
+    )]
+    admin: Option<Choice<SocketAddr>>,
+
+    /// Socket of the instance; by default in $XDG_RUNTIME_DIR or /run/portway.
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "PORTWAY_ADMIN_SOCKET",
+        hide_env_values = true,
+        value_parser = parse_path
+    )]
+    admin_socket: Option<Choice<PathBuf>>,
+}
+
+impl AskArgs {
+    /// Where to ask, in order. Whoever names one place means that one.
+    pub(crate) fn places(&self) -> Vec<At> {
+        let tcp = |addr: &SocketAddr| At::Tcp(*addr);
+        match (&self.admin_socket, &self.admin) {
+            (None, None) => vec![At::Socket(default_socket()), At::Tcp(ADMIN_ADDR)],
+            (socket, addr) => {
+                let socket = socket.as_ref().and_then(Choice::place).cloned();
+                let addr = addr.as_ref().and_then(Choice::place).map(tcp);
+                socket.map(At::Socket).into_iter().chain(addr).collect()
+            }
+        }
+    }
+}
+
+impl<T> Choice<T> {
+    fn place(&self) -> Option<&T> {
+        match self {
+            Self::Off => None,
+            Self::At(place) => Some(place),
+        }
     }
 }

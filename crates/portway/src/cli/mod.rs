@@ -11,6 +11,7 @@ mod explain;
 mod input;
 mod man;
 mod run;
+mod status;
 mod subject;
 mod wait;
 
@@ -50,6 +51,7 @@ pub(crate) struct Cli {
 enum Verb {
     Run(run::Args),
     Check(check::Args),
+    Status(status::Args),
     Explain(explain::Args),
     Demo(demo::Args),
     Completions(completions::Args),
@@ -65,6 +67,7 @@ impl Cli {
         match self.verb {
             Verb::Run(args) => run::run(args),
             Verb::Check(args) => check::run(args),
+            Verb::Status(args) => status::run(args),
             Verb::Explain(args) => explain::run(&args),
             Verb::Demo(args) => demo::run(args),
             Verb::Completions(args) => completions::run(&args),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,8 +18,9 @@ use tracing::{error, info, warn};
 use super::admin::AdminArgs;
 use super::input::{Input, InputArgs, Strictness, n_of};
 use super::wait;
+use crate::access_log::{AccessLog, Form, To};
 use crate::admin::{self, Readiness};
-use crate::board::Board;
+use crate::board::{Board, Shown, place_of};
 use crate::conn_log::ConnLog;
 use crate::exit::Exit;
 use crate::host::{self, LOW_PORT_HELP};
@@ -86,6 +88,26 @@ pub(crate) struct Args {
     #[command(flatten)]
     admin: AdminArgs,
 
+    /// Write a record for each connection that is over, on stdout unless --access-log-file is given.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORM",
+        env = "PORTWAY_ACCESS_LOG",
+        hide_env_values = true
+    )]
+    access_log: Option<RecordArg>,
+
+    /// Append the records to this file, which SIGHUP opens again.
+    #[arg(
+        long,
+        value_name = "PATH",
+        requires = "access_log",
+        env = "PORTWAY_ACCESS_LOG_FILE",
+        hide_env_values = true
+    )]
+    access_log_file: Option<PathBuf>,
+
     /// Form of the log on stderr.
     #[arg(
         long,
@@ -115,6 +137,14 @@ enum FormatArg {
     Json,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RecordArg {
+    /// A line of `key=value`
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
 /// Runs until a signal comes.
 ///
 /// # Errors
@@ -130,7 +160,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         proxy: portway_proxy::Config {
             workers: workers(args.workers)?,
             dial_timeout: args.dial_timeout.unwrap_or(DIAL_TIMEOUT),
-            measure_paths: false,
+            measure_paths: args.access_log.is_some(),
         },
         drain_timeout: args.drain_timeout.unwrap_or(DRAIN_TIMEOUT),
     };
@@ -140,17 +170,23 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     let board = Arc::new(Board::new("run"));
     let doors = args.admin.doors();
     let admin = admin::serve(&doors, Arc::<Board>::clone(&board))?;
+    let access_log = access_log(args.access_log, args.access_log_file, &board)?;
+    let pen = access_log.as_ref().map(AccessLog::pen);
     let mut connections = ConnLog::new();
     let objects = input.reading.objects.clone();
-    let tell = move |record: &_| connections.tell(record);
+    let tell = move |record: &_| {
+        connections.tell(record);
+        if let Some(pen) = &pen {
+            pen.tell(record);
+        }
+    };
     let mut standalone = Standalone::start(&config, objects, tell)?;
     board.observe(standalone.observer());
-    let mut log = Log::new(input, format);
+    let mut log = Log::new(input, format, Arc::clone(&board));
     log.tell_findings(&standalone);
     if let Some(exit) = await_first_table(&mut standalone, &mut log)? {
         return Ok(exit);
     }
-    board.set_readiness(Readiness::Ready);
     loop {
         match standalone.next(None)? {
             Change::Translated => log.tell(&standalone),
@@ -161,6 +197,9 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     board.set_readiness(Readiness::Draining);
     systemd::stopping();
     standalone.shutdown();
+    if let Some(access_log) = access_log {
+        access_log.finish();
+    }
     drop(admin);
     Ok(Exit::Fine)
 }
@@ -176,6 +215,8 @@ fn await_first_table(standalone: &mut Standalone, log: &mut Log) -> Result<Optio
     log.tell(standalone);
     let n_bound = standalone.bound().count();
     if n_bound > 0 {
+        // Whoever hears of it may ask at once.
+        log.board.set_readiness(Readiness::Ready);
         info!(sockets = n_bound, "ready");
         systemd::ready();
         return Ok(None);
@@ -191,6 +232,24 @@ fn await_first_table(standalone: &mut Standalone, log: &mut Log) -> Result<Optio
         }
         _ => bail!("no listener could be bound; {addr}: {why}"),
     }
+}
+
+fn access_log(
+    form: Option<RecordArg>,
+    file: Option<PathBuf>,
+    board: &Arc<Board>,
+) -> Result<Option<AccessLog>> {
+    let Some(form) = form else {
+        return Ok(None);
+    };
+    let form = match form {
+        RecordArg::Text => Form::Text,
+        RecordArg::Json => Form::Json,
+    };
+    let to = file.map_or(To::Stdout, To::File);
+    let log = AccessLog::start(form, to, board.observer())?;
+    board.count_records(log.tally());
+    Ok(Some(log))
 }
 
 fn worker_died() -> Exit {
@@ -231,16 +290,18 @@ struct Log {
     findings: Vec<Diagnostic>,
     states: StateLog,
     is_low_port_told: bool,
+    board: Arc<Board>,
 }
 
 impl Log {
-    fn new(input: Input, format: Format) -> Self {
+    fn new(input: Input, format: Format, board: Arc<Board>) -> Self {
         Self {
             input,
             format,
             findings: Vec::new(),
             states: StateLog::default(),
             is_low_port_told: false,
+            board,
         }
     }
 
@@ -248,6 +309,7 @@ impl Log {
     fn tell(&mut self, standalone: &Standalone) {
         self.tell_findings(standalone);
         self.states.tell(standalone.translation());
+        self.show(standalone);
         let is_low = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
         let mut refused = standalone.refused().iter();
         if let Some((addr, _)) = refused.find(|(_, error)| is_low(error))
@@ -265,7 +327,30 @@ impl Log {
         let is_new = |it: &&Diagnostic| !self.findings.contains(it);
         let new: Vec<Diagnostic> = findings.iter().filter(is_new).cloned().collect();
         tell_findings(&new, &self.input, self.format);
+        for error in new.iter().filter(|it| it.severity == Severity::Error) {
+            let what = format!("{}: {}", error.code, error.what);
+            self.board.config_error(what, place_of(&error.place));
+        }
         self.findings = findings;
+    }
+
+    /// Shows on the board what is served now.
+    fn show(&self, standalone: &Standalone) {
+        if let Some((version, time)) = standalone.progress() {
+            self.board.handed_out(version);
+            if let Some(time) = time {
+                self.board.applied(version, time);
+            }
+        }
+        let refused = standalone.refused().iter();
+        self.board.show(Shown {
+            objects: standalone.objects().clone(),
+            translation: standalone.translation().clone(),
+            findings: self.findings.clone(),
+            refused: refused
+                .map(|(addr, error)| (*addr, host::refusal(error)))
+                .collect(),
+        });
     }
 }
 

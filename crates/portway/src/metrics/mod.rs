@@ -9,10 +9,11 @@ mod proxy;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use process::process;
+pub(crate) use process::{cpu_seconds, process};
 pub(crate) use proxy::proxy;
 
 use std::fmt;
+use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, prometheus_text};
@@ -39,6 +40,8 @@ pub(crate) enum Kind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// Counts by size.
+    Histogram,
 }
 
 macro_rules! metrics {
@@ -58,7 +61,7 @@ macro_rules! metrics {
 }
 
 metrics! {
-    BUILD: Gauge "portway_build" ["version", "role"]
+    BUILD: Gauge "portway_build_info" ["version", "commit", "role"]
         "1, with the version and the role of this instance";
     READY: Gauge "portway_ready" []
         "1 while the instance takes connections: after the first table, before draining";
@@ -77,6 +80,62 @@ metrics! {
         "Times that a worker stopped accepting for want of descriptors";
     REPORTS_DROPPED: Counter "portway_records_dropped" []
         "Records of closed connections that workers dropped since nobody took them in time";
+
+    DIAL_TIMES: Histogram "portway_dial_seconds" []
+        "Dials that reached an endpoint, by how long they took";
+
+    LISTENER_CONNECTIONS: Counter "portway_listener_connections" ["listener", "route"]
+        "Connections accepted, by listener and the route that got them";
+    LISTENER_OPEN: Gauge "portway_listener_connections_open" ["listener", "route"]
+        "Connections open now, by listener and route";
+    LISTENER_CLOSED: Counter "portway_listener_connections_closed" ["listener", "route", "reason"]
+        "Connections that ended, by listener, route and close reason; only reasons that occurred";
+    LISTENER_BYTES: Counter "portway_listener_relayed_bytes" ["listener", "route", "to"]
+        "Bytes relayed, by listener and route, to the backend or to the client";
+
+    ENDPOINT_DIALS: Counter "portway_endpoint_dials" ["backend", "endpoint", "result"]
+        "Dials of an endpoint: reached, or the error; only errors that occurred";
+    ENDPOINT_OPEN: Gauge "portway_endpoint_connections_open" ["backend", "endpoint"]
+        "Connections that an endpoint serves now";
+    ENDPOINT_BYTES: Counter "portway_endpoint_relayed_bytes" ["backend", "endpoint", "to"]
+        "Bytes relayed to an endpoint, and from it to clients";
+    ENDPOINT_HEALTHY: Gauge "portway_endpoint_healthy" ["backend", "endpoint"]
+        "0 while any worker avoids the endpoint since its last dial failed, else 1";
+
+    WORKER_OPEN: Gauge "portway_worker_connections_open" ["worker"]
+        "Connections open now, by worker";
+    WORKER_CONNECTIONS: Counter "portway_worker_connections" ["worker"]
+        "Connections accepted, by worker";
+    WORKER_CPU: Counter "portway_worker_cpu_seconds" ["worker"]
+        "CPU time of a worker; its rate is the worker's load, 1 is a whole core";
+    WORKER_WAIT: Counter "portway_worker_runqueue_seconds" ["worker"]
+        "Time a worker was ready to run and had no core: a sign of too few cores";
+    WORKER_WAKEUPS: Counter "portway_worker_wakeups" ["worker"]
+        "Waits for events that ended, by worker";
+    WORKER_EVENTS: Counter "portway_worker_events" ["worker"]
+        "Events that these brought, by worker";
+
+    CONFIG_VERSION: Gauge "portway_config_version" []
+        "Version of the newest table that was handed to the workers";
+    CONFIG_APPLIED: Gauge "portway_config_applied_version" []
+        "Version of the newest table that every worker has";
+    CONFIG_APPLIED_AT: Gauge "portway_config_applied_timestamp_seconds" []
+        "When every worker had it, in seconds since 1970";
+    CONFIG_APPLY_TIMES: Histogram "portway_config_apply_seconds" []
+        "Tables applied, by the time from handing out to the last worker's acknowledgement";
+    CONFIG_ERRORS: Counter "portway_config_errors" []
+        "Errors of configuration found so far";
+    CONFIG_ERROR_AT: Gauge "portway_config_last_error_timestamp_seconds" []
+        "When the last of them was found, in seconds since 1970; 0: never";
+    CONFIG_FINDINGS: Gauge "portway_config_findings" ["severity"]
+        "Findings in the configuration as it is now";
+    SOCKETS_REFUSED: Gauge "portway_sockets_refused" []
+        "Sockets of listeners that cannot be bound now";
+
+    ACCESS_LOG_WRITTEN: Counter "portway_access_log_records" []
+        "Records written to the access log";
+    ACCESS_LOG_DROPPED: Counter "portway_access_log_records_dropped" []
+        "Records dropped since the access log was not taken in time, or could not be written";
 
     PROCESS_CPU: Counter "process_cpu_seconds" []
         "CPU time of this process, user and system";
@@ -111,6 +170,13 @@ pub(crate) enum Value {
     Count(u64),
     /// Anything with a unit.
     Amount(f64),
+    /// Counts by size: upper bounds with the count of each bucket alone, and the sum of all sizes.
+    Sizes {
+        /// Bound and count; the last bound is infinite.
+        buckets: Vec<(f64, u64)>,
+        /// Sum of all sizes.
+        sum: f64,
+    },
 }
 
 impl Samples {
@@ -136,6 +202,21 @@ impl Samples {
         self.add(metric, labels, Value::Amount(amount));
     }
 
+    /// Adds times counted by `bounds`, with those beyond the last, and their sum.
+    pub(crate) fn times(
+        &mut self,
+        metric: &'static Metric,
+        bounds: &[Duration],
+        counts: &[u64],
+        sum: Duration,
+    ) {
+        let bounds = bounds.iter().map(Duration::as_secs_f64);
+        let bounds = bounds.chain([f64::INFINITY]);
+        let buckets = bounds.zip(counts.iter().copied()).collect();
+        let sum = sum.as_secs_f64();
+        self.add(metric, &[], Value::Sizes { buckets, sum });
+    }
+
     /// Shows all in the Prometheus text format, in the order of [`CATALOG`].
     pub(crate) fn show(mut self) -> String {
         self.0.sort_by_key(|(metric, _)| {
@@ -157,6 +238,7 @@ impl Collector for Samples {
             let kind = match metric.kind {
                 Kind::Counter => MetricType::Counter,
                 Kind::Gauge => MetricType::Gauge,
+                Kind::Histogram => MetricType::Histogram,
             };
             let mut encoder = encoder.encode_descriptor(metric.name, metric.help, None, kind)?;
             for sample in samples {
@@ -169,6 +251,10 @@ impl Collector for Samples {
                     }
                     (Value::Amount(amount), _) => {
                         encoder.encode_counter::<NoLabelSet, _, f64>(amount, None)?;
+                    }
+                    (Value::Sizes { buckets, sum }, _) => {
+                        let count = buckets.iter().map(|(_, n)| n).sum();
+                        encoder.encode_histogram::<NoLabelSet>(*sum, count, buckets, None)?;
                     }
                 }
             }

@@ -48,6 +48,26 @@ pub(crate) fn process(samples: &mut Samples) {
     }
 }
 
+/// What the kernel says about the time of a thread, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct ThreadTime {
+    /// On a core.
+    pub(crate) cpu: f64,
+    /// Ready to run, without a core.
+    pub(crate) waiting: f64,
+}
+
+/// The times of a thread of this process.
+pub(crate) fn cpu_seconds(thread: u64) -> Option<ThreadTime> {
+    let path = format!("/proc/self/task/{thread}/schedstat");
+    let text = fs::read_to_string(path).ok()?;
+    let nanos = text.split_ascii_whitespace().map(str::parse::<u64>);
+    let mut seconds = nanos.map(|it| it.map(|it| it as f64 / 1e9));
+    let cpu = seconds.next()?.ok()?;
+    let waiting = seconds.next()?.ok()?;
+    Some(ThreadTime { cpu, waiting })
+}
+
 /// `/proc/self/stat` behind the name of the program, which may hold anything.
 struct Stat(String);
 

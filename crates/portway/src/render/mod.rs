@@ -6,6 +6,7 @@
 pub(crate) mod demo;
 pub(crate) mod diagnostics;
 pub(crate) mod explain;
+pub(crate) mod instance;
 pub(crate) mod json;
 pub(crate) mod outline;
 mod paint;

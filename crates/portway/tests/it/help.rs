@@ -6,12 +6,15 @@ use expect_test::{Expect, expect, expect_file};
 
 use crate::portway::run;
 
-fn check(arguments: &[&str], want: &Expect) {
+fn shown(arguments: &[&str]) -> String {
     let ended = run(arguments);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let lines = ended.stdout.lines();
-    let text: String = lines.map(|line| format!("{}\n", line.trim_end())).collect();
-    want.assert_eq(&text);
+    lines.map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn check(arguments: &[&str], want: &Expect) {
+    want.assert_eq(&shown(arguments));
 }
 
 #[test]
@@ -26,6 +29,7 @@ fn the_program_says_what_it_is() {
             Commands:
               run          Be the gateway that the objects in files describe
               check        Say what the objects in files mean, and what is wrong with them
+              status       Say what a running instance serves, what it does not and why
               explain      Say why something is as it is: a route, a Gateway, an address, a code
               demo         Show a gateway at work: two listeners, two routes, two backends, real streams
               completions  Print the completions of a shell
@@ -48,95 +52,7 @@ fn the_program_says_what_it_is() {
 
 #[test]
 fn run_says_how_to_be_a_gateway() {
-    check(
-        &["run", "--help"],
-        &expect![[r#"
-            Be the gateway that the objects in files describe
-
-            Listens on this host for every Gateway in the files and sends each connection where its route says.
-            Needs no cluster and no root. What is broken is said and left out, the rest works. Changed files are
-            not noticed yet: restart.
-
-            Usage: portway run [OPTIONS] --file <PATH>
-
-            Options:
-              -f, --file <PATH>
-                      A file, a directory, or `-` for standard input; may be given several times.
-
-                      A directory is read with all below it: *.yaml, *.yml and *.json, without names that start
-                      with a dot. PORTWAY_FILE holds one path.
-
-                      [env: PORTWAY_FILE]
-
-                  --strict
-                      Take warnings for errors: also objects that are missing and that a cluster may have
-
-                      [env: PORTWAY_STRICT]
-
-                  --workers <N>
-                      Worker threads; by default one a core
-
-                      [env: PORTWAY_WORKERS]
-
-                  --dial-timeout <WAIT>
-                      Longest wait for one endpoint before the next is tried; by default 5s
-
-                      [env: PORTWAY_DIAL_TIMEOUT]
-
-                  --drain-timeout <WAIT>
-                      Longest wait for open connections at the end; by default 30s
-
-                      [env: PORTWAY_DRAIN_TIMEOUT]
-
-                  --admin <ADDR|off>
-                      Where health, metrics and status are told over HTTP, or `off`; by default 127.0.0.1:9180.
-
-                      Without the flag a port that is taken is done without. `off` also means no socket, unless
-                      --admin-socket names one. There is no password: on another address than loopback everybody
-                      who can reach it can read.
-
-                      [env: PORTWAY_ADMIN]
-
-                  --admin-socket <PATH|off>
-                      Unix socket that tells the same, or `off`; by default in $XDG_RUNTIME_DIR or /run/portway
-
-                      [env: PORTWAY_ADMIN_SOCKET]
-
-                  --log-format <LOG_FORMAT>
-                      Form of the log on stderr
-
-                      Possible values:
-                      - text: For people
-                      - json: One JSON object a line
-
-                      [env: PORTWAY_LOG_FORMAT]
-                      [default: text]
-
-                  --log-level <LEVEL>
-                      What is logged: off, error, warn, info, debug (a line for each connection) or trace
-
-                      [env: PORTWAY_LOG_LEVEL]
-                      [default: info]
-
-              -h, --help
-                      Print help (see a summary with '-h')
-
-            Examples:
-              portway run -f examples/tcp-routing
-              portway run -f /etc/portway --strict --log-format json
-              PORTWAY_LOG_LEVEL=debug portway run -f gateway.yaml    a line for each connection
-
-            Signals:
-              SIGTERM, SIGINT   accept no more, let open connections finish up to --drain-timeout, then exit;
-                                a second one ends at once
-
-            Exit codes:
-              0   ended by a signal
-              1   not started: problems in the input, with --strict
-              2   could not run: unreadable input, or not one listener could be bound at the start
-              70  a worker died: a defect, please report it
-        "#]],
-    );
+    expect_file!["help/run.txt"].assert_eq(&shown(&["run", "--help"]));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod backend;
 mod files;
 mod portway;
 
+mod admin;
 mod check;
 mod demo;
 mod explain;

@@ -1,0 +1,402 @@
+//! `/api/v1/status`: what is served, what is not and why, and how it does.
+//!
+//! In: a [`Board`], what is [`Shown`]. Out: a JSON value. Fields are only ever added. Never: more of
+//! a kind than [`crate::limits`] says; what is left out is counted.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use portway_control::diagnostic::{Diagnostic, Severity};
+use portway_control::origin::{ObjectKey, Place};
+use portway_control::snapshot::Objects;
+use portway_control::status::reason::kind;
+use portway_control::status::{Condition, GatewayStatus, RouteParentStatus, Status};
+use portway_control::translate::Translation;
+use portway_engine::record::CloseReason;
+use portway_engine::table::{BackendSpec, TargetSpec};
+use portway_proxy::{EndpointNumbers, Observer, StreamNumbers};
+use serde_json::{Value, json};
+
+use super::{Board, Progress};
+use crate::admin::View;
+use crate::limits::{
+    STATUS_ENDPOINTS_MAX, STATUS_FINDINGS_MAX, STATUS_LISTENERS_MAX, STATUS_ROUTES_MAX,
+};
+use crate::metrics::cpu_seconds;
+use crate::outline::{self, Fate, ListenerLine};
+use crate::render;
+
+/// What an instance serves, as of one change.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    /// The objects it was given.
+    pub(crate) objects: Objects,
+    /// What they mean.
+    pub(crate) translation: Translation,
+    /// What is wrong or noteworthy in them.
+    pub(crate) findings: Vec<Diagnostic>,
+    /// Sockets that cannot be bound, and why.
+    pub(crate) refused: BTreeMap<SocketAddr, String>,
+}
+
+impl Shown {
+    /// How many findings there are of a severity.
+    pub(crate) fn n_findings(&self, severity: Severity) -> usize {
+        let such = self.findings.iter().filter(|it| it.severity == severity);
+        such.count()
+    }
+}
+
+/// A place as people write it: `file:line:column`.
+pub(crate) fn place_of(place: &Place) -> Option<String> {
+    let file = place.source.as_ref()?;
+    Some(format!("{file}:{}:{}", place.span.line, place.span.column))
+}
+
+/// The status of an instance.
+pub(super) fn of(board: &Board, progress: &Progress, shown: Option<&Shown>) -> Value {
+    let uptime = board.started.elapsed().unwrap_or_default();
+    let mut value = json!({
+        "role": board.role,
+        "version": env!("CARGO_PKG_VERSION"),
+        "commit": env!("PORTWAY_COMMIT"),
+        "state": board.readiness().name(),
+        "startedAt": time(board.started),
+        "uptimeSeconds": uptime.as_secs_f64(),
+        "config": config(progress),
+    });
+    let numbers = board.observer.get().map(Numbers::of);
+    if let Some(observer) = board.observer.get() {
+        extend(&mut value, traffic(observer));
+    }
+    if let Some(shown) = shown {
+        extend(&mut value, served(shown, &numbers.unwrap_or_default()));
+    }
+    value
+}
+
+fn extend(value: &mut Value, more: Value) {
+    if let (Value::Object(value), Value::Object(more)) = (value, more) {
+        value.extend(more);
+    }
+}
+
+fn time(at: SystemTime) -> Option<String> {
+    let at = jiff::Timestamp::try_from(at).ok()?;
+    Some(format!("{at:.3}"))
+}
+
+fn config(progress: &Progress) -> Value {
+    let last_error = progress.last_error.as_ref();
+    json!({
+        "version": progress.version,
+        "appliedVersion": progress.applied,
+        "appliedAt": progress.applied_at.and_then(time),
+        "applySeconds": progress.apply_time.as_secs_f64(),
+        "errors": progress.n_errors,
+        "lastError": last_error.map(|it| json!({
+            "at": time(it.at),
+            "what": it.what,
+            "place": it.place,
+        })),
+    })
+}
+
+/// Totals of the data plane, and of each worker.
+fn traffic(observer: &Observer) -> Value {
+    let counters = observer.counters();
+    let reasons = CloseReason::ALL.into_iter();
+    let closed = reasons.map(|it| (it.name(), counters.closed(it)));
+    let closed: BTreeMap<_, _> = closed.filter(|(_, n)| *n > 0).collect();
+    let workers = observer.workers().into_iter().map(|it| {
+        json!({
+            "open": it.open,
+            "accepted": it.accepted,
+            "cpuSeconds": cpu_seconds(it.thread).map(|it| it.cpu),
+        })
+    });
+    json!({
+        "connections": {
+            "open": counters.open,
+            "accepted": counters.accepted,
+            "closed": closed,
+            "bytesToBackend": counters.bytes_to_backend,
+            "bytesToClient": counters.bytes_to_client,
+        },
+        "dials": {
+            "reached": counters.dial_times.iter().sum::<u64>(),
+            "failed": counters.dials_failed,
+        },
+        "workers": workers.collect::<Vec<_>>(),
+    })
+}
+
+/// What was counted, by name.
+#[derive(Default)]
+struct Numbers {
+    listeners: BTreeMap<Arc<str>, Sum>,
+    routes: BTreeMap<Arc<str>, Sum>,
+    endpoints: BTreeMap<(Arc<str>, SocketAddr), EndpointNumbers>,
+}
+
+#[derive(Default)]
+struct Sum {
+    open: u64,
+    accepted: u64,
+    bytes_to_backend: u64,
+    bytes_to_client: u64,
+}
+
+impl Sum {
+    fn add(&mut self, stream: &StreamNumbers) {
+        self.open += stream.open;
+        self.accepted += stream.accepted;
+        self.bytes_to_backend += stream.bytes_to_backend;
+        self.bytes_to_client += stream.bytes_to_client;
+    }
+
+    fn value(&self) -> Value {
+        json!({
+            "open": self.open,
+            "accepted": self.accepted,
+            "bytesToBackend": self.bytes_to_backend,
+            "bytesToClient": self.bytes_to_client,
+        })
+    }
+}
+
+impl Numbers {
+    fn of(observer: &Observer) -> Self {
+        let mut numbers = Self::default();
+        for stream in observer.streams() {
+            let listener = Arc::clone(&stream.listener);
+            numbers.listeners.entry(listener).or_default().add(&stream);
+            if let Some(route) = &stream.route {
+                let route = Arc::clone(route);
+                numbers.routes.entry(route).or_default().add(&stream);
+            }
+        }
+        for endpoint in observer.endpoints() {
+            if let Some(addr) = endpoint.endpoint {
+                let key = (Arc::clone(&endpoint.backend), addr);
+                numbers.endpoints.insert(key, endpoint);
+            }
+        }
+        numbers
+    }
+
+    fn endpoint(&self, backend: &Arc<str>, addr: SocketAddr) -> Option<&EndpointNumbers> {
+        self.endpoints.get(&(Arc::clone(backend), addr))
+    }
+}
+
+fn served(shown: &Shown, numbers: &Numbers) -> Value {
+    let lines = outline::of(&shown.objects, &shown.translation);
+    let refused = shown.refused.iter().map(|(addr, why)| {
+        let address = addr.to_string();
+        json!({ "address": address, "reason": why })
+    });
+    let left_out = lines.len().saturating_sub(STATUS_LISTENERS_MAX);
+    json!({
+        "gateways": gateways(shown, &lines, numbers),
+        "listenersLeftOut": left_out,
+        "routes": routes(shown, numbers),
+        "routesLeftOut": shown.objects.tcp_routes.len().saturating_sub(STATUS_ROUTES_MAX),
+        "refusedSockets": refused.collect::<Vec<_>>(),
+        "findings": findings(shown),
+    })
+}
+
+fn findings(shown: &Shown) -> Value {
+    let worst_first = [Severity::Error, Severity::Warning, Severity::Note];
+    let listed = worst_first.into_iter().flat_map(|severity| {
+        let such = move |it: &&Diagnostic| it.severity == severity;
+        shown.findings.iter().filter(such)
+    });
+    let listed = listed.take(STATUS_FINDINGS_MAX).map(|it| {
+        let mut value = render::json::diagnostic(it);
+        value["where"] = place_of(&it.place).into();
+        value
+    });
+    json!({
+        "errors": shown.n_findings(Severity::Error),
+        "warnings": shown.n_findings(Severity::Warning),
+        "notes": shown.n_findings(Severity::Note),
+        "listed": listed.collect::<Vec<_>>(),
+    })
+}
+
+fn gateways(shown: &Shown, lines: &[ListenerLine], numbers: &Numbers) -> Vec<Value> {
+    let lines = &lines[..lines.len().min(STATUS_LISTENERS_MAX)];
+    let statuses = shown.translation.statuses.iter();
+    let gateways = statuses.filter_map(|(key, status)| match status {
+        Status::Gateway(status) => Some((key, status)),
+        Status::GatewayClass(_) | Status::Route(_) => None,
+    });
+    let value = |(key, status): (&ObjectKey, &GatewayStatus)| {
+        let own = lines.iter().filter(|it| it.gateway == *key);
+        let listeners = own.map(|it| listener(it, status, numbers, shown));
+        let addresses = status.addresses.iter().map(|it| it.value.clone());
+        let mut value = json!({
+            "namespace": key.namespace,
+            "name": key.name,
+            "addresses": addresses.collect::<Vec<_>>(),
+            "listeners": listeners.collect::<Vec<_>>(),
+        });
+        value["accepted"] = condition(&status.conditions, kind::ACCEPTED);
+        value["programmed"] = condition(&status.conditions, kind::PROGRAMMED);
+        value
+    };
+    gateways.map(value).collect()
+}
+
+fn listener(
+    line: &ListenerLine,
+    status: &GatewayStatus,
+    numbers: &Numbers,
+    shown: &Shown,
+) -> Value {
+    let name = format!(
+        "{}/{}/{}",
+        line.gateway.namespace, line.gateway.name, line.name
+    );
+    let declared = status.listeners.iter().find(|it| it.name == *line.name);
+    let planned = shown.translation.host_table.listeners.iter();
+    let planned = planned
+        .filter(|it| *it.name == *name)
+        .flat_map(|it| &it.binds);
+    let sockets = planned.filter(|it| !shown.refused.contains_key(it));
+    let counted = numbers.listeners.get(name.as_str());
+    let mut value = json!({
+        "name": line.name,
+        "fullName": name,
+        "protocol": line.protocol,
+        "port": line.port,
+        "sockets": sockets.map(|it| it.to_string()).collect::<Vec<_>>(),
+        "attachedRoutes": declared.map(|it| it.attached_routes),
+        "connections": counted.map_or_else(|| Sum::default().value(), Sum::value),
+    });
+    extend(
+        &mut value,
+        match &line.fate {
+            Fate::NotServed { reason, message } => json!({
+                "fate": "not_served",
+                "reason": reason,
+                "message": message,
+                "route": null,
+            }),
+            Fate::Rejects(reason) => json!({
+                "fate": "rejects",
+                "reason": reason.name(),
+                "message": reason.sentence(),
+                "route": null,
+            }),
+            Fate::Serves { route, .. } => json!({
+                "fate": "serves",
+                "reason": null,
+                "message": null,
+                "route": route,
+            }),
+        },
+    );
+    value
+}
+
+/// The condition of a type, without what only an API server needs.
+fn condition(conditions: &[Condition], kind: &str) -> Value {
+    let found = conditions.iter().find(|it| it.kind == kind);
+    found.map_or(Value::Null, |it| {
+        json!({
+            "status": format!("{:?}", it.status),
+            "reason": it.reason,
+            "message": it.message,
+        })
+    })
+}
+
+fn routes(shown: &Shown, numbers: &Numbers) -> Vec<Value> {
+    let planned = &shown.translation.host_table.routes;
+    let planned: BTreeMap<&str, _> = planned.iter().map(|it| (&*it.name, it)).collect();
+    let statuses = shown.translation.statuses.iter();
+    let routes = statuses.filter_map(|(key, status)| match status {
+        Status::Route(status) => Some((key, status)),
+        Status::GatewayClass(_) | Status::Gateway(_) => None,
+    });
+    let value = |(key, status): (&ObjectKey, &portway_control::status::RouteStatus)| {
+        let name = format!("{} {}/{}", key.kind.name(), key.namespace, key.name);
+        let route = planned.get(name.as_str());
+        let backends = route.map_or(&[][..], |it| &it.backends);
+        let sum: u64 = backends.iter().map(|it| u64::from(it.weight)).sum();
+        let backends = backends.iter().map(|it| backend(it, sum, numbers));
+        let counted = numbers.routes.get(name.as_str());
+        json!({
+            "kind": key.kind.name(),
+            "namespace": key.namespace,
+            "name": key.name,
+            "fullName": name,
+            "parents": status.parents.iter().map(parent).collect::<Vec<_>>(),
+            "backends": backends.collect::<Vec<_>>(),
+            "connections": counted.map_or_else(|| Sum::default().value(), Sum::value),
+        })
+    };
+    routes.take(STATUS_ROUTES_MAX).map(value).collect()
+}
+
+fn parent(status: &RouteParentStatus) -> Value {
+    let to = &status.parent_ref;
+    json!({
+        "namespace": to.namespace,
+        "name": to.name,
+        "sectionName": to.section_name,
+        "port": to.port,
+        "accepted": condition(&status.conditions, kind::ACCEPTED),
+        "resolvedRefs": condition(&status.conditions, kind::RESOLVED_REFS),
+        "active": condition(&status.conditions, kind::ACTIVE),
+    })
+}
+
+fn backend(backend: &BackendSpec, weight_sum: u64, numbers: &Numbers) -> Value {
+    let (all, rejected) = match &backend.target {
+        TargetSpec::Endpoints(all) => (&all[..], None),
+        TargetSpec::Reject(reason) => (&[][..], Some(reason.name())),
+    };
+    let name = &backend.name;
+    let mut endpoints: Vec<_> = all
+        .iter()
+        .map(|it| (*it, numbers.endpoint(name, *it)))
+        .collect();
+    let is_avoided = |it: Option<&EndpointNumbers>| it.is_some_and(|it| it.avoided_by > 0);
+    let n_avoided = endpoints.iter().filter(|(_, it)| is_avoided(*it)).count();
+    // Of many, those that someone should look at are among the listed.
+    endpoints.sort_by_key(|(_, it)| !is_avoided(*it));
+    endpoints.truncate(STATUS_ENDPOINTS_MAX);
+    json!({
+        "name": name,
+        "weight": backend.weight,
+        "weightSum": weight_sum,
+        "rejected": rejected,
+        "endpointCount": all.len(),
+        "avoidedCount": n_avoided,
+        "endpoints": endpoints.into_iter().map(endpoint).collect::<Vec<_>>(),
+    })
+}
+
+fn endpoint((addr, counted): (SocketAddr, Option<&EndpointNumbers>)) -> Value {
+    let health = match counted {
+        Some(it) if it.avoided_by > 0 => "avoided",
+        Some(it) if it.reached > 0 => "reached",
+        Some(_) | None => "untried",
+    };
+    let failed = counted.map(|it| it.failed().map(|(_, n)| n).sum::<u64>());
+    json!({
+        "address": addr.to_string(),
+        "health": health,
+        "open": counted.map(|it| it.open),
+        "reached": counted.map(|it| it.reached),
+        "failedDials": failed,
+        "bytesToBackend": counted.map(|it| it.bytes_to_backend),
+        "bytesToClient": counted.map(|it| it.bytes_to_client),
+    })
+}

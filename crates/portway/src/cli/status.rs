@@ -1,0 +1,124 @@
+//! `portway status`: what a running instance serves, and how it does.
+
+use std::io::{self, IsTerminal};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use serde_json::Value;
+
+use super::admin::AskArgs;
+use super::wait;
+use crate::admin::ask;
+use crate::exit::Exit;
+use crate::limits::STATUS_WATCH_INTERVAL;
+use crate::render::instance::Extent;
+use crate::render::{self, Paint};
+
+/// Say what a running instance serves, what it does not and why
+///
+/// Asks the instance on this host: first at its socket, then at its address. Shows what is wrong
+/// first, then the busiest; --all shows everything.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  portway status
+  portway status --all
+  portway status --watch
+  portway status --admin 127.0.0.1:9181
+  portway status --output json | jq '.routes[] | select(.connections.open > 0) | .fullName'
+
+Exit codes:
+  0  it takes connections, and its configuration has no errors
+  1  it does not, or its configuration has
+  2  no instance answered")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    admin: AskArgs,
+
+    /// Show all listeners, routes, backends and endpoints.
+    #[arg(long, env = "PORTWAY_ALL", hide_env_values = true)]
+    all: bool,
+
+    /// Show it again and again, by default every 2s.
+    #[arg(
+        long,
+        value_name = "WAIT",
+        num_args = 0..=1,
+        default_missing_value = "2s",
+        env = "PORTWAY_WATCH",
+        hide_env_values = true,
+        value_parser = wait::parse
+    )]
+    watch: Option<Duration>,
+
+    /// What to print.
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value = "text",
+        env = "PORTWAY_OUTPUT",
+        hide_env_values = true
+    )]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Text,
+    /// For machines: as docs/reference/admin-api.md tells; with --watch a line each time
+    Json,
+    /// The same as YAML
+    Yaml,
+}
+
+/// Asks, and shows the answer.
+///
+/// # Errors
+/// When no instance answers, or the answer cannot be written.
+pub(crate) fn run(args: Args) -> Result<Exit> {
+    let places = args.admin.places();
+    loop {
+        let status = ask(&places, "/api/v1/status")?;
+        let text = show(&status, &args)?;
+        render::stdout(&text).context("write the status")?;
+        let Some(wait) = args.watch else {
+            return Ok(exit(&status));
+        };
+        thread::sleep(wait.max(STATUS_WATCH_INTERVAL));
+    }
+}
+
+fn show(status: &Value, args: &Args) -> Result<String> {
+    let paint = Paint::for_stdout();
+    let extent = match args.all {
+        true => Extent::All,
+        false => Extent::WhatMatters,
+    };
+    Ok(match (args.output, args.watch) {
+        (Output::Text, None) => render::instance::show(status, extent, paint),
+        (Output::Text, Some(_)) => {
+            let text = render::instance::show(status, extent, paint);
+            match io::stdout().is_terminal() {
+                // Home, the text, and away with what was below: nothing flickers.
+                true => format!("\x1b[H{}\x1b[J", text.replace('\n', "\x1b[K\n")),
+                false => text + "\n",
+            }
+        }
+        (Output::Json, None) => serde_json::to_string_pretty(status).context("show it")? + "\n",
+        (Output::Json, Some(_)) => format!("{status}\n"),
+        (Output::Yaml, None) => render::yaml::document(status),
+        (Output::Yaml, Some(_)) => format!("---\n{}", render::yaml::document(status)),
+    })
+}
+
+fn exit(status: &Value) -> Exit {
+    let n_errors = status["findings"]["errors"].as_u64().unwrap_or(0);
+    match status["state"] == "ready" && n_errors == 0 {
+        true => Exit::Fine,
+        false => Exit::Problems,
+    }
+}
