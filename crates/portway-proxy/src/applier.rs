@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use portway_engine::drain::Drains;
-use portway_engine::table::{Drain, ListenerKey, RoutingTable};
+use portway_engine::table::{Drain, Listener, ListenerKey, RoutingTable};
 use portway_engine::time::Moment;
 
 use self::outbox::Outbox;
@@ -48,6 +48,22 @@ pub(crate) enum Order {
     End,
 }
 
+/// What is different between two tables, seen from sockets that are in both or only in the first.
+struct Step {
+    closed: Vec<ListenerKey>,
+    changed: Vec<(ListenerKey, Arc<Listener>)>,
+}
+
+/// Makes out what a socket serves, for one worker.
+struct Duties<'a> {
+    tickets: &'a Tickets,
+    ledger: MutexGuard<'a, Ledger>,
+    worker: usize,
+}
+
+/// One ticket counter for each route of the table, by its name.
+type Tickets = BTreeMap<Arc<str>, Arc<AtomicU64>>;
+
 /// The applier of one proxy.
 #[derive(Debug)]
 pub(crate) struct Applier {
@@ -55,8 +71,9 @@ pub(crate) struct Applier {
     slots: Vec<Arc<Slot>>,
     sockets: Sockets,
     ledger: Arc<Mutex<Ledger>>,
-    /// One ticket counter for each route of the table, by its name.
-    tickets: BTreeMap<Arc<str>, Arc<AtomicU64>>,
+    tickets: Tickets,
+    /// What each socket of the table serves.
+    served: BTreeMap<ListenerKey, Arc<Listener>>,
     outbox: Outbox,
     table: Option<Arc<RoutingTable>>,
     /// The newest table, while workers still move to the one before.
@@ -85,6 +102,7 @@ impl Applier {
             sockets,
             ledger,
             tickets: BTreeMap::new(),
+            served: BTreeMap::new(),
             outbox: Outbox::new(reports),
             table: None,
             waiting: None,
@@ -177,22 +195,51 @@ impl Applier {
         lacks.then(|| self.clock.now().after(wait))
     }
 
-    /// Puts the table into every slot, and into each its own new sockets.
+    /// Puts what is new into every slot, and into each its own new sockets.
     fn hand_out(
         &mut self,
         table: &RoutingTable,
         opened: Vec<sockets::Share>,
         drains: Option<Arc<Drains>>,
     ) {
+        let step = self.step_to(table);
         for (worker, (slot, opened)) in self.slots.iter().zip(opened).enumerate() {
+            let mut duties = Duties::new(&self.tickets, self.ledger(), worker);
+            let opened = opened.into_iter().filter_map(|(key, socket)| {
+                let listener = self.served.get(&key)?;
+                Some((key, socket, duties.of(listener)))
+            });
+            let opened = opened.collect();
+            let changed = step.changed.iter();
+            let changed = changed.map(|(key, listener)| (*key, duties.of(listener)));
+            let changed = changed.collect();
             let plan = Plan {
-                sockets: self.duties(table, worker),
+                closed: step.closed.clone(),
+                changed,
                 opened,
                 drains: drains.clone(),
             };
             slot.put(|wishes| wishes.plan = Some(plan));
-            self.n_unacknowledged += 1;
         }
+        self.n_unacknowledged += self.slots.len();
+    }
+
+    /// What sockets serve after this step, compared with what they served before it. A listener
+    /// that stays the same is the same value, since tables share what is equal.
+    fn step_to(&mut self, table: &RoutingTable) -> Step {
+        let mut before = std::mem::take(&mut self.served);
+        let mut changed = Vec::new();
+        for (_, listener) in table.listeners() {
+            for key in &listener.keys {
+                let served = before.remove(key);
+                if served.is_some_and(|it| !Arc::ptr_eq(&it, listener)) {
+                    changed.push((*key, Arc::clone(listener)));
+                }
+                self.served.insert(*key, Arc::clone(listener));
+            }
+        }
+        let closed = before.into_keys().collect();
+        Step { closed, changed }
     }
 
     /// What the way to `table` means for open connections. As long as nobody asked for a drain that
@@ -206,22 +253,6 @@ impl Applier {
         self.has_drained |= ends(table) || before.is_some_and(ends);
         let drains = self.has_drained.then(|| Drains::between(before, table));
         drains.map(Arc::new)
-    }
-
-    fn duties(&self, table: &RoutingTable, worker: usize) -> Vec<(ListenerKey, Duty)> {
-        let mut ledger = self.ledger();
-        let mut duties = Vec::new();
-        for (_, listener) in table.listeners() {
-            let route = listener.route.as_ref();
-            let ticket = route.and_then(|it| self.tickets.get(&it.name));
-            let duty = Duty {
-                listener: Arc::clone(listener),
-                ticket: ticket.map_or_else(Arc::default, Arc::clone),
-                tallies: ledger.tallies(listener, worker),
-            };
-            duties.extend(listener.keys.iter().map(|key| (*key, duty.clone())));
-        }
-        duties
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -252,5 +283,25 @@ impl Applier {
         let retry = self.retry_at.filter(|_| !busy);
         let retry = retry.map_or(Duration::MAX, |it| it.since(now));
         retry.min(self.outbox.patience())
+    }
+}
+
+impl<'a> Duties<'a> {
+    fn new(tickets: &'a Tickets, ledger: MutexGuard<'a, Ledger>, worker: usize) -> Self {
+        Self {
+            tickets,
+            ledger,
+            worker,
+        }
+    }
+
+    fn of(&mut self, listener: &Arc<Listener>) -> Duty {
+        let route = listener.route.as_ref();
+        let ticket = route.and_then(|it| self.tickets.get(&it.name));
+        Duty {
+            listener: Arc::clone(listener),
+            ticket: ticket.map_or_else(Arc::default, Arc::clone),
+            tallies: self.ledger.tallies(listener, self.worker),
+        }
     }
 }

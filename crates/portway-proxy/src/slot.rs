@@ -16,13 +16,16 @@ use crate::sys;
 use crate::sys::wake::Wake;
 use crate::tally::Tallies;
 
-/// What a worker listens on from now on.
-#[derive(Debug)]
+/// What is different from now on of what a worker listens on: it costs what changed, however many
+/// sockets there are.
+#[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// All sockets: a socket that is not named here is to be closed.
-    pub(crate) sockets: Vec<(ListenerKey, Duty)>,
-    /// Those of them that are new.
-    pub(crate) opened: Vec<(ListenerKey, OwnedFd)>,
+    /// Sockets to be closed.
+    pub(crate) closed: Vec<ListenerKey>,
+    /// What sockets serve, where that is not what it was. One that was refused is not there yet.
+    pub(crate) changed: Vec<(ListenerKey, Duty)>,
+    /// New sockets, and what they serve.
+    pub(crate) opened: Vec<(ListenerKey, OwnedFd, Duty)>,
     /// What it means for open connections; `None`: nothing.
     pub(crate) drains: Option<Arc<Drains>>,
 }

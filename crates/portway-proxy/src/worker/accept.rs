@@ -4,7 +4,7 @@
 //! second descriptor is left, a spin when descriptors run out: then accepting pauses, clients wait
 //! in the kernel's queue, and it resumes when connections have ended.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,6 +25,8 @@ use crate::sys::{Errno, tcp};
 #[derive(Debug)]
 pub(super) struct Accepting {
     pub(super) sockets: Slab<Socket>,
+    /// Where each is.
+    pub(super) by_key: BTreeMap<ListenerKey, Key>,
     /// Sockets on which connections may wait, in order.
     ready: VecDeque<Key>,
     /// Accepting has paused, and tries again then.
@@ -57,6 +59,7 @@ impl Accepting {
     pub(super) const fn new() -> Self {
         Self {
             sockets: Slab::new(),
+            by_key: BTreeMap::new(),
             ready: VecDeque::new(),
             resume_at: None,
         }
@@ -69,6 +72,12 @@ impl Accepting {
         {
             self.ready.push_back(key);
         }
+    }
+
+    /// The socket that was opened for this key, if it is there.
+    pub(super) fn socket_of(&mut self, key: ListenerKey) -> Option<&mut Socket> {
+        let key = self.by_key.get(&key).copied()?;
+        self.sockets.get_mut(key)
     }
 
     /// Whether there is something to accept, and leave to.

@@ -4,17 +4,14 @@
 //! connection touched, but for those that a drain is for. A socket that goes away is emptied first,
 //! since the kernel resets whoever still waits on it.
 
-use std::collections::BTreeMap;
 use std::os::fd::AsFd;
-
-use portway_engine::table::ListenerKey;
 
 use super::Worker;
 use super::accept::{Queue, Socket};
 use crate::applier::Order;
 use crate::limits::BACKLOG;
 use crate::slab::Key;
-use crate::slot::{Duty, Plan};
+use crate::slot::Plan;
 use crate::token::Token;
 
 impl Worker {
@@ -37,25 +34,23 @@ impl Worker {
     }
 
     fn move_to(&mut self, plan: Plan) {
-        let mut duties: BTreeMap<ListenerKey, Duty> = plan.sockets.into_iter().collect();
-        for key in self.accepting.sockets.keys() {
-            let Some(socket) = self.accepting.sockets.get_mut(key) else {
-                continue;
-            };
-            match duties.remove(&socket.key) {
-                Some(duty) => socket.duty = duty,
-                None => self.close(key),
+        for listener_key in plan.closed {
+            if let Some(key) = self.accepting.by_key.get(&listener_key).copied() {
+                self.close(key);
             }
         }
-        for (listener_key, socket) in plan.opened {
-            if let Some(duty) = duties.remove(&listener_key) {
-                self.open(Socket {
-                    key: listener_key,
-                    duty,
-                    socket,
-                    queued: false,
-                });
+        for (listener_key, duty) in plan.changed {
+            if let Some(socket) = self.accepting.socket_of(listener_key) {
+                socket.duty = duty;
             }
+        }
+        for (key, socket, duty) in plan.opened {
+            self.open(Socket {
+                key,
+                duty,
+                socket,
+                queued: false,
+            });
         }
         // Whoever waited on a socket that is closed now is among the connections by now.
         if let Some(drains) = plan.drains {
@@ -64,6 +59,7 @@ impl Worker {
     }
 
     fn open(&mut self, socket: Socket) {
+        let listener_key = socket.key;
         let key = self.accepting.sockets.insert(socket);
         let Some(socket) = self.accepting.sockets.get_mut(key) else {
             return;
@@ -74,7 +70,9 @@ impl Worker {
             let addr = socket.key.addr;
             tracing::error!(%addr, %error, "a worker cannot listen");
             self.accepting.sockets.remove(key);
+            return;
         }
+        self.accepting.by_key.insert(listener_key, key);
     }
 
     /// Closes a listening socket when nobody waits on it any more. While descriptors are short
@@ -84,6 +82,8 @@ impl Worker {
         if self.accept_some(key, most) == Queue::MayHaveMore {
             tracing::debug!("a socket is closed while more come than its queue can hold");
         }
-        self.accepting.sockets.remove(key);
+        if let Some(socket) = self.accepting.sockets.remove(key) {
+            self.accepting.by_key.remove(&socket.key);
+        }
     }
 }

@@ -79,9 +79,8 @@ pub(super) fn listen(worker: &mut Worker, slot: &Slot, listener: Arc<Listener>) 
     };
     slot.put(|wishes| {
         wishes.plan = Some(Plan {
-            sockets: vec![(key, duty)],
-            opened: vec![(key, opened.sockets.remove(0))],
-            drains: None,
+            opened: vec![(key, opened.sockets.remove(0), duty)],
+            ..Plan::default()
         });
     });
     worker.obey();
@@ -92,6 +91,7 @@ pub(super) fn listen(worker: &mut Worker, slot: &Slot, listener: Arc<Listener>) 
 fn who_waits_on_a_socket_that_is_closed_is_served() {
     let backend = TcpListener::bind("127.0.0.1:0").unwrap();
     let listener = planned(backend.local_addr().unwrap());
+    let key = listener.keys[0];
     let (orders, received) = mpsc::channel();
     let (mut worker, slot, clock) = worker(orders);
     let addr = listen(&mut worker, &slot, listener);
@@ -101,11 +101,9 @@ fn who_waits_on_a_socket_that_is_closed_is_served() {
     let clients: Vec<_> = (0..50).map(|_| TcpStream::connect(addr).unwrap()).collect();
     assert_eq!(worker.connections.len(), 0);
     slot.put(|wishes| {
-        let (sockets, opened) = (Vec::new(), Vec::new());
         wishes.plan = Some(Plan {
-            sockets,
-            opened,
-            drains: None,
+            closed: vec![key],
+            ..Plan::default()
         });
     });
     worker.obey();
