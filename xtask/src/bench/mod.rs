@@ -33,13 +33,13 @@ pub(crate) use part::Part;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use self::arena::Arena;
-use self::limits::TABLES;
+use self::limits::{RETRY_TIME, RETRY_TIME_QUICK, TABLES};
 use self::results::{Lines, Results};
 use self::schedule::Schedule;
 use self::targets::{Kind, Target};
@@ -147,7 +147,11 @@ fn measure(args: &Args) -> Result<ExitCode> {
         targets,
         results,
         measure_ms: args.measure_ms,
-        retried: Duration::ZERO,
+        retry_left: if args.full {
+            RETRY_TIME
+        } else {
+            RETRY_TIME_QUICK
+        },
     };
     if args.tables {
         let programs = (portway.as_path(), schedule.load.as_path());

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::arena::{Arena, BACKEND_PORT, Place};
 use super::churn;
 use super::jobs::{Job, Way};
-use super::limits::{NOISE_MAX, RETRY_TIME, SAMPLE, TRIES_MAX, WARM_UP};
+use super::limits::{NOISE_MAX, SAMPLE, TRIES_MAX, WARM_UP};
 use super::results::{self, Results};
 use super::sample::{Figures, noise};
 use super::targets::{Kind, Target};
@@ -32,8 +32,8 @@ pub(crate) struct Schedule {
     pub(crate) results: Results,
     /// Milliseconds that each sample measures.
     pub(crate) measure_ms: u64,
-    /// Time spent on samples that were taken again.
-    pub(crate) retried: Duration,
+    /// Time left for samples that are taken again.
+    pub(crate) retry_left: Duration,
 }
 
 impl Schedule {
@@ -83,14 +83,14 @@ impl Schedule {
                 }
             };
             if tries > 1 {
-                self.retried += start.elapsed();
+                self.retry_left = self.retry_left.saturating_sub(start.elapsed());
             }
             let is_better = best.as_ref().is_none_or(|it| noise(&load) < noise(it));
             let is_good = noise(&load) <= NOISE_MAX;
             if is_better {
                 best = Some(load);
             }
-            if is_good || job.way == Way::Once || self.retried > RETRY_TIME {
+            if is_good || job.way == Way::Once || self.retry_left.is_zero() {
                 break;
             }
         }

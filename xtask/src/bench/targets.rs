@@ -206,6 +206,12 @@ fn portway_run(arena: &Arena, portway: &Path) -> Result<(Found, Command)> {
         .args(["run", "-f"])
         .arg(&dir)
         .args(["--workers", "2", "--log-format", "json"]);
+    if knows_access_log(portway) {
+        let log = arena.dir().join("access.log");
+        command
+            .args(["--access-log", "json", "--access-log-file"])
+            .arg(log);
+    }
     let version = Command::new(portway)
         .arg("--version")
         .output()
@@ -216,6 +222,12 @@ fn portway_run(arena: &Arena, portway: &Path) -> Result<(Found, Command)> {
         version: version.trim().trim_start_matches("portway ").to_owned(),
     };
     Ok((found, command))
+}
+
+/// An older binary, measured beside a newer one, may have none.
+fn knows_access_log(portway: &Path) -> bool {
+    let help = Command::new(portway).args(["run", "--help"]).output();
+    help.is_ok_and(|it| String::from_utf8_lossy(&it.stdout).contains("--access-log"))
 }
 
 /// Where the objects of the gateway under test lie.
