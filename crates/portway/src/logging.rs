@@ -23,7 +23,8 @@ pub(crate) enum Format {
 
 /// Starts to log; the first call in a process wins.
 pub(crate) fn start(format: Format, level: LevelFilter) {
-    let ours = ["portway", "portway_proxy"].map(|name| format!("{name}={level}"));
+    let ours = ["portway", "portway_feed", "portway_kube", "portway_proxy"]
+        .map(|name| format!("{name}={level}"));
     let filter = EnvFilter::new(ours.join(","));
     let log = fmt()
         .with_env_filter(filter)

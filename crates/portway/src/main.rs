@@ -20,9 +20,7 @@ mod conn_log;
 mod logging;
 mod state_log;
 
-mod inputs;
 mod source_files;
-mod watch;
 
 mod resolver;
 

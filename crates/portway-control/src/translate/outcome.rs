@@ -52,6 +52,9 @@ fn serving(snapshot: &Snapshot, gateway: &GatewayPlan<'_>) -> Verdict {
     let Some(facts) = cluster.gateways.get(&gateway.source.key) else {
         return no(reason::PENDING, "its proxies are not provisioned yet");
     };
+    if let Some(refused) = &facts.refused {
+        return no(reason::PENDING, &**refused);
+    }
     if facts.addresses.is_empty() {
         let message = "its Service has no address yet";
         return no(reason::ADDRESS_NOT_ASSIGNED, message);

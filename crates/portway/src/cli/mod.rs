@@ -6,6 +6,7 @@
 mod admin;
 mod check;
 mod completions;
+mod controller;
 mod demo;
 mod explain;
 mod input;
@@ -53,6 +54,7 @@ enum Verb {
     Check(check::Args),
     Status(status::Args),
     Explain(explain::Args),
+    Controller(controller::Args),
     Demo(demo::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -69,6 +71,7 @@ impl Cli {
             Verb::Check(args) => check::run(args),
             Verb::Status(args) => status::run(args),
             Verb::Explain(args) => explain::run(&args),
+            Verb::Controller(args) => controller::run(args),
             Verb::Demo(args) => demo::run(args),
             Verb::Completions(args) => completions::run(&args),
             Verb::Man(args) => man::run(&args),

@@ -1,6 +1,5 @@
 //! `portway run`: be the gateway that the files describe.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -11,15 +10,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use portway_control::diagnostic::{Diagnostic, Severity};
-use portway_control::origin::Source;
-use portway_control::snapshot::{CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
-use portway_control::translate::translate;
+use portway_control::snapshot::Target;
 use portway_engine::limits::DIAL_TIMEOUT;
 use tracing::level_filters::LevelFilter;
 use tracing::{error, info, warn};
 
 use super::admin::AdminArgs;
-use super::input::{InputArgs, Strictness, in_order, n_of};
+use super::input::{Input, InputArgs, Strictness, n_of};
 use super::wait;
 use crate::access_log::{AccessLog, Form, To};
 use crate::admin::{self, Readiness};
@@ -27,7 +24,6 @@ use crate::board::{Board, Shown, place_of};
 use crate::conn_log::ConnLog;
 use crate::exit::Exit;
 use crate::host::{self, LOW_PORT_HELP};
-use crate::inputs::Inputs;
 use crate::limits::{DRAIN_TIMEOUT, FIRST_TABLE_TIMEOUT, WORKERS_MAX};
 use crate::logging::{self, Format};
 use crate::render::{self, Paint};
@@ -39,7 +35,7 @@ use crate::wiring::{Change, Config, Standalone};
 ///
 /// Listens on this host for every Gateway in the files and sends each connection where its route
 /// says. Needs no cluster and no root. What is broken is said and left out, the rest works.
-/// Files may change while it runs: what they say then holds for new connections, open ones go on.
+/// Changed files are not noticed yet: restart.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -48,7 +44,6 @@ Examples:
   PORTWAY_LOG_LEVEL=debug portway run -f gateway.yaml    a line for each connection
 
 Signals:
-  SIGHUP            read all files again; changed ones are noticed without it
   SIGTERM, SIGINT   accept no more, let open connections finish up to --drain-timeout, then exit;
                     a second one ends at once
 
@@ -160,8 +155,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         FormatArg::Json => Format::Json,
     };
     logging::start(format, args.log_level);
-    let strictness = args.input.strictness();
-    let (inputs, objects) = args.input.open()?;
+    let input = args.input.read()?;
     let config = Config {
         proxy: portway_proxy::Config {
             workers: workers(args.workers)?,
@@ -170,9 +164,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         },
         drain_timeout: args.drain_timeout.unwrap_or(DRAIN_TIMEOUT),
     };
-    if strictness == Strictness::Strict
-        && let Some(exit) = refuse_if_broken(&inputs, &objects, format)
-    {
+    if let Some(exit) = refuse_if_strict(&input, format) {
         return Ok(exit);
     }
     let board = Arc::new(Board::new("run"));
@@ -181,15 +173,16 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     let access_log = access_log(args.access_log, args.access_log_file, &board)?;
     let pen = access_log.as_ref().map(AccessLog::pen);
     let mut connections = ConnLog::new();
+    let objects = input.reading.objects.clone();
     let tell = move |record: &_| {
         connections.tell(record);
         if let Some(pen) = &pen {
             pen.tell(record);
         }
     };
-    let mut standalone = Standalone::start(&config, objects, Some(inputs), tell)?;
+    let mut standalone = Standalone::start(&config, objects, tell)?;
     board.observe(standalone.observer());
-    let mut log = Log::new(strictness, format, Arc::clone(&board));
+    let mut log = Log::new(input, format, Arc::clone(&board));
     log.tell_findings(&standalone);
     if let Some(exit) = await_first_table(&mut standalone, &mut log)? {
         return Ok(exit);
@@ -272,22 +265,17 @@ fn workers(asked: Option<u16>) -> Result<NonZeroUsize> {
 }
 
 /// With `--strict`, problems in the input are a reason not to start.
-fn refuse_if_broken(inputs: &Inputs, objects: &Objects, format: Format) -> Option<Exit> {
-    let translation = translate(&Snapshot {
-        target: Target::Standalone,
-        controller_name: CONTROLLER_NAME.into(),
-        objects: objects.clone(),
-        facts: Facts::default(),
-    });
-    let mut findings = inputs.diagnostics(objects);
-    findings.extend(translation.diagnostics);
-    let sources = inputs.sources();
-    let findings = in_order(findings, &sources, Strictness::Strict);
+fn refuse_if_strict(input: &Input, format: Format) -> Option<Exit> {
+    if input.strictness == Strictness::Usual {
+        return None;
+    }
+    let translation = input.preview(Target::Standalone);
+    let findings = input.findings(&translation.diagnostics);
     let n_errors = n_of(Severity::Error, &findings);
     if n_errors == 0 {
         return None;
     }
-    tell_findings(&findings, &sources, format);
+    tell_findings(&findings, input, format);
     error!(
         problems = n_errors,
         "not started: problems in the input, and --strict"
@@ -297,20 +285,20 @@ fn refuse_if_broken(inputs: &Inputs, objects: &Objects, format: Format) -> Optio
 
 /// What `run` says about its state.
 struct Log {
-    strictness: Strictness,
+    input: Input,
     format: Format,
-    told: BTreeSet<Diagnostic>,
+    findings: Vec<Diagnostic>,
     states: StateLog,
     is_low_port_told: bool,
     board: Arc<Board>,
 }
 
 impl Log {
-    fn new(strictness: Strictness, format: Format, board: Arc<Board>) -> Self {
+    fn new(input: Input, format: Format, board: Arc<Board>) -> Self {
         Self {
-            strictness,
+            input,
             format,
-            told: BTreeSet::new(),
+            findings: Vec::new(),
             states: StateLog::default(),
             is_low_port_told: false,
             board,
@@ -334,25 +322,16 @@ impl Log {
     }
 
     fn tell_findings(&mut self, standalone: &Standalone) {
-        let translated = &standalone.translation().diagnostics;
-        let mut findings: BTreeSet<Diagnostic> = translated.iter().cloned().collect();
-        if let Some(inputs) = standalone.inputs() {
-            findings.extend(inputs.diagnostics(standalone.objects()));
-        }
-        let new: Vec<Diagnostic> = findings.difference(&self.told).cloned().collect();
-        self.told = findings;
+        let translation = standalone.translation();
+        let findings = self.input.findings(&translation.diagnostics);
+        let is_new = |it: &&Diagnostic| !self.findings.contains(it);
+        let new: Vec<Diagnostic> = findings.iter().filter(is_new).cloned().collect();
+        tell_findings(&new, &self.input, self.format);
         for error in new.iter().filter(|it| it.severity == Severity::Error) {
             let what = format!("{}: {}", error.code, error.what);
             self.board.config_error(what, place_of(&error.place));
         }
-        if let Some(inputs) = standalone.inputs().filter(|_| !new.is_empty()) {
-            let sources = inputs.sources();
-            tell_findings(
-                &in_order(new, &sources, self.strictness),
-                &sources,
-                self.format,
-            );
-        }
+        self.findings = findings;
     }
 
     /// Shows on the board what is served now.
@@ -367,7 +346,7 @@ impl Log {
         self.board.show(Shown {
             objects: standalone.objects().clone(),
             translation: standalone.translation().clone(),
-            findings: self.told.iter().cloned().collect(),
+            findings: self.findings.clone(),
             refused: refused
                 .map(|(addr, error)| (*addr, host::refusal(error)))
                 .collect(),
@@ -376,10 +355,10 @@ impl Log {
 }
 
 /// As `check` shows them, or an event each.
-fn tell_findings(findings: &[Diagnostic], sources: &[Source], format: Format) {
+fn tell_findings(findings: &[Diagnostic], input: &Input, format: Format) {
     match format {
         Format::Text => {
-            let shown = render::diagnostics::show(findings, sources, Paint::for_stderr());
+            let shown = render::diagnostics::show(findings, &input.sources, Paint::for_stderr());
             render::stderr(&shown);
         }
         Format::Json => findings.iter().for_each(tell_finding),

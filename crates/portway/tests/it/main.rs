@@ -10,7 +10,6 @@ mod check;
 mod demo;
 mod explain;
 mod help;
-mod live;
 mod pages;
 mod run;
 mod systemd;

@@ -1,0 +1,163 @@
+//! One call to the API, as JSON.
+//!
+//! In: a path and a value. Out: the answer. Never: a retry; whoever calls knows what is still
+//! wanted by then.
+
+use http::{Method, Request};
+use kube::Client;
+use serde_json::Value;
+
+use crate::limits::CALL_TIMEOUT;
+
+/// The name under which fields are owned that we write.
+pub(crate) const OWNER: &str = "portway";
+
+/// Why a call gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    /// No answer in time.
+    #[error("{method} {path}: no answer within {CALL_TIMEOUT:?}")]
+    Timeout {
+        /// What was tried.
+        method: Method,
+        /// On what.
+        path: String,
+    },
+    /// The API refused it, or could not be reached.
+    #[error("{method} {path}")]
+    Refused {
+        /// What was tried.
+        method: Method,
+        /// On what.
+        path: String,
+        /// Why.
+        source: kube::Error,
+    },
+}
+
+impl CallError {
+    /// The HTTP status, if the API answered.
+    pub(crate) fn code(&self) -> Option<u16> {
+        match self {
+            Self::Refused {
+                source: kube::Error::Api(status),
+                ..
+            } => Some(status.code),
+            Self::Refused { .. } | Self::Timeout { .. } => None,
+        }
+    }
+
+    /// Somebody else wrote in between, or the object is another one by now.
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.code() == Some(409)
+    }
+
+    /// There is no such object.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.code() == Some(404)
+    }
+}
+
+/// Where an object is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// API group; empty = core.
+    pub(crate) group: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) plural: &'a str,
+    pub(crate) namespace: Option<&'a str>,
+}
+
+impl Place<'_> {
+    /// The path of all objects there.
+    pub(crate) fn all(&self) -> String {
+        let (version, plural) = (self.version, self.plural);
+        let root = match self.group {
+            "" => format!("/api/{version}"),
+            group => format!("/apis/{group}/{version}"),
+        };
+        match self.namespace {
+            None => format!("{root}/{plural}"),
+            Some(namespace) => format!("{root}/namespaces/{namespace}/{plural}"),
+        }
+    }
+
+    /// The path of one of them.
+    pub(crate) fn one(&self, name: &str) -> String {
+        format!("{}/{name}", self.all())
+    }
+}
+
+/// Reads.
+pub(crate) async fn get(client: &Client, path: &str) -> Result<Value, CallError> {
+    call(client, Method::GET, path, None).await
+}
+
+/// Creates.
+pub(crate) async fn post(client: &Client, path: &str, body: &Value) -> Result<Value, CallError> {
+    let path = format!("{path}?fieldManager={OWNER}");
+    call(client, Method::POST, &path, Some((JSON, body))).await
+}
+
+/// Replaces; with `metadata.resourceVersion` only if nobody else wrote.
+pub(crate) async fn put(client: &Client, path: &str, body: &Value) -> Result<Value, CallError> {
+    let path = format!("{path}?fieldManager={OWNER}");
+    call(client, Method::PUT, &path, Some((JSON, body))).await
+}
+
+/// Merges; with `metadata.resourceVersion` only if nobody else wrote.
+pub(crate) async fn merge(client: &Client, path: &str, body: &Value) -> Result<Value, CallError> {
+    let path = format!("{path}?fieldManager={OWNER}");
+    let body = Some(("application/merge-patch+json", body));
+    call(client, Method::PATCH, &path, body).await
+}
+
+/// Takes these fields for ours and sets them, whoever owned them before.
+pub(crate) async fn apply(client: &Client, path: &str, body: &Value) -> Result<Value, CallError> {
+    let path = format!("{path}?fieldManager={OWNER}&force=true");
+    let body = Some(("application/apply-patch+yaml", body));
+    call(client, Method::PATCH, &path, body).await
+}
+
+/// Deletes that very object.
+pub(crate) async fn delete(client: &Client, path: &str, uid: &str) -> Result<Value, CallError> {
+    let body = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "preconditions": {"uid": uid},
+        "propagationPolicy": "Background",
+    });
+    call(client, Method::DELETE, path, Some((JSON, &body))).await
+}
+
+const JSON: &str = "application/json";
+
+async fn call(
+    client: &Client,
+    method: Method,
+    path: &str,
+    body: Option<(&str, &Value)>,
+) -> Result<Value, CallError> {
+    let refused = |source| CallError::Refused {
+        method: method.clone(),
+        path: path.to_owned(),
+        source,
+    };
+    let mut request = Request::builder().method(&method).uri(path);
+    let mut bytes = Vec::new();
+    if let Some((kind, body)) = body {
+        request = request.header(http::header::CONTENT_TYPE, kind);
+        bytes =
+            serde_json::to_vec(body).map_err(|error| refused(kube::Error::SerdeError(error)))?;
+    }
+    let request = request
+        .body(bytes)
+        .map_err(|error| refused(kube::Error::HttpError(error)))?;
+    match tokio::time::timeout(CALL_TIMEOUT, client.request(request)).await {
+        Ok(answer) => answer.map_err(refused),
+        Err(_) => Err(CallError::Timeout {
+            method: method.clone(),
+            path: path.to_owned(),
+        }),
+    }
+}

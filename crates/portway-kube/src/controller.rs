@@ -1,0 +1,447 @@
+//! The controller: who is connected to whom.
+//!
+//! ```text
+//!  watches ─► Store ─► Snapshot ─► translate ─┬─► statuses ─► StatusWriter ─► API
+//!                          ▲                  ├─► fleets ───► Provisioner ──► API
+//!                        Facts                └─► tables ───► Feed ─────────► proxies
+//!                          └──── Services, EndpointSlices, acknowledgements ◄────┘
+//! ```
+//!
+//! In: a client and a [`Config`]. Out: what the cluster shall be. One task owns the state; calls run
+//! beside it, bounded, and come back as values. Never: a decision about routes or statuses.
+//! Followers watch as leaders do, so that one takes over with everything at hand.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use kube::Client;
+use portway_control::api::Kind;
+use portway_control::origin::ObjectKey;
+use portway_control::provision::{Install, ProvisionKind};
+use portway_control::snapshot::{ClusterFacts, Facts, Snapshot, Target};
+use portway_control::status::Statuses;
+use portway_control::translate::{Translation, translate};
+use portway_engine::table::TableSpec;
+use portway_feed::{Feed, GatewayName, Leading};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::{debug, error, warn};
+
+use crate::call;
+use crate::classes;
+use crate::clock;
+use crate::events::{self, Bucket, Event};
+use crate::facts::{self, Newest, Serving};
+use crate::lease::Role;
+use crate::limits::{ACKNOWLEDGE_MAX, ADOPTION, EVENTS_WAITING_MAX};
+use crate::provisioner::{self, Job, JobOutcome, Provisioner};
+use crate::reviewer::Accounts;
+use crate::status_writer::{Outcome, StatusWriter, Write};
+use crate::store::{FleetKey, Store};
+
+/// A table that was handed to the feed.
+#[derive(Debug)]
+struct Published {
+    generation: u64,
+    since: Instant,
+    spec: TableSpec,
+}
+
+/// What a call beside came to.
+#[derive(Debug)]
+pub(crate) enum Done {
+    Status(Box<Write>, Outcome),
+    Fleet(Job, JobOutcome),
+    Class(ObjectKey),
+    Event,
+}
+
+/// All state of a controller.
+pub(crate) struct Controller {
+    client: Client,
+    controller_name: Arc<str>,
+    /// What watches saw.
+    pub(crate) store: Store,
+    feed: Feed,
+    accounts: watch::Sender<Accounts>,
+    writer: StatusWriter,
+    provisioner: Provisioner,
+    published: BTreeMap<ObjectKey, Published>,
+    serving: BTreeMap<ObjectKey, Serving>,
+    facts: ClusterFacts,
+    /// Classes of ours.
+    classes: BTreeSet<ObjectKey>,
+    classes_in_flight: BTreeSet<ObjectKey>,
+    /// Since when we lead, if we do.
+    led_since: Option<Instant>,
+    must_translate: bool,
+    events: Bucket,
+    n_events: u64,
+    n_events_waiting: usize,
+    calls: JoinSet<Done>,
+}
+
+impl Controller {
+    /// Knows nothing yet and follows.
+    pub(crate) fn new(
+        client: Client,
+        install: Install,
+        feed: Feed,
+        accounts: watch::Sender<Accounts>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            client,
+            controller_name: Arc::clone(&install.controller_name),
+            store: Store::default(),
+            feed,
+            accounts,
+            writer: StatusWriter::new(Arc::clone(&install.controller_name)),
+            provisioner: Provisioner::new(install),
+            published: BTreeMap::new(),
+            serving: BTreeMap::new(),
+            facts: ClusterFacts::default(),
+            classes: BTreeSet::new(),
+            classes_in_flight: BTreeSet::new(),
+            led_since: None,
+            must_translate: true,
+            events: Bucket::new(now),
+            n_events: 0,
+            n_events_waiting: 0,
+            calls: JoinSet::new(),
+        }
+    }
+
+    /// Takes or gives up the lead.
+    pub(crate) fn become_role(&mut self, role: Role) {
+        match (role, self.led_since) {
+            (Role::Leader, None) => {
+                self.led_since = Some(Instant::now());
+                self.must_translate = true;
+                let stored = self.store.all_stored().cloned();
+                let stored: Vec<ObjectKey> = stored.collect();
+                self.writer.look_at(stored, Instant::now());
+            }
+            (Role::Follower, Some(_)) => {
+                self.led_since = None;
+                self.feed.set_leading(Leading::No);
+                // Calls in flight carry the version they were made from: a newer leader's win.
+                self.writer.stop();
+                self.provisioner.stop();
+                self.calls.abort_all();
+                self.calls = JoinSet::new();
+                self.classes_in_flight.clear();
+                self.n_events_waiting = 0;
+            }
+            (Role::Leader, Some(_)) | (Role::Follower, None) => {}
+        }
+    }
+
+    /// Takes other authorities of the feed.
+    pub(crate) fn take_authorities(&mut self, pem: String) {
+        self.provisioner.take_authorities(pem);
+        self.must_translate = true;
+    }
+
+    /// Waits for a call to end.
+    pub(crate) async fn next_done(&mut self) -> Option<Done> {
+        loop {
+            match self.calls.join_next().await? {
+                Ok(done) => return Some(done),
+                Err(error) => error!(%error, "a defect: a call ended early"),
+            }
+        }
+    }
+
+    /// Takes what a call came to.
+    pub(crate) fn take_done(&mut self, done: Done) {
+        let now = Instant::now();
+        match done {
+            Done::Status(write, outcome) => {
+                if matches!(outcome, Outcome::Written(_)) {
+                    self.tell(events::of_write(&write, &self.controller_name));
+                }
+                self.writer.done(&write, outcome, now);
+            }
+            Done::Fleet(job, outcome) => {
+                self.must_translate |= self.provisioner.done(&job, outcome, now);
+            }
+            Done::Class(key) => {
+                self.classes_in_flight.remove(&key);
+            }
+            Done::Event => self.n_events_waiting -= 1,
+        }
+    }
+
+    /// Whether time alone can make something due.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.led_since.is_some()
+            && (self.writer.is_waiting()
+                || self.provisioner.is_waiting()
+                || self.serving.values().any(|it| it.patience.is_some()))
+    }
+
+    /// Brings everything up to date with what is known, as far as we lead.
+    pub(crate) fn act(&mut self) {
+        let changes = self.store.take_changes();
+        self.must_translate |= changes.meaning;
+        let Some(led_since) = self.led_since else {
+            return;
+        };
+        let now = Instant::now();
+        if self.must_translate {
+            self.must_translate = false;
+            self.translate(led_since, now);
+        }
+        // What was published has changed what is to be acknowledged, and facts what is true.
+        if self.learn(led_since, now) {
+            self.translate(led_since, now);
+        }
+        if changes.fleets {
+            self.provisioner.look();
+        }
+        self.writer.look_at(changes.statuses, now);
+        self.start_calls(now);
+        self.feed.set_leading(Leading::Yes);
+    }
+
+    fn translate(&mut self, led_since: Instant, now: Instant) {
+        self.facts.bundle_version = self.store.bundle_version().map(str::to_owned);
+        let snapshot = Snapshot {
+            target: Target::Cluster,
+            controller_name: Arc::clone(&self.controller_name),
+            objects: self.store.objects().clone(),
+            facts: Facts {
+                cluster: Some(self.facts.clone()),
+                ..Facts::default()
+            },
+        };
+        let Translation {
+            mut tables,
+            fleets,
+            statuses,
+            diagnostics,
+            ..
+        } = translate(&snapshot);
+        debug!(
+            objects = statuses.len(),
+            findings = diagnostics.len(),
+            elapsed = ?now.elapsed(),
+            "translated"
+        );
+        self.provisioner.want(&fleets, tables.keys());
+        // A Gateway that is refused keeps the table it has.
+        let ours: BTreeSet<ObjectKey> = tables.keys().cloned().collect();
+        tables.retain(|key, _| fleets.contains_key(key));
+        self.publish(tables, &ours, now);
+        self.publish_accounts();
+        self.classes = statuses
+            .keys()
+            .filter(|key| key.kind == Kind::GatewayClass)
+            .cloned()
+            .collect();
+        self.want(statuses, led_since, now);
+    }
+
+    fn want(&mut self, statuses: Statuses, led_since: Instant, now: Instant) {
+        let gates = self.published.iter().filter(|(key, _)| {
+            let serving = self.serving.get(*key);
+            serving.is_some_and(|it| it.facts.n_ready > 0)
+        });
+        let gates = gates.map(|(key, published)| (key.clone(), published.generation));
+        let until = (now + ACKNOWLEDGE_MAX).max(led_since + ADOPTION);
+        self.writer.want(statuses, &gates.collect(), now, until);
+    }
+
+    fn publish(
+        &mut self,
+        tables: BTreeMap<ObjectKey, TableSpec>,
+        ours: &BTreeSet<ObjectKey>,
+        now: Instant,
+    ) {
+        for (key, spec) in tables {
+            let before = self.published.get(&key);
+            if before.is_some_and(|before| before.spec == spec) {
+                continue;
+            }
+            let generation = before.map_or(1, |before| before.generation + 1);
+            if let Err(error) = self.feed.publish(&gateway_name(&key), generation, &spec) {
+                let error = crate::chain(&error);
+                error!(gateway = %key, %error, "a defect: the table before stays");
+                continue;
+            }
+            let published = Published {
+                generation,
+                since: now,
+                spec,
+            };
+            self.published.insert(key, published);
+        }
+        let gone = self.published.keys().filter(|key| !ours.contains(*key));
+        let gone: Vec<ObjectKey> = gone.cloned().collect();
+        for key in gone {
+            self.feed.withdraw(&gateway_name(&key));
+            self.published.remove(&key);
+        }
+    }
+
+    fn publish_accounts(&self) {
+        let accounts = self.provisioner.accounts();
+        self.accounts.send_if_modified(|known| {
+            let changed = **known != accounts;
+            if changed {
+                *known = Arc::new(accounts);
+            }
+            changed
+        });
+    }
+
+    /// Learns what Services and proxies say; true if a translation depends on what is new.
+    fn learn(&mut self, led_since: Instant, now: Instant) -> bool {
+        let mut serving = BTreeMap::new();
+        for (key, published) in &self.published {
+            let Some(name) = self.provisioner.generated_name(key) else {
+                // Refused: what it was stays true.
+                if let Some(before) = self.serving.remove(key) {
+                    serving.insert(key.clone(), before);
+                }
+                continue;
+            };
+            let service = FleetKey {
+                namespace: key.namespace.to_string(),
+                name,
+                kind: ProvisionKind::Service,
+            };
+            let endpoints = self.store.endpoints(&service.namespace, &service.name);
+            let ready = endpoints.filter(|endpoint| endpoint.is_ready);
+            let ready: BTreeSet<&str> = ready.map(|endpoint| endpoint.pod.as_str()).collect();
+            let newest = Newest {
+                generation: published.generation,
+                since: published.since,
+                led_since,
+            };
+            let proxies = self.feed.proxies(&gateway_name(key));
+            let service = self.store.fleet().get(&service).map(Arc::as_ref);
+            let mut of = facts::of_gateway(service, &ready, &proxies, newest, now);
+            of.facts.refused = self.provisioner.problem(key).map(str::to_owned);
+            serving.insert(key.clone(), of);
+        }
+        let facts = serving
+            .iter()
+            .map(|(key, it)| (key.clone(), it.facts.clone()));
+        let facts: BTreeMap<_, _> = facts.collect();
+        self.serving = serving;
+        let changed = facts != self.facts.gateways;
+        self.facts.gateways = facts;
+        changed
+    }
+
+    fn start_calls(&mut self, now: Instant) {
+        let serving = &self.serving;
+        let is_acknowledged = |(gateway, generation): &(ObjectKey, u64)| {
+            let acknowledged = serving.get(gateway).and_then(|it| it.acknowledged);
+            acknowledged >= Some(*generation)
+        };
+        let writes = self
+            .writer
+            .due(&self.store, &is_acknowledged, now, &clock::now());
+        for write in writes {
+            self.calls.spawn(write_status(self.client.clone(), write));
+        }
+        for job in self.provisioner.due(&self.store, now) {
+            self.calls.spawn(provision(self.client.clone(), job));
+        }
+        for key in &self.classes {
+            if self.classes_in_flight.contains(key) {
+                continue;
+            }
+            if let Some((path, patch)) = classes::patch(key, &self.store) {
+                self.classes_in_flight.insert(key.clone());
+                let (client, key) = (self.client.clone(), key.clone());
+                self.calls.spawn(async move {
+                    if let Err(error) = call::merge(&client, &path, &patch).await {
+                        let error = crate::chain(&error);
+                        debug!(class = %key, %error, "finalizer not written");
+                    }
+                    Done::Class(key)
+                });
+            }
+        }
+    }
+
+    fn tell(&mut self, events: Vec<Event>) {
+        let now = Instant::now();
+        for event in events {
+            if self.n_events_waiting >= EVENTS_WAITING_MAX || !self.events.take(now) {
+                debug!(object = %event.key, reason = event.reason, "too many events, one dropped");
+                continue;
+            }
+            self.n_events_waiting += 1;
+            self.n_events += 1;
+            let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            let nanos = nanos.map_or(0, |it| u64::try_from(it.as_nanos()).unwrap_or(0));
+            let serial = nanos.wrapping_add(self.n_events);
+            let (path, body) = events::body(&event, &self.controller_name, &clock::now(), serial);
+            let client = self.client.clone();
+            self.calls.spawn(async move {
+                if let Err(error) = call::post(&client, &path, &body).await {
+                    debug!(error = %crate::chain(&error), "event not written");
+                }
+                Done::Event
+            });
+        }
+    }
+}
+
+async fn write_status(client: Client, write: Write) -> Done {
+    let outcome = match call::merge(&client, &write.path, &write.patch).await {
+        Ok(answer) => Outcome::Written(answer),
+        Err(error) if error.is_conflict() => Outcome::Conflict,
+        Err(error) if error.is_absent() => Outcome::Gone,
+        Err(error) => {
+            warn!(object = %write.key, error = %crate::chain(&error), "status not written");
+            Outcome::Failed
+        }
+    };
+    Done::Status(Box::new(write), outcome)
+}
+
+async fn provision(client: Client, job: Job) -> Done {
+    let mut outcome = JobOutcome {
+        applied: Vec::new(),
+        refused: None,
+    };
+    for (key, object) in &job.apply {
+        match call::apply(&client, &provisioner::path(key), object).await {
+            Ok(answer) => outcome.applied.push((key.clone(), answer)),
+            Err(error) => {
+                let error = crate::chain(&error);
+                let kind = key.kind.name();
+                warn!(gateway = %job.gateway, kind, %error, "not provisioned");
+                outcome.refused = Some(format!("{} not provisioned: {error}", key.kind.name()));
+                break;
+            }
+        }
+    }
+    for (key, uid) in &job.delete {
+        match call::delete(&client, &provisioner::path(key), uid).await {
+            Ok(_) => {}
+            Err(error) if error.is_absent() || error.is_conflict() => {}
+            Err(error) => {
+                let error = crate::chain(&error);
+                let kind = key.kind.name();
+                warn!(gateway = %job.gateway, kind, %error, "not deleted");
+                outcome.refused = Some(format!("{} not deleted: {error}", key.kind.name()));
+            }
+        }
+    }
+    Done::Fleet(job, outcome)
+}
+
+fn gateway_name(key: &ObjectKey) -> GatewayName {
+    GatewayName {
+        namespace: Arc::clone(&key.namespace),
+        name: Arc::clone(&key.name),
+    }
+}

@@ -1,0 +1,79 @@
+//! Every bound and wait of this crate, with unit and reason.
+
+use std::time::Duration;
+
+/// How long one call to the API may take: a slow API server must not hold a write for ever, and
+/// whatever it was is tried again.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What was seen and waits to be looked at; watches wait beyond it.
+pub(crate) const EDITS_MAX: usize = 1024;
+
+/// Changes come in bursts; one translation is made of all that come within so long of each other.
+pub(crate) const QUIET: Duration = Duration::from_millis(2);
+
+/// And at the latest after so long: a stream of changes must not delay the first of them.
+pub(crate) const GATHER_MAX: Duration = Duration::from_millis(20);
+
+/// How often kinds are looked for that the cluster does not serve.
+pub(crate) const ABSENT_RETRY: Duration = Duration::from_secs(5);
+
+/// How often the version of the CRDs is read: it changes when somebody upgrades them.
+pub(crate) const VERSION_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Status writes in flight: enough that the API server is never idle, few enough that its queues for
+/// others stay short.
+pub(crate) const STATUS_WRITES_MAX: usize = 24;
+
+/// Fleets that are being provisioned at one time; each is a few calls in a row.
+pub(crate) const FLEETS_IN_FLIGHT_MAX: usize = 16;
+
+/// How long a status waits for the data plane before it says who is missing.
+pub(crate) const ACKNOWLEDGE_MAX: Duration = Duration::from_secs(2);
+
+/// After taking the lead: proxies that served before need so long at most to find the new leader,
+/// and nothing bad is said of them meanwhile.
+pub(crate) const ADOPTION: Duration = Duration::from_secs(10);
+
+/// Between two writes of a Gateway's status that differ in nothing but `attachedRoutes`: with a
+/// thousand routes being created each write costs the API server as much as ten routes.
+pub(crate) const COUNTS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// First wait after a write that failed; it doubles up to the next.
+pub(crate) const RETRY_FIRST: Duration = Duration::from_millis(200);
+
+/// Longest wait between two tries of a write.
+pub(crate) const RETRY_MAX: Duration = Duration::from_secs(15);
+
+/// How often waits and acknowledgements are looked at while there are any.
+pub(crate) const TICK: Duration = Duration::from_millis(100);
+
+/// How often everything that is provisioned is applied again, for drift that no watch shows.
+pub(crate) const RESYNC: Duration = Duration::from_secs(600);
+
+/// A leader that did not renew for so long is no leader.
+pub(crate) const LEASE: Duration = Duration::from_secs(15);
+
+/// How often a leader renews.
+pub(crate) const LEASE_RENEW: Duration = Duration::from_secs(4);
+
+/// A leader that could not renew for so long stops writing, well before another may take over.
+pub(crate) const LEASE_GIVE_UP: Duration = Duration::from_secs(10);
+
+/// How often others look whether it is still there.
+pub(crate) const LEASE_LOOK: Duration = Duration::from_secs(2);
+
+/// Events in a burst, and then so many a second: they are for people, who read no more.
+pub(crate) const EVENTS_BURST: u32 = 50;
+
+/// See [`EVENTS_BURST`].
+pub(crate) const EVENTS_PER_SECOND: u32 = 5;
+
+/// Events that wait to be written; more are counted and dropped.
+pub(crate) const EVENTS_WAITING_MAX: usize = 256;
+
+/// Authorities are looked at so often for whether one must be renewed.
+pub(crate) const AUTHORITY_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// The feed's certificate lives 24 h and is renewed so often.
+pub(crate) const LEAF_INTERVAL: Duration = Duration::from_secs(8 * 3600);

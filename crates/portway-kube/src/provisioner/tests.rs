@@ -1,0 +1,291 @@
+//! Which objects are applied and deleted, and when.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use portway_control::api::{Gateway, Kind, Service};
+use portway_control::origin::ObjectKey;
+use portway_control::provision::{Fleet, FleetPort, Install, ProvisionKind};
+use serde_json::{Value, json};
+
+use super::{Job, JobOutcome, Provisioner};
+use crate::store::{Seen, Store};
+
+fn gateway() -> ObjectKey {
+    ObjectKey {
+        kind: Kind::Gateway,
+        namespace: "shop".into(),
+        name: "edge".into(),
+    }
+}
+
+fn fleet(ports: &[u16]) -> Fleet {
+    let port = |port: &u16| FleetPort {
+        port: *port,
+        pod_port: *port,
+    };
+    Fleet {
+        gateway: gateway(),
+        uid: Some("u-1".into()),
+        class: "portway".into(),
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+        parameters: serde_json::from_value(json!({})).unwrap(),
+        ports: ports.iter().map(port).collect(),
+        address: None,
+    }
+}
+
+struct Scene {
+    store: Store,
+    provisioner: Provisioner,
+    now: Instant,
+    n_versions: u32,
+}
+
+impl Scene {
+    /// A cluster with the Gateway.
+    fn new() -> Self {
+        let mut store = Store::default();
+        let object = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": {"name": "edge", "namespace": "shop", "resourceVersion": "1"},
+            "spec": {"gatewayClassName": "portway", "listeners": []}});
+        let object = serde_json::from_value(object).unwrap();
+        store.see::<Gateway>(None, Seen::Here(object));
+        let install = Install {
+            controller_name: Arc::from("portway.dev/gateway-controller"),
+            namespace: "portway-system".into(),
+            image: "portway:1".into(),
+            image_pull_policy: "IfNotPresent".into(),
+            authorities_pem: "PEM".into(),
+        };
+        Self {
+            store,
+            provisioner: Provisioner::new(install),
+            now: Instant::now(),
+            n_versions: 1,
+        }
+    }
+
+    fn want(&mut self, fleets: &[Fleet]) {
+        let ours = BTreeSet::from([gateway()]);
+        let fleets = fleets.iter().map(|it| (it.gateway.clone(), it.clone()));
+        self.provisioner.want(&fleets.collect(), ours.iter());
+    }
+
+    fn due(&mut self) -> Vec<Job> {
+        self.provisioner.due(&self.store, self.now)
+    }
+
+    /// Kinds that the next job applies and deletes; the cluster does as it is told.
+    fn turn(&mut self) -> (Vec<ProvisionKind>, Vec<ProvisionKind>) {
+        let Some(job) = self.due().pop() else {
+            return (Vec::new(), Vec::new());
+        };
+        let mut applied = Vec::new();
+        for (key, object) in &job.apply {
+            let mut stored = object.clone();
+            self.n_versions += 1;
+            stored["metadata"]["resourceVersion"] = self.n_versions.to_string().into();
+            stored["metadata"]["uid"] = format!("u-{:?}", key.kind).into();
+            // No watch shows ConfigMaps.
+            if key.kind != ConfigMap {
+                self.show(key.kind, &stored);
+            }
+            applied.push((key.clone(), stored));
+        }
+        for (key, _) in &job.delete {
+            let gone = json!({"metadata": {"name": key.name, "namespace": key.namespace}});
+            let gone = serde_json::from_value(gone).unwrap();
+            self.store.see_fleet(key.kind, None, Seen::Gone(gone));
+        }
+        let outcome = JobOutcome {
+            applied,
+            refused: None,
+        };
+        self.provisioner.done(&job, outcome, self.now);
+        let applied = job.apply.iter().map(|(key, _)| key.kind).collect();
+        let deleted = job.delete.iter().map(|(key, _)| key.kind).collect();
+        (applied, deleted)
+    }
+
+    /// A watch shows an object.
+    fn show(&mut self, kind: ProvisionKind, object: &Value) {
+        if kind == ProvisionKind::Service {
+            let seen = Seen::Here(serde_json::from_value(object.clone()).unwrap());
+            self.store.see::<Service>(None, seen);
+        } else {
+            let seen = Seen::Here(serde_json::from_value(object.clone()).unwrap());
+            self.store.see_fleet(kind, None, seen);
+        }
+        self.provisioner.look();
+    }
+
+    /// The stored object of a kind.
+    fn stored(&self, kind: ProvisionKind) -> Value {
+        let mut all = self.store.fleet().iter();
+        let (_, found) = all.find(|(key, _)| key.kind == kind).unwrap();
+        (**found).clone()
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.now += Duration::from_secs(seconds);
+    }
+}
+
+use ProvisionKind::{ConfigMap, Deployment, Service as ServiceKind, ServiceAccount};
+
+#[test]
+fn what_a_pod_needs_is_applied_before_it() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    let (applied, deleted) = scene.turn();
+    assert_eq!(
+        applied,
+        [ServiceAccount, ConfigMap, Deployment, ServiceKind]
+    );
+    assert_eq!(deleted, []);
+    assert_eq!(scene.turn(), (vec![], vec![]));
+}
+
+#[test]
+fn what_changed_alone_is_applied_again() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.want(&[fleet(&[80, 81])]);
+    assert_eq!(scene.turn().0, [ServiceKind]);
+    let ports = &scene.stored(ServiceKind)["spec"]["ports"];
+    assert_eq!(ports.as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn defaults_of_the_api_are_no_drift() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.pass(60);
+    let mut stored = scene.stored(ServiceKind);
+    stored["spec"]["ports"][0]["nodePort"] = 30_000.into();
+    stored["spec"]["clusterIP"] = "10.0.0.1".into();
+    stored["status"] = json!({"loadBalancer": {}});
+    scene.show(ServiceKind, &stored);
+    assert_eq!(scene.turn(), (vec![], vec![]));
+}
+
+#[test]
+fn a_field_of_ours_that_somebody_changed_is_repaired() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.pass(60);
+    let mut stored = scene.stored(Deployment);
+    stored["spec"]["replicas"] = 7.into();
+    scene.show(Deployment, &stored);
+    assert_eq!(scene.turn().0, [Deployment]);
+    assert_eq!(scene.stored(Deployment)["spec"]["replicas"], 1);
+}
+
+#[test]
+fn an_object_that_somebody_deleted_is_made_again() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.pass(60);
+    let gone = serde_json::from_value(scene.stored(Deployment)).unwrap();
+    scene.store.see_fleet(Deployment, None, Seen::Gone(gone));
+    scene.provisioner.look();
+    assert_eq!(scene.turn().0, [Deployment]);
+}
+
+/// A quantity may be stored in another form than it was written: that is no drift.
+#[test]
+fn what_the_api_made_of_our_fields_is_no_drift() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    let job = scene.due().remove(0);
+    let mut applied = Vec::new();
+    for (key, object) in &job.apply {
+        let mut stored = object.clone();
+        if key.kind == Deployment {
+            stored["spec"]["replicas"] = "one".into();
+        }
+        scene.show(key.kind, &stored);
+        applied.push((key.clone(), stored));
+    }
+    let outcome = JobOutcome {
+        applied,
+        refused: None,
+    };
+    scene.provisioner.done(&job, outcome, scene.now);
+    scene.pass(60);
+    scene.provisioner.look();
+    assert_eq!(scene.turn(), (vec![], vec![]));
+}
+
+#[test]
+fn a_gateway_that_is_no_longer_ours_loses_everything() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.provisioner.want(&BTreeMap::new(), [].iter());
+    let (applied, mut deleted) = scene.turn();
+    deleted.sort();
+    assert_eq!(applied, []);
+    // ConfigMaps are not watched: it goes with the Gateway, by its owner.
+    assert_eq!(deleted, [ServiceAccount, Deployment, ServiceKind]);
+}
+
+#[test]
+fn a_gateway_that_is_refused_keeps_what_it_has() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.want(&[]);
+    assert_eq!(scene.turn(), (vec![], vec![]));
+}
+
+#[test]
+fn what_another_controller_made_is_left_alone() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    let mut other = scene.stored(Deployment);
+    other["metadata"]["name"] = "edge-other".into();
+    other["metadata"]["labels"]["portway.dev/controller"] = "other".into();
+    scene.show(Deployment, &other);
+    assert_eq!(scene.turn(), (vec![], vec![]));
+}
+
+#[test]
+fn without_a_listener_nothing_is_started() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[])]);
+    assert_eq!(scene.turn(), (vec![], vec![]));
+}
+
+#[test]
+fn without_a_listener_proxies_that_live_stay_and_the_service_goes() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.want(&[fleet(&[])]);
+    assert_eq!(scene.turn(), (vec![], vec![ServiceKind]));
+}
+
+#[test]
+fn a_refusal_is_told_and_tried_again_later() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    let job = scene.due().remove(0);
+    let outcome = JobOutcome {
+        applied: Vec::new(),
+        refused: Some("quota".into()),
+    };
+    assert!(scene.provisioner.done(&job, outcome, scene.now));
+    assert_eq!(scene.provisioner.problem(&gateway()), Some("quota"));
+    assert_eq!(scene.due(), []);
+    scene.pass(1);
+    assert_eq!(scene.due().len(), 1);
+}

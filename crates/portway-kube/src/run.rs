@@ -1,0 +1,263 @@
+//! Runs a controller until it is told to stop.
+//!
+//! In: a client and a [`Config`]. Out: [`Health`] as it changes. Never: an end by itself, whatever
+//! becomes of the API server: proxies serve on meanwhile.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use kube::Client;
+use portway_control::provision::{Install, names};
+use portway_feed::{Authorities, Feed, Leaf};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tracing::{error, info, warn};
+
+use crate::authority::{self, LoadError};
+use crate::controller::Controller;
+use crate::lease::{Election, Role};
+use crate::limits::{
+    AUTHORITY_INTERVAL, EDITS_MAX, GATHER_MAX, LEAF_INTERVAL, QUIET, RETRY_MAX, TICK,
+};
+use crate::reviewer::{self, Accounts};
+use crate::watch::{Edit, Watches};
+
+/// How a controller runs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Which GatewayClasses are ours.
+    pub controller_name: Arc<str>,
+    /// Namespaces to look at; none = all.
+    pub watch_namespaces: Vec<String>,
+    /// The namespace it runs in: of its Lease, its Secret and the Service of its feed.
+    pub namespace: String,
+    /// Its name among the controllers: of its Pod.
+    pub identity: String,
+    /// Where the feed listens.
+    pub feed_addr: SocketAddr,
+    /// The image that proxies run.
+    pub image: String,
+    /// When that image is pulled.
+    pub image_pull_policy: String,
+}
+
+/// How a controller is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    /// It has seen all there is.
+    pub is_synced: bool,
+    /// Whether it leads.
+    pub role: Role,
+}
+
+/// Why a controller could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The feed's address is taken or not ours.
+    #[error("listen for proxies on {addr}")]
+    Listen {
+        /// Where.
+        addr: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+/// Runs until `stop` is true.
+///
+/// # Errors
+/// When the feed cannot listen.
+pub async fn run(
+    client: Client,
+    config: Config,
+    health: watch::Sender<Health>,
+    stop: watch::Receiver<bool>,
+) -> Result<(), RunError> {
+    let addr = config.feed_addr;
+    let listener = TcpListener::bind(addr)
+        .await
+        .map_err(|source| RunError::Listen { addr, source })?;
+    let (role_sender, role) = watch::channel(Role::Follower);
+    let lease_name = names::label_value(&config.controller_name).to_lowercase();
+    let lease_name = lease_name.replace('_', "-");
+    let election = Election::new(&config.namespace, &lease_name, &config.identity);
+    let election = tokio::spawn(election.run(client.clone(), role_sender, stop.clone()));
+    let (accounts_sender, accounts) = watch::channel(Accounts::default());
+    let (feed, proxies_changed) = Feed::new();
+    let found = first_authorities(&client, &config, stop.clone()).await;
+    let Some((authorities, leaf)) = found else {
+        return Ok(());
+    };
+    let install = Install {
+        controller_name: Arc::clone(&config.controller_name),
+        namespace: config.namespace.clone(),
+        image: config.image.clone(),
+        image_pull_policy: config.image_pull_policy.clone(),
+        authorities_pem: authorities.bundle_pem(),
+    };
+    let (leaf_sender, leaf) = watch::channel(leaf);
+    let (pem_sender, pem) = watch::channel(authorities.bundle_pem());
+    let renewal = renew_authorities(client.clone(), config.clone(), leaf_sender, pem_sender);
+    let renewal = tokio::spawn(renewal);
+    let reviews = client.clone();
+    let authenticate = move |token| reviewer::review(reviews.clone(), accounts.clone(), token);
+    let mut stopping = stop.clone();
+    let served = portway_feed::serve(feed.clone(), listener, leaf, authenticate, async move {
+        stopped(&mut stopping).await;
+    });
+    let serving = tokio::spawn(served);
+    let controller = Controller::new(client.clone(), install, feed, accounts_sender);
+    let turns = Turns {
+        controller,
+        role,
+        pem,
+        proxies_changed,
+        health,
+        stop,
+    };
+    turns.run(&client, &config).await;
+    renewal.abort();
+    if let Ok(Err(error)) = serving.await {
+        error!(error = %crate::chain(&error), "feed ended");
+    }
+    _ = election.await;
+    Ok(())
+}
+
+/// What a controller listens to.
+struct Turns {
+    controller: Controller,
+    role: watch::Receiver<Role>,
+    pem: watch::Receiver<String>,
+    proxies_changed: watch::Receiver<u64>,
+    health: watch::Sender<Health>,
+    stop: watch::Receiver<bool>,
+}
+
+impl Turns {
+    async fn run(mut self, client: &Client, config: &Config) {
+        let (sender, mut edits) = mpsc::channel(EDITS_MAX);
+        let mut watches = Watches::of_objects(client, &config.watch_namespaces, sender);
+        watches.add_fleets(&config.watch_namespaces, &config.controller_name);
+        let mut is_synced = false;
+        loop {
+            let is_waiting = is_synced && self.controller.is_waiting();
+            tokio::select! {
+                edit = edits.recv() => {
+                    let Some(edit) = edit else { return };
+                    is_synced |= watches.is_complete(&edit);
+                    edit.make(&mut self.controller.store);
+                    is_synced |= self.gather(&mut edits, &mut watches).await;
+                }
+                Some(done) = self.controller.next_done() => self.controller.take_done(done),
+                changed = self.role.changed() => {
+                    if changed.is_err() { return }
+                }
+                changed = self.proxies_changed.changed() => {
+                    if changed.is_err() { return }
+                }
+                Ok(()) = self.pem.changed() => {
+                    let pem = self.pem.borrow_and_update().clone();
+                    self.controller.take_authorities(pem);
+                }
+                () = tokio::time::sleep(TICK), if is_waiting => {}
+                () = stopped(&mut self.stop) => {
+                    self.controller.become_role(Role::Follower);
+                    return;
+                }
+            }
+            let role = *self.role.borrow_and_update();
+            self.health.send_if_modified(|health| {
+                let now = Health { is_synced, role };
+                std::mem::replace(health, now) != now
+            });
+            if is_synced {
+                self.controller.become_role(role);
+                self.controller.act();
+            }
+        }
+    }
+
+    /// Takes what comes within a few milliseconds; true if everything has been seen by then.
+    async fn gather(&mut self, edits: &mut mpsc::Receiver<Edit>, watches: &mut Watches) -> bool {
+        let until = Instant::now() + GATHER_MAX;
+        let mut is_synced = false;
+        while Instant::now() < until {
+            match tokio::time::timeout(QUIET, edits.recv()).await {
+                Ok(Some(edit)) => {
+                    is_synced |= watches.is_complete(&edit);
+                    edit.make(&mut self.controller.store);
+                }
+                Ok(None) | Err(_) => break,
+            }
+        }
+        is_synced
+    }
+}
+
+/// Waits for the end; a sender that is gone means it, too.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Authorities, and a certificate by them; tried until there are some. `None` = told to stop.
+async fn first_authorities(
+    client: &Client,
+    config: &Config,
+    mut stop: watch::Receiver<bool>,
+) -> Option<(Authorities, Arc<Leaf>)> {
+    let mut wait = TICK;
+    loop {
+        match authorities(client, config).await {
+            Ok(found) => return Some(found),
+            Err(error) => {
+                warn!(error = %crate::chain(&error), "no authorities for the feed yet");
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(wait) => wait = RETRY_MAX.min(wait * 2),
+            () = stopped(&mut stop) => return None,
+        }
+    }
+}
+
+async fn authorities(
+    client: &Client,
+    config: &Config,
+) -> Result<(Authorities, Arc<Leaf>), LoadError> {
+    let authorities = authority::load(client, &config.namespace).await?;
+    let host = names::feed_host(&config.namespace);
+    let leaf = authorities.leaf(&[host], SystemTime::now())?;
+    Ok((authorities, Arc::new(leaf)))
+}
+
+async fn renew_authorities(
+    client: Client,
+    config: Config,
+    leaf: watch::Sender<Arc<Leaf>>,
+    pem: watch::Sender<String>,
+) {
+    let mut leaf_at = Instant::now();
+    loop {
+        tokio::time::sleep(AUTHORITY_INTERVAL).await;
+        let (found, fresh) = match authorities(&client, &config).await {
+            Ok(found) => found,
+            Err(error) => {
+                warn!(error = %crate::chain(&error), "authorities of the feed not renewed");
+                continue;
+            }
+        };
+        let bundle = found.bundle_pem();
+        let changed = pem.send_if_modified(|known| {
+            let changed = *known != bundle;
+            *known = bundle;
+            changed
+        });
+        if changed || leaf_at.elapsed() >= LEAF_INTERVAL {
+            info!("certificate of the feed renewed");
+            leaf.send_replace(fresh);
+            leaf_at = Instant::now();
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Which statuses are written, and when.
+//!
+//! In: statuses as they shall be, as they are stored, what the data plane acknowledged, the time. Out:
+//! [`Write`]s. Never: a write of what is stored already, a write over another's (each names the
+//! resource version it is made from), a call to the API.
+//!
+//! A status that a new table makes true waits for the proxies that serve to acknowledge that table, at
+//! most [`ACKNOWLEDGE_MAX`]; then facts say who is missing. A Gateway's status that differs in nothing
+//! but the numbers of routes is written so often at most as [`COUNTS_INTERVAL`] allows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use portway_control::api::Kind;
+use portway_control::origin::ObjectKey;
+use portway_control::status::{RouteStatus, Status, Statuses, merge};
+use serde_json::{Map, Value, json};
+
+use crate::call::Place;
+use crate::limits::{ACKNOWLEDGE_MAX, COUNTS_INTERVAL, RETRY_FIRST, RETRY_MAX, STATUS_WRITES_MAX};
+use crate::store::{Store, Stored};
+
+/// A table that must be acknowledged: the Gateway's, and which one.
+pub(crate) type Gate = (ObjectKey, u64);
+
+/// A status to write.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Write {
+    /// Of which object.
+    pub(crate) key: ObjectKey,
+    /// Where.
+    pub(crate) path: String,
+    /// What changes, and from which version.
+    pub(crate) patch: Value,
+    /// The status before.
+    pub(crate) before: Value,
+    /// The status after.
+    pub(crate) after: Value,
+    /// The object's, for Events.
+    pub(crate) uid: String,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    /// It is stored; this is what the API answered.
+    Written(Value),
+    /// Somebody else wrote in between.
+    Conflict,
+    /// The object is gone.
+    Gone,
+    /// Not now.
+    Failed,
+}
+
+/// A status that may have to be written.
+#[derive(Debug, Clone)]
+struct Wait {
+    /// It is written then, acknowledged or not.
+    gates_until: Instant,
+    gates: Vec<Gate>,
+    not_before: Instant,
+}
+
+/// Which statuses are written, and when.
+#[derive(Debug)]
+pub(crate) struct StatusWriter {
+    controller_name: Arc<str>,
+    desired: Statuses,
+    waits: BTreeMap<ObjectKey, Wait>,
+    in_flight: BTreeSet<ObjectKey>,
+    /// What our own writes gave, for as long as no watch has shown it.
+    own: BTreeMap<ObjectKey, Stored>,
+    written: BTreeMap<ObjectKey, Instant>,
+    failures: BTreeMap<ObjectKey, u32>,
+}
+
+impl StatusWriter {
+    /// Wants nothing yet. Entries of `controller_name` are its own.
+    pub(crate) fn new(controller_name: Arc<str>) -> Self {
+        Self {
+            controller_name,
+            desired: Statuses::new(),
+            waits: BTreeMap::new(),
+            in_flight: BTreeSet::new(),
+            own: BTreeMap::new(),
+            written: BTreeMap::new(),
+            failures: BTreeMap::new(),
+        }
+    }
+
+    /// Takes statuses as they shall be. `gates` are the newest tables of the Gateways whose proxies
+    /// serve; they are waited for until `gates_until`.
+    pub(crate) fn want(
+        &mut self,
+        desired: Statuses,
+        gates: &BTreeMap<ObjectKey, u64>,
+        now: Instant,
+        gates_until: Instant,
+    ) {
+        let before = std::mem::replace(&mut self.desired, desired);
+        let mut changed = Vec::new();
+        for (key, status) in &self.desired {
+            if before.get(key) != Some(status) {
+                changed.push((key.clone(), gates_of(key, status, gates)));
+            }
+        }
+        // Of a route that is no longer ours our entries go; other kinds keep what was said last.
+        let gone = before.into_keys().filter(|key| key.kind == Kind::TcpRoute);
+        let gone = gone.filter(|key| !self.desired.contains_key(key));
+        changed.extend(gone.map(|key| (key, Vec::new())));
+        for (key, gates) in changed {
+            let wait = Wait {
+                gates_until: gates_until.max(now + ACKNOWLEDGE_MAX),
+                gates,
+                not_before: now,
+            };
+            self.waits.insert(key, wait);
+        }
+    }
+
+    /// Looks at objects whose stored status changed.
+    pub(crate) fn look_at(&mut self, keys: impl IntoIterator<Item = ObjectKey>, now: Instant) {
+        for key in keys {
+            if self.desired.contains_key(&key) || key.kind == Kind::TcpRoute {
+                self.waits.entry(key).or_insert(Wait {
+                    gates_until: now,
+                    gates: Vec::new(),
+                    not_before: now,
+                });
+            }
+        }
+    }
+
+    /// Whether something waits, for time or an acknowledgement.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.waits.is_empty()
+    }
+
+    /// What is to be written now. `now_text` is the time in RFC 3339.
+    pub(crate) fn due(
+        &mut self,
+        store: &Store,
+        is_acknowledged: &dyn Fn(&Gate) -> bool,
+        now: Instant,
+        now_text: &str,
+    ) -> Vec<Write> {
+        let mut writes = Vec::new();
+        let keys: Vec<ObjectKey> = self.waits.keys().cloned().collect();
+        for key in keys {
+            if self.in_flight.len() >= STATUS_WRITES_MAX {
+                break;
+            }
+            let Some(wait) = self.waits.get(&key) else {
+                continue;
+            };
+            let is_open = || wait.gates.iter().all(is_acknowledged);
+            if self.in_flight.contains(&key)
+                || now < wait.not_before
+                || (now < wait.gates_until && !is_open())
+            {
+                continue;
+            }
+            let write = self.write(&key, store, now_text);
+            if let Some(write) = &write {
+                let again = self.counts_again(&key, write, now);
+                if let (Some(again), Some(wait)) = (again, self.waits.get_mut(&key)) {
+                    wait.not_before = again;
+                    continue;
+                }
+                self.in_flight.insert(key.clone());
+            }
+            self.waits.remove(&key);
+            writes.extend(write);
+        }
+        writes
+    }
+
+    /// Takes what became of a write.
+    pub(crate) fn done(&mut self, write: &Write, outcome: Outcome, now: Instant) {
+        let key = &write.key;
+        self.in_flight.remove(key);
+        match outcome {
+            Outcome::Written(answer) => {
+                self.failures.remove(key);
+                self.written.insert(key.clone(), now);
+                let version = answer["metadata"]["resourceVersion"].as_str();
+                let own = Stored {
+                    api_version: String::new(),
+                    resource_version: version.unwrap_or_default().to_owned(),
+                    status: answer["status"].clone(),
+                    finalizers: Vec::new(),
+                    uid: write.uid.clone(),
+                };
+                self.own.insert(key.clone(), own);
+            }
+            Outcome::Gone => {
+                self.own.remove(key);
+                self.failures.remove(key);
+            }
+            Outcome::Conflict | Outcome::Failed => {
+                self.own.remove(key);
+                let n_failures = self.failures.entry(key.clone()).or_default();
+                let wait = RETRY_FIRST.saturating_mul(1 << (*n_failures).min(10));
+                *n_failures += 1;
+                let not_before = now + wait.min(RETRY_MAX);
+                self.waits.entry(key.clone()).or_insert(Wait {
+                    gates_until: now,
+                    gates: Vec::new(),
+                    not_before,
+                });
+            }
+        }
+    }
+
+    /// Forgets what is in flight and what was wanted: another leads now.
+    pub(crate) fn stop(&mut self) {
+        *self = Self::new(Arc::clone(&self.controller_name));
+    }
+
+    fn write(&mut self, key: &ObjectKey, store: &Store, now_text: &str) -> Option<Write> {
+        let seen = store.stored(key)?;
+        let own = self.own.get(key);
+        let own = own.filter(|own| is_newer(&own.resource_version, &seen.resource_version));
+        if own.is_none() {
+            self.own.remove(key);
+        }
+        let stored = self.own.get(key).unwrap_or(seen);
+        let none = Status::Route(RouteStatus::default());
+        let desired = self.desired.get(key).unwrap_or(&none);
+        let after = merge(&stored.status, desired, &self.controller_name, now_text)?;
+        let patch = json!({
+            "metadata": {"resourceVersion": stored.resource_version},
+            "status": difference(&stored.status, &after),
+        });
+        Some(Write {
+            key: key.clone(),
+            path: path(key, seen),
+            patch,
+            before: stored.status.clone(),
+            after,
+            uid: seen.uid.clone(),
+        })
+    }
+
+    /// When a Gateway may be written whose numbers of routes alone changed, if not now.
+    fn counts_again(&self, key: &ObjectKey, write: &Write, now: Instant) -> Option<Instant> {
+        let again = *self.written.get(key)? + COUNTS_INTERVAL;
+        if key.kind != Kind::Gateway || now >= again {
+            return None;
+        }
+        let without = |status: &Value| {
+            let mut status = status.clone();
+            let listeners = status["listeners"].as_array_mut();
+            for listener in listeners.into_iter().flatten() {
+                listener["attachedRoutes"] = Value::Null;
+            }
+            status
+        };
+        (without(&write.before) == without(&write.after)).then_some(again)
+    }
+}
+
+/// The newest tables that must be acknowledged before a status may be told.
+fn gates_of(key: &ObjectKey, status: &Status, gates: &BTreeMap<ObjectKey, u64>) -> Vec<Gate> {
+    let find = |key: &ObjectKey| gates.get_key_value(key).map(|(key, at)| (key.clone(), *at));
+    match status {
+        Status::GatewayClass(_) => Vec::new(),
+        Status::Gateway(_) => find(key).into_iter().collect(),
+        Status::Route(status) => {
+            let parents = status.parents.iter().map(|parent| &parent.parent_ref);
+            let parents = parents.filter_map(|parent| {
+                let namespace = parent.namespace.as_deref().unwrap_or(&key.namespace);
+                find(&ObjectKey {
+                    kind: Kind::Gateway,
+                    namespace: namespace.into(),
+                    name: parent.name.as_str().into(),
+                })
+            });
+            parents.collect()
+        }
+    }
+}
+
+/// The fields of `after` that differ from `before`; null for those that go.
+fn difference(before: &Value, after: &Value) -> Value {
+    let empty = Map::new();
+    let before = before.as_object().unwrap_or(&empty);
+    let after = after.as_object().unwrap_or(&empty);
+    let changed = after
+        .iter()
+        .filter(|(name, value)| before.get(*name) != Some(value))
+        .map(|(name, value)| (name.clone(), value.clone()));
+    let gone = before.keys().filter(|name| !after.contains_key(*name));
+    let gone = gone.map(|name| (name.clone(), Value::Null));
+    Value::Object(changed.chain(gone).collect())
+}
+
+/// Resource versions of one kind grow and may be compared (KEP-5504); what is no number counts as
+/// old, so that the watch is believed.
+fn is_newer(version: &str, than: &str) -> bool {
+    match (version.parse::<u128>(), than.parse::<u128>()) {
+        (Ok(version), Ok(than)) => version > than,
+        _ => false,
+    }
+}
+
+fn path(key: &ObjectKey, stored: &Stored) -> String {
+    let (group, version) = stored.api_version.split_once('/').unwrap_or_default();
+    let plural = match key.kind {
+        Kind::GatewayClass => "gatewayclasses",
+        Kind::Gateway => "gateways",
+        _ => "tcproutes",
+    };
+    let namespace = Some(&*key.namespace).filter(|namespace| !namespace.is_empty());
+    let place = Place {
+        group,
+        version,
+        plural,
+        namespace,
+    };
+    format!("{}/status", place.one(&key.name))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,343 @@
+//! Watches: what the cluster holds, as edits of the [`Store`].
+//!
+//! In: a client and the namespaces to look at. Out: [`Edit`]s, the first of each watch being all
+//! there is. Never: an end. A watch that breaks or is too old (410 Gone) lists again; a kind that the
+//! cluster does not serve counts as empty and is looked for again.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use futures::StreamExt;
+use kube::Client;
+use kube::api::{Api, ApiResource};
+use kube::core::discovery::Scope;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event};
+use portway_control::api::{
+    EndpointSlice, GATEWAY_GROUP, Gateway, GatewayClass, GatewayConfig, Namespace, PORTWAY_GROUP,
+    ReferenceGrant, Service, TcpRoute,
+};
+use portway_control::provision::{ProvisionKind, names};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::mpsc::Sender;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::limits::{ABSENT_RETRY, RETRY_FIRST, RETRY_MAX, VERSION_INTERVAL};
+use crate::store::{Seen, Store, Watchable};
+use crate::versions;
+use crate::watched::Watched;
+
+/// A change of the store, as a watch wants it.
+pub(crate) struct Edit {
+    /// Which watch has told all there is, if it is that.
+    pub(crate) complete: Option<usize>,
+    edit: Box<dyn FnOnce(&mut Store) + Send>,
+}
+
+impl Edit {
+    /// Makes the change.
+    pub(crate) fn make(self, store: &mut Store) {
+        (self.edit)(store);
+    }
+}
+
+impl fmt::Debug for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edit")
+            .field("complete", &self.complete)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which of several versions of a kind is watched: the first that the cluster serves.
+#[derive(Debug, Clone, Copy)]
+struct Source {
+    group: &'static str,
+    versions: &'static [&'static str],
+    kind: &'static str,
+    plural: &'static str,
+    /// Kinds of Kubernetes itself need not be looked for.
+    is_builtin: bool,
+}
+
+/// All watches, and which of them have told all there is.
+pub(crate) struct Watches {
+    client: Client,
+    edits: Sender<Edit>,
+    tasks: JoinSet<()>,
+    n_watches: usize,
+    complete: BTreeSet<usize>,
+}
+
+/// How a watch looks at one kind.
+#[derive(Clone)]
+struct Watch {
+    client: Client,
+    edits: Sender<Edit>,
+    id: usize,
+    source: Source,
+    scope: Option<String>,
+    labels: Option<String>,
+}
+
+impl Watches {
+    /// Starts the watches of what a translation is made of. No namespaces = all.
+    pub(crate) fn of_objects(client: &Client, namespaces: &[String], edits: Sender<Edit>) -> Self {
+        let mut watches = Self {
+            client: client.clone(),
+            edits,
+            tasks: JoinSet::new(),
+            n_watches: 0,
+            complete: BTreeSet::new(),
+        };
+        watches.object::<GatewayClass>(&[], gateway_api("GatewayClass", "gatewayclasses"));
+        watches.object::<Gateway>(namespaces, gateway_api("Gateway", "gateways"));
+        let routes = Source {
+            versions: &["v1", "v1alpha2"],
+            ..gateway_api("TCPRoute", "tcproutes")
+        };
+        watches.object::<TcpRoute>(namespaces, routes);
+        let grants = gateway_api("ReferenceGrant", "referencegrants");
+        watches.object::<ReferenceGrant>(namespaces, grants);
+        let configs = Source {
+            group: PORTWAY_GROUP,
+            versions: &["v1alpha1"],
+            kind: "GatewayConfig",
+            plural: "gatewayconfigs",
+            is_builtin: false,
+        };
+        watches.object::<GatewayConfig>(namespaces, configs);
+        watches.object::<Namespace>(&[], builtin("", "Namespace", "namespaces"));
+        watches.object::<Service>(namespaces, builtin("", "Service", "services"));
+        let slices = builtin("discovery.k8s.io", "EndpointSlice", "endpointslices");
+        watches.object::<EndpointSlice>(namespaces, slices);
+        watches.bundle_version();
+        watches
+    }
+
+    /// Adds those of what this controller provisioned. Services come by the watch of all Services.
+    pub(crate) fn add_fleets(&mut self, namespaces: &[String], controller_name: &str) {
+        let controller = names::label_value(controller_name);
+        let labels = format!("{}={controller}", names::CONTROLLER_LABEL);
+        for kind in [
+            ProvisionKind::ServiceAccount,
+            ProvisionKind::Deployment,
+            ProvisionKind::PodDisruptionBudget,
+            ProvisionKind::HorizontalPodAutoscaler,
+        ] {
+            let (group, version, plural) = kind.resource();
+            let versions: &[&str] = match version {
+                "v2" => &["v2"],
+                _ => &["v1"],
+            };
+            let source = Source {
+                versions,
+                ..builtin(group, kind.name(), plural)
+            };
+            for scope in scopes(namespaces) {
+                let watch = self.next(source, scope, Some(labels.clone()));
+                let see = move |store: &mut Store, scope: Option<&str>, seen| {
+                    store.see_fleet(kind, scope, seen);
+                };
+                self.tasks.spawn(watch.run::<Value>(see));
+            }
+        }
+    }
+
+    /// Takes note of an edit; true once every watch has told all there is.
+    pub(crate) fn is_complete(&mut self, edit: &Edit) -> bool {
+        self.complete.extend(edit.complete);
+        self.complete.len() == self.n_watches
+    }
+
+    fn object<T: Watchable>(&mut self, namespaces: &[String], source: Source) {
+        for scope in scopes(namespaces) {
+            let watch = self.next(source, scope, None);
+            let see = |store: &mut Store, scope: Option<&str>, seen: Seen<T>| {
+                store.see(scope, seen);
+            };
+            self.tasks.spawn(watch.run::<T>(see));
+        }
+    }
+
+    fn next(&mut self, source: Source, scope: Option<String>, labels: Option<String>) -> Watch {
+        let id = self.n_watches;
+        self.n_watches += 1;
+        Watch {
+            client: self.client.clone(),
+            edits: self.edits.clone(),
+            id,
+            source,
+            scope,
+            labels,
+        }
+    }
+
+    /// The version is no object of its own to watch, but it is part of the input all the same.
+    fn bundle_version(&mut self) {
+        let (client, edits, id) = (self.client.clone(), self.edits.clone(), self.n_watches);
+        self.n_watches += 1;
+        self.tasks.spawn(async move {
+            loop {
+                let wait = match versions::of_bundle(&client).await {
+                    Ok(version) => {
+                        let edit = Edit {
+                            complete: Some(id),
+                            edit: Box::new(|store| store.see_bundle_version(version)),
+                        };
+                        if edits.send(edit).await.is_err() {
+                            return;
+                        }
+                        VERSION_INTERVAL
+                    }
+                    Err(error) => {
+                        warn!(error = %crate::chain(&error), "version of the CRDs not read");
+                        ABSENT_RETRY
+                    }
+                };
+                tokio::time::sleep(wait).await;
+            }
+        });
+    }
+}
+
+impl Watch {
+    async fn run<T>(self, see: impl Fn(&mut Store, Option<&str>, Seen<T>) + Copy + Send + 'static)
+    where
+        T: DeserializeOwned + Clone + fmt::Debug + Send + 'static,
+    {
+        let version = self.served(see).await;
+        let resource = ApiResource {
+            group: self.source.group.to_owned(),
+            version: version.to_owned(),
+            api_version: match self.source.group {
+                "" => version.to_owned(),
+                group => format!("{group}/{version}"),
+            },
+            kind: self.source.kind.to_owned(),
+            plural: self.source.plural.to_owned(),
+        };
+        let api: Api<Watched<T>> = match &self.scope {
+            None => Api::dynamic(self.client.clone(), &resource, &Scope::Cluster),
+            Some(scope) => Api::namespaced_with(self.client.clone(), scope, &resource),
+        };
+        let config = watcher::Config {
+            label_selector: self.labels.clone(),
+            ..watcher::Config::default()
+        };
+        let mut events = watcher::watcher(api, config).default_backoff().boxed();
+        let mut listed = Vec::new();
+        while let Some(event) = events.next().await {
+            let (complete, seen) = match event {
+                Ok(Event::Init) => {
+                    listed.clear();
+                    continue;
+                }
+                Ok(Event::InitApply(object)) => {
+                    listed.push(object);
+                    continue;
+                }
+                Ok(Event::InitDone) => (Some(self.id), Seen::All(std::mem::take(&mut listed))),
+                Ok(Event::Apply(object)) => (None, Seen::Here(object)),
+                Ok(Event::Delete(object)) => (None, Seen::Gone(object)),
+                Err(error) => {
+                    let kind = self.source.kind;
+                    warn!(kind, error = %crate::chain(&error), "watch broken, tried again");
+                    continue;
+                }
+            };
+            if self.send(complete, seen, see).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until the cluster serves the kind, and says which version of it.
+    async fn served<T: Send + 'static>(
+        &self,
+        see: impl Fn(&mut Store, Option<&str>, Seen<T>) + Copy + Send + 'static,
+    ) -> &'static str {
+        let Source {
+            group,
+            versions,
+            plural,
+            kind,
+            ..
+        } = self.source;
+        if self.source.is_builtin {
+            return versions.first().copied().unwrap_or("v1");
+        }
+        let (mut is_told, mut wait) = (false, RETRY_FIRST);
+        loop {
+            match versions::served(&self.client, group, versions, plural).await {
+                Ok(Some(version)) => {
+                    if Some(&version) != versions.first() {
+                        warn!(kind, version, "old CRDs: read as well as they can be");
+                    } else if is_told {
+                        info!(kind, version, "the cluster serves it now");
+                    }
+                    return version;
+                }
+                Ok(None) if !is_told => {
+                    warn!(
+                        kind,
+                        group, "the cluster does not serve it: CRDs not installed"
+                    );
+                    is_told = true;
+                    // The receiver is gone only at the end.
+                    _ = self.send(Some(self.id), Seen::All(Vec::new()), see).await;
+                    wait = ABSENT_RETRY;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    warn!(kind, error = %crate::chain(&error), "API not asked what it serves");
+                    wait = RETRY_MAX.min(wait * 2);
+                }
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn send<T: Send + 'static>(
+        &self,
+        complete: Option<usize>,
+        seen: Seen<T>,
+        see: impl Fn(&mut Store, Option<&str>, Seen<T>) + Send + 'static,
+    ) -> Result<(), tokio::sync::mpsc::error::SendError<Edit>> {
+        let scope = self.scope.clone();
+        let edit = Edit {
+            complete,
+            edit: Box::new(move |store| see(store, scope.as_deref(), seen)),
+        };
+        self.edits.send(edit).await
+    }
+}
+
+fn scopes(namespaces: &[String]) -> Vec<Option<String>> {
+    match namespaces {
+        [] => vec![None],
+        some => some.iter().cloned().map(Some).collect(),
+    }
+}
+
+fn gateway_api(kind: &'static str, plural: &'static str) -> Source {
+    Source {
+        group: GATEWAY_GROUP,
+        versions: &["v1", "v1beta1"],
+        kind,
+        plural,
+        is_builtin: false,
+    }
+}
+
+fn builtin(group: &'static str, kind: &'static str, plural: &'static str) -> Source {
+    Source {
+        group,
+        versions: &["v1"],
+        kind,
+        plural,
+        is_builtin: true,
+    }
+}
