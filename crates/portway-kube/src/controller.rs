@@ -154,6 +154,16 @@ impl Controller {
         }
     }
 
+    /// Takes what other calls came to that ended meanwhile.
+    pub(crate) fn take_more_done(&mut self) {
+        while let Some(done) = self.calls.try_join_next() {
+            match done {
+                Ok(done) => self.take_done(done),
+                Err(error) => error!(%error, "a defect: a call ended early"),
+            }
+        }
+    }
+
     /// Takes what a call came to.
     pub(crate) fn take_done(&mut self, done: Done) {
         let now = Instant::now();
@@ -445,3 +455,6 @@ fn gateway_name(key: &ObjectKey) -> GatewayName {
         name: Arc::clone(&key.name),
     }
 }
+
+#[cfg(test)]
+mod tests;

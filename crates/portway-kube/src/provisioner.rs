@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::call::Place;
 use crate::limits::{FLEETS_IN_FLIGHT_MAX, RESYNC, RETRY_FIRST, RETRY_MAX};
 use crate::store::{FleetKey, Store};
+use crate::watched::drop_nulls;
 
 /// A watch may show for so long what was before our own write.
 const WATCH_LAG: Duration = Duration::from_secs(2);
@@ -341,7 +342,8 @@ fn has_drifted(store: &Store, key: &FleetKey, applied: &Applied) -> bool {
     let Some(stored) = store.fleet().get(key).map(Arc::as_ref) else {
         return true;
     };
-    !holds(stored, &applied.wanted) && stripped(stored) != applied.answer
+    let (stored, wanted) = (stripped(stored), stripped(&applied.wanted));
+    !holds(&stored, &wanted) && stored != applied.answer
 }
 
 /// Whether `stored` has all that is in `wanted`; more is fine, since the API adds defaults.
@@ -362,11 +364,14 @@ fn holds(stored: &Value, wanted: &Value) -> bool {
     }
 }
 
-/// An object without what the cluster counts in it.
+/// An object without what the cluster counts in it, and without what items of a list lack.
 fn stripped(value: &Value) -> Value {
     let mut value = value.clone();
+    drop_nulls(&mut value);
     if let Some(fields) = value.as_object_mut() {
-        fields.shift_remove("status");
+        for field in ["apiVersion", "kind", "status"] {
+            fields.shift_remove(field);
+        }
     }
     if let Some(metadata) = value["metadata"].as_object_mut() {
         for field in ["managedFields", "resourceVersion", "generation"] {

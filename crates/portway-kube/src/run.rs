@@ -150,7 +150,10 @@ impl Turns {
                     edit.make(&mut self.controller.store);
                     is_synced |= self.gather(&mut edits, &mut watches).await;
                 }
-                Some(done) = self.controller.next_done() => self.controller.take_done(done),
+                Some(done) = self.controller.next_done() => {
+                    self.controller.take_done(done);
+                    self.controller.take_more_done();
+                }
                 changed = self.role.changed() => {
                     if changed.is_err() { return }
                 }

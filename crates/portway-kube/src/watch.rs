@@ -341,3 +341,6 @@ fn builtin(group: &'static str, kind: &'static str, plural: &'static str) -> Sou
         is_builtin: true,
     }
 }
+
+#[cfg(test)]
+mod tests;

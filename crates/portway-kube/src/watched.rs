@@ -63,7 +63,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Watched<T> {
 }
 
 /// Go writes an empty list as `null`, which means the same as no field.
-fn drop_nulls(value: &mut Value) {
+pub(crate) fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.retain(|_, field| !field.is_null());

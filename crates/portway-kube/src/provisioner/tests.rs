@@ -174,6 +174,23 @@ fn defaults_of_the_api_are_no_drift() {
     assert_eq!(scene.turn(), (vec![], vec![]));
 }
 
+/// Items of a list have no `apiVersion` and no `kind`, and Go writes empty fields as `null`.
+#[test]
+fn an_object_as_a_list_shows_it_is_no_drift() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.pass(60);
+    for kind in [ServiceAccount, Deployment, ServiceKind] {
+        let mut stored = scene.stored(kind);
+        let fields = stored.as_object_mut().unwrap();
+        fields.shift_remove("apiVersion");
+        fields.shift_remove("kind");
+        scene.show(kind, &stored);
+    }
+    assert_eq!(scene.turn(), (vec![], vec![]));
+}
+
 #[test]
 fn a_field_of_ours_that_somebody_changed_is_repaired() {
     let mut scene = Scene::new();

@@ -1,0 +1,202 @@
+//! Watches against an API that is played: what they ask, what they make of the answers.
+
+use http::{Request, Response, StatusCode};
+use kube::Client;
+use kube::client::Body;
+use portway_control::api::Gateway;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tower_test::mock::{self, Handle};
+
+use super::{Source, Watch, gateway_api};
+use crate::store::Store;
+
+type Api = Handle<Request<Body>, Response<Body>>;
+
+fn answer(status: StatusCode, body: &Value) -> Response<Body> {
+    let bytes = serde_json::to_vec(body).unwrap();
+    Response::builder()
+        .status(status)
+        .body(Body::from(bytes))
+        .unwrap()
+}
+
+fn gateway(name: &str, version: u32) -> Value {
+    json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+        "metadata": {"name": name, "namespace": "shop", "resourceVersion": version.to_string()},
+        "spec": {"gatewayClassName": "portway", "listeners": []}})
+}
+
+fn list(gateways: &[Value], version: u32) -> Value {
+    json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayList",
+        "metadata": {"resourceVersion": version.to_string()}, "items": gateways})
+}
+
+/// Answers one request that asks for a path and a query like this.
+async fn serve(api: &mut Api, path: &str, query: &str, response: Response<Body>) {
+    let (request, send) = api.next_request().await.expect("the watch asks");
+    let uri = request.uri().to_string();
+    assert!(
+        uri.starts_with(path) && uri.contains(query),
+        "{uri} is not {path} with {query}"
+    );
+    send.send_response(response);
+}
+
+struct Scene {
+    api: Api,
+    edits: mpsc::Receiver<super::Edit>,
+    store: Store,
+}
+
+impl Scene {
+    fn new(source: Source) -> Self {
+        let (service, api) = mock::pair::<Request<Body>, Response<Body>>();
+        let (sender, edits) = mpsc::channel(16);
+        let watch = Watch {
+            client: Client::new(service, "default"),
+            edits: sender,
+            id: 0,
+            source,
+            scope: None,
+            labels: None,
+        };
+        let run = watch.run::<Gateway>(|store, scope, seen| store.see(scope, seen));
+        tokio::spawn(run);
+        Self {
+            api,
+            edits,
+            store: Store::default(),
+        }
+    }
+
+    /// Makes the next edit; whether it was all there is.
+    async fn edit(&mut self) -> bool {
+        let edit = self.edits.recv().await.expect("an edit");
+        let is_complete = edit.complete.is_some();
+        edit.make(&mut self.store);
+        is_complete
+    }
+
+    fn names(&self) -> Vec<String> {
+        let gateways = self.store.objects().gateways.keys();
+        gateways.map(|key| key.name.to_string()).collect()
+    }
+}
+
+const KINDS: &str = "/apis/gateway.networking.k8s.io/v1";
+const GATEWAYS: &str = "/apis/gateway.networking.k8s.io/v1/gateways";
+
+fn served() -> Response<Body> {
+    answer(
+        StatusCode::OK,
+        &json!({"resources": [{"name": "gateways"}]}),
+    )
+}
+
+/// After 410 Gone everything is listed again, so what was deleted meanwhile goes.
+#[tokio::test]
+async fn a_watch_that_is_too_old_lists_again() {
+    let mut scene = Scene::new(gateway_api("Gateway", "gateways"));
+    serve(&mut scene.api, KINDS, "", served()).await;
+    let all = list(&[gateway("a", 1), gateway("b", 2)], 2);
+    serve(
+        &mut scene.api,
+        GATEWAYS,
+        "limit=",
+        answer(StatusCode::OK, &all),
+    )
+    .await;
+    assert!(scene.edit().await);
+    assert_eq!(scene.names(), ["a", "b"]);
+    let gone = json!({"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1",
+        "metadata": {}, "status": "Failure", "message": "too old", "reason": "Expired",
+        "code": 410}});
+    let gone = answer(StatusCode::OK, &gone);
+    serve(&mut scene.api, GATEWAYS, "resourceVersion=2", gone).await;
+    let all = list(&[gateway("b", 2), gateway("c", 9)], 9);
+    serve(
+        &mut scene.api,
+        GATEWAYS,
+        "limit=",
+        answer(StatusCode::OK, &all),
+    )
+    .await;
+    assert!(scene.edit().await);
+    assert_eq!(scene.names(), ["b", "c"]);
+}
+
+#[tokio::test]
+async fn changes_come_one_by_one() {
+    let mut scene = Scene::new(gateway_api("Gateway", "gateways"));
+    serve(&mut scene.api, KINDS, "", served()).await;
+    let all = list(&[gateway("a", 1)], 1);
+    serve(
+        &mut scene.api,
+        GATEWAYS,
+        "limit=",
+        answer(StatusCode::OK, &all),
+    )
+    .await;
+    assert!(scene.edit().await);
+    let events = [
+        json!({"type": "ADDED", "object": gateway("b", 2)}),
+        json!({"type": "DELETED", "object": gateway("a", 3)}),
+    ];
+    let lines = events.map(|event| event.to_string()).join("\n") + "\n";
+    let response = Response::new(Body::from(lines.into_bytes()));
+    serve(&mut scene.api, GATEWAYS, "watch=true", response).await;
+    assert!(!scene.edit().await);
+    assert_eq!(scene.names(), ["a", "b"]);
+    assert!(!scene.edit().await);
+    assert_eq!(scene.names(), ["b"]);
+}
+
+/// CRDs that are not there are no reason to wait for ever, nor to crash.
+#[tokio::test]
+async fn a_kind_that_is_not_served_counts_as_empty() {
+    let source = Source {
+        versions: &["v1", "v1alpha2"],
+        ..gateway_api("Gateway", "gateways")
+    };
+    let mut scene = Scene::new(source);
+    let absent = json!({"kind": "Status", "status": "Failure", "code": 404});
+    let older = "/apis/gateway.networking.k8s.io/v1alpha2";
+    for path in [KINDS, older] {
+        let absent = answer(StatusCode::NOT_FOUND, &absent);
+        serve(&mut scene.api, path, "", absent).await;
+    }
+    assert!(scene.edit().await);
+    assert_eq!(scene.names(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn of_an_old_cluster_the_older_version_is_watched() {
+    let source = Source {
+        versions: &["v1", "v1alpha2"],
+        ..gateway_api("Gateway", "gateways")
+    };
+    let mut scene = Scene::new(source);
+    let other = answer(StatusCode::OK, &json!({"resources": [{"name": "others"}]}));
+    serve(&mut scene.api, KINDS, "", other).await;
+    let older = "/apis/gateway.networking.k8s.io/v1alpha2";
+    serve(&mut scene.api, older, "", served()).await;
+    let all = answer(StatusCode::OK, &list(&[gateway("a", 1)], 1));
+    let path = "/apis/gateway.networking.k8s.io/v1alpha2/gateways";
+    serve(&mut scene.api, path, "limit=", all).await;
+    assert!(scene.edit().await);
+    assert_eq!(scene.names(), ["a"]);
+}
+
+/// An object that we cannot read takes no other with it.
+#[tokio::test]
+async fn an_object_that_cannot_be_read_counts_as_absent() {
+    let mut scene = Scene::new(gateway_api("Gateway", "gateways"));
+    serve(&mut scene.api, KINDS, "", served()).await;
+    let mut odd = gateway("odd", 1);
+    odd["spec"]["listeners"] = json!([{"name": 7}]);
+    let all = answer(StatusCode::OK, &list(&[odd, gateway("b", 2)], 2));
+    serve(&mut scene.api, GATEWAYS, "limit=", all).await;
+    assert!(scene.edit().await);
+    assert_eq!(scene.names(), ["b"]);
+}
