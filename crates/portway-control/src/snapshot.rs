@@ -50,6 +50,26 @@ pub struct Objects {
 }
 
 impl Objects {
+    /// Adds objects whose names are not taken yet.
+    pub fn complete(&mut self, others: Self) {
+        fn add<T>(
+            own: &mut BTreeMap<ObjectKey, Arc<Sourced<T>>>,
+            others: BTreeMap<ObjectKey, Arc<Sourced<T>>>,
+        ) {
+            for (key, object) in others {
+                own.entry(key).or_insert(object);
+            }
+        }
+        add(&mut self.gateway_classes, others.gateway_classes);
+        add(&mut self.gateways, others.gateways);
+        add(&mut self.tcp_routes, others.tcp_routes);
+        add(&mut self.reference_grants, others.reference_grants);
+        add(&mut self.namespaces, others.namespaces);
+        add(&mut self.services, others.services);
+        add(&mut self.endpoint_slices, others.endpoint_slices);
+        add(&mut self.gateway_configs, others.gateway_configs);
+    }
+
     /// The object of a key as it was given.
     pub fn given(&self, key: &ObjectKey) -> Option<&Given> {
         Some(match key.kind {

@@ -485,3 +485,26 @@ fn five_thousand_routes_are_no_burden() {
     assert_eq!(translation.diagnostics, []);
     RoutingTable::build(TableVersion(1), table, None).expect("a table that is closed");
 }
+
+/// A file's object counts before the cluster's of that name; the others come along.
+#[test]
+fn objects_of_files_are_completed_by_those_of_a_cluster() {
+    let service = |port: u16| {
+        let spec = json!({"ports": [{"port": port}]});
+        json!({"kind": "Service", "metadata": {"name": "db"}, "spec": spec})
+    };
+    let other = json!({"kind": "Namespace", "metadata": {"name": "shop"}});
+    let (mut own, mut cluster) = (Objects::default(), Objects::default());
+    put(&mut own.services, Kind::Service, &service(1), 0);
+    put(&mut cluster.services, Kind::Service, &service(2), 0);
+    put(&mut cluster.namespaces, Kind::Namespace, &other, 1);
+    own.complete(cluster);
+    let ports: Vec<u16> = own
+        .services
+        .values()
+        .flat_map(|service| &service.object.spec.ports)
+        .map(|port| port.port)
+        .collect();
+    assert_eq!(ports, [1]);
+    assert_eq!(own.namespaces.len(), 1);
+}

@@ -7,6 +7,7 @@ use portway_control::snapshot::Target;
 use portway_control::translate::Translation;
 use serde_json::{Value, json};
 
+use super::cluster::KubeArgs;
 use super::input::{Input, InputArgs, n_of};
 use crate::exit::Exit;
 use crate::outline;
@@ -25,6 +26,7 @@ Examples:
   kubectl get gateways,tcproutes,services,endpointslices -A -o yaml | portway check -f -
   portway check -f . --output json | jq '.diagnostics[].code'
   portway check -f . --output yaml         the objects, with the status each would get
+  portway check -f route.yaml --kube       what it would mean among what a cluster has
 
 Exit codes:
   0  no errors
@@ -33,6 +35,9 @@ Exit codes:
 pub(crate) struct Args {
     #[command(flatten)]
     input: InputArgs,
+
+    #[command(flatten)]
+    kube: KubeArgs,
 
     /// Where the objects would be used.
     #[arg(
@@ -89,9 +94,16 @@ enum Output {
 /// # Errors
 /// When the input cannot be read or the result cannot be written.
 pub(crate) fn run(args: Args) -> Result<Exit> {
-    let input = args.input.read()?;
+    let mut input = args.input.read()?;
+    let cluster = args.kube.objects()?;
+    let is_beside_cluster = cluster.is_some();
+    input.reading.objects.complete(cluster.unwrap_or_default());
     let translation = input.preview(args.target.target());
     let mut found = translation.diagnostics.clone();
+    if is_beside_cluster {
+        // What the cluster has was not asked about, only what the files make of it.
+        found.retain(is_about_files);
+    }
     if args.target.target() == Target::Cluster {
         found.extend_from_slice(&input.reading.for_clusters);
     }
@@ -110,6 +122,11 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         0 => Exit::Fine,
         _ => Exit::Problems,
     })
+}
+
+fn is_about_files(found: &Diagnostic) -> bool {
+    let mut related = found.related.iter().map(|(place, _)| place);
+    found.place.source.is_some() || related.any(|place| place.source.is_some())
 }
 
 fn text(input: &Input, translation: &Translation, findings: &[Diagnostic]) -> String {

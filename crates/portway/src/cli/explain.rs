@@ -8,6 +8,7 @@ use portway_control::diagnostic::{Code, catalog};
 use portway_control::translate::explain::explain;
 
 use super::check::TargetArg;
+use super::cluster::KubeArgs;
 use super::input::{Input, Strictness};
 use super::subject::Wanted;
 use crate::exit::Exit;
@@ -24,6 +25,7 @@ Examples:
   portway explain gateway/team-a/edge -f gateways/ --target cluster
   portway explain 127.0.0.1:8080 -f examples/tcp-routing      what a connection there gets
   portway explain :8080 -f examples/tcp-routing               the same, on any address
+  portway explain tcproute/db --kube --target cluster         with what a cluster has
   portway explain PW0203                                      the page of a code
 
 Exit codes:
@@ -43,6 +45,9 @@ pub(crate) struct Args {
         hide_env_values = true
     )]
     files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    kube: KubeArgs,
 
     /// Where the objects would be used.
     #[arg(
@@ -98,10 +103,12 @@ fn page(code: Code, output: Output) -> Result<String> {
 }
 
 fn from_files(args: &Args, wanted: &Wanted) -> Result<String> {
-    if args.files.is_empty() {
-        bail!("nothing to explain it from: give the files with `-f PATH`");
+    let cluster = args.kube.objects()?;
+    if args.files.is_empty() && cluster.is_none() {
+        bail!("nothing to explain it from: give the files with `-f PATH`, or `--kube`");
     }
-    let input = Input::read(&args.files, Strictness::Usual)?;
+    let mut input = Input::read(&args.files, Strictness::Usual)?;
+    input.reading.objects.complete(cluster.unwrap_or_default());
     let snapshot = input.snapshot(args.target.target());
     let subject = wanted.subject(&snapshot.objects)?;
     let explanation = subject.and_then(|subject| explain(&snapshot, &subject));

@@ -5,6 +5,7 @@
 
 mod admin;
 mod check;
+mod cluster;
 mod completions;
 mod controller;
 mod demo;

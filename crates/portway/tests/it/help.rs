@@ -71,16 +71,26 @@ fn check_says_what_it_shows() {
             Options:
               -f, --file <PATH>
                       A file, a directory, or `-` for standard input; may be given several times.
-          
+
                       A directory is read with all below it: *.yaml, *.yml and *.json, without names that start
                       with a dot. PORTWAY_FILE holds one path.
-          
+
                       [env: PORTWAY_FILE]
 
                   --strict
                       Take warnings for errors: also objects that are missing and that a cluster may have
-          
+
                       [env: PORTWAY_STRICT]
+
+                  --kube
+                      Take objects from the cluster, too: that of KUBECONFIG. Those in files count before them
+
+                      [env: PORTWAY_KUBE]
+
+                  --kube-context <NAME>
+                      Which entry of the kubeconfig; by default the current one
+
+                      [env: PORTWAY_KUBE_CONTEXT]
 
                   --target <TARGET>
                       Where the objects would be used
@@ -88,7 +98,7 @@ fn check_says_what_it_shows() {
                       Possible values:
                       - cluster:    Each Gateway has addresses of its own
                       - standalone: All Gateways share the ports of this host, as with `portway run`
-          
+
                       [env: PORTWAY_TARGET]
                       [default: cluster]
 
@@ -99,7 +109,7 @@ fn check_says_what_it_shows() {
                       - text: For people
                       - json: For machines
                       - yaml: The objects as given, with status
-          
+
                       [env: PORTWAY_OUTPUT]
                       [default: text]
 
@@ -112,6 +122,7 @@ fn check_says_what_it_shows() {
               kubectl get gateways,tcproutes,services,endpointslices -A -o yaml | portway check -f -
               portway check -f . --output json | jq '.diagnostics[].code'
               portway check -f . --output yaml         the objects, with the status each would get
+              portway check -f route.yaml --kube       what it would mean among what a cluster has
 
             Exit codes:
               0  no errors
@@ -190,57 +201,68 @@ fn explain_says_what_can_be_asked() {
     check(
         &["explain", "--help"],
         &expect![[r#"
-        Say why something is as it is: a route, a Gateway, an address, a code
+            Say why something is as it is: a route, a Gateway, an address, a code
 
-        Tells the decisions in the order in which they are made, each with the field that decided, who wins
-        and why, and what a connection would get.
+            Tells the decisions in the order in which they are made, each with the field that decided, who wins
+            and why, and what a connection would get.
 
-        Usage: portway explain [OPTIONS] <SUBJECT>
+            Usage: portway explain [OPTIONS] <SUBJECT>
 
-        Arguments:
-          <SUBJECT>
-                  tcproute/[NAMESPACE/]NAME, gateway/[NAMESPACE/]NAME, HOST:PORT, or a code
+            Arguments:
+              <SUBJECT>
+                      tcproute/[NAMESPACE/]NAME, gateway/[NAMESPACE/]NAME, HOST:PORT, or a code
 
-        Options:
-          -f, --file <PATH>
-                  A file, a directory, or `-` for standard input; may be given several times
+            Options:
+              -f, --file <PATH>
+                      A file, a directory, or `-` for standard input; may be given several times
 
-                  [env: PORTWAY_FILE]
+                      [env: PORTWAY_FILE]
 
-              --target <TARGET>
-                  Where the objects would be used
+                  --kube
+                      Take objects from the cluster, too: that of KUBECONFIG. Those in files count before them
 
-                  Possible values:
-                  - cluster:    Each Gateway has addresses of its own
-                  - standalone: All Gateways share the ports of this host, as with `portway run`
+                      [env: PORTWAY_KUBE]
 
-                  [env: PORTWAY_TARGET]
-                  [default: standalone]
+                  --kube-context <NAME>
+                      Which entry of the kubeconfig; by default the current one
 
-          -o, --output <OUTPUT>
-                  What to print
+                      [env: PORTWAY_KUBE_CONTEXT]
 
-                  Possible values:
-                  - text: For people
-                  - json: For machines
+                  --target <TARGET>
+                      Where the objects would be used
 
-                  [env: PORTWAY_OUTPUT]
-                  [default: text]
+                      Possible values:
+                      - cluster:    Each Gateway has addresses of its own
+                      - standalone: All Gateways share the ports of this host, as with `portway run`
 
-          -h, --help
-                  Print help (see a summary with '-h')
+                      [env: PORTWAY_TARGET]
+                      [default: standalone]
 
-        Examples:
-          portway explain tcproute/tcp-app-1 -f examples/tcp-routing
-          portway explain gateway/team-a/edge -f gateways/ --target cluster
-          portway explain 127.0.0.1:8080 -f examples/tcp-routing      what a connection there gets
-          portway explain :8080 -f examples/tcp-routing               the same, on any address
-          portway explain PW0203                                      the page of a code
+              -o, --output <OUTPUT>
+                      What to print
 
-        Exit codes:
-          0  explained
-          2  could not run: no such object or code, unreadable input, wrong flags
-    "#]],
+                      Possible values:
+                      - text: For people
+                      - json: For machines
+
+                      [env: PORTWAY_OUTPUT]
+                      [default: text]
+
+              -h, --help
+                      Print help (see a summary with '-h')
+
+            Examples:
+              portway explain tcproute/tcp-app-1 -f examples/tcp-routing
+              portway explain gateway/team-a/edge -f gateways/ --target cluster
+              portway explain 127.0.0.1:8080 -f examples/tcp-routing      what a connection there gets
+              portway explain :8080 -f examples/tcp-routing               the same, on any address
+              portway explain tcproute/db --kube --target cluster         with what a cluster has
+              portway explain PW0203                                      the page of a code
+
+            Exit codes:
+              0  explained
+              2  could not run: no such object or code, unreadable input, wrong flags
+        "#]],
     );
 }
 

@@ -1,0 +1,53 @@
+//! `--kube`: objects of a cluster, beside those in files.
+//!
+//! In: [`KubeArgs`]. Out: all objects of the cluster, read once. Never: a write.
+
+use anyhow::{Context, Result};
+use portway_control::snapshot::Objects;
+use portway_kube::Cluster;
+
+/// Which cluster.
+#[derive(Debug, clap::Args)]
+pub(crate) struct KubeArgs {
+    /// Take objects from the cluster, too: that of KUBECONFIG. Those in files count before them.
+    #[arg(long, env = "PORTWAY_KUBE", hide_env_values = true)]
+    kube: bool,
+
+    /// Which entry of the kubeconfig; by default the current one.
+    #[arg(
+        long = "kube-context",
+        value_name = "NAME",
+        requires = "kube",
+        env = "PORTWAY_KUBE_CONTEXT",
+        hide_env_values = true
+    )]
+    kube_entry: Option<String>,
+}
+
+impl KubeArgs {
+    /// All objects of the cluster; `None` if none was asked for.
+    ///
+    /// # Errors
+    /// When the cluster cannot be read.
+    pub(crate) fn objects(&self) -> Result<Option<Objects>> {
+        if !self.kube {
+            return Ok(None);
+        }
+        let cluster = match &self.kube_entry {
+            None => Cluster::Inferred,
+            Some(name) => Cluster::File {
+                path: None,
+                entry: Some(name.clone()),
+            },
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("start the runtime")?;
+        let objects = runtime.block_on(async {
+            let client = portway_kube::connect(cluster).await?;
+            anyhow::Ok(portway_kube::read(&client, &[]).await?)
+        })?;
+        Ok(Some(objects))
+    }
+}
