@@ -3,6 +3,7 @@
 
 mod bless;
 mod ci;
+mod crds;
 mod docs;
 mod tidy;
 
@@ -42,6 +43,7 @@ struct Cli {
 enum Verb {
     Bless(bless::Args),
     Ci(ci::Args),
+    Crds(crds::Args),
     Docs(docs::Args),
     Tidy(tidy::Args),
     Prove(prove::Args),
@@ -76,6 +78,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
     match verb {
         Verb::Bless(args) => bless::run(&args),
         Verb::Ci(args) => Ok(ci::run(&args)),
+        Verb::Crds(args) => crds::run(&args),
         Verb::Docs(args) => docs::run(&args),
         Verb::Tidy(args) => tidy::run(&args),
         Verb::Prove(args) => prove::run(&args),
