@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/gateway-api/conformance"
 	"sigs.k8s.io/gateway-api/conformance/tests"
 	"sigs.k8s.io/gateway-api/conformance/utils/suite"
+	"sigs.k8s.io/gateway-api/pkg/features"
 	"sigs.k8s.io/yaml"
 )
 
@@ -34,9 +35,8 @@ var expectedYAML []byte
 // The outcome of each test, as it ends. Tests end in several goroutines.
 var outcomes = struct {
 	sync.Mutex
-	of      map[string]string
-	skipped map[string]string
-}{of: map[string]string{}, skipped: map[string]string{}}
+	of map[string]string
+}{of: map[string]string{}}
 
 var stock = flag.Bool("stock", false,
 	"run as upstream does: its base manifests, no test skipped, no outcome expected; for other implementations")
@@ -44,6 +44,7 @@ var stock = flag.Bool("stock", false,
 // expectation is expected.yaml.
 type expectation struct {
 	Reasons  map[string]string            `json:"reasons"`
+	Features []features.FeatureName       `json:"features"`
 	Profiles map[string]map[string]string `json:"profiles"`
 }
 
@@ -78,11 +79,12 @@ func (e expectation) of(t *testing.T, profiles []suite.ConformanceProfileName) (
 	return slices.Compact(pass), skip
 }
 
-// coreOf gives the names of the tests that need nothing but the core features of a profile.
-func coreOf(profile suite.ConformanceProfile) []string {
+// testsOf gives the names of the tests that need nothing but a profile's core features and these.
+func testsOf(profile suite.ConformanceProfile, extended []features.FeatureName) []string {
+	known := profile.CoreFeatures.Clone().Insert(extended...)
 	var names []string
 	for _, test := range tests.ConformanceTests {
-		if profile.CoreFeatures.HasAll(test.Features...) {
+		if known.HasAll(test.Features...) {
 			names = append(names, test.ShortName)
 		}
 	}
@@ -99,7 +101,7 @@ func TestExpectedNamesEveryTest(t *testing.T) {
 	expected := readExpectation(t)
 	for profile, outcomes := range expected.Profiles {
 		named := slices.Sorted(maps.Keys(outcomes))
-		if in := coreOf(known[profile]); !slices.Equal(named, in) {
+		if in := testsOf(known[profile], expected.Features); !slices.Equal(named, in) {
 			t.Errorf("%s: expected.yaml names\n%v\nand the suite has\n%v", profile, named, in)
 		}
 	}
@@ -117,7 +119,6 @@ func TestConformance(t *testing.T) {
 		options.BaseManifests = baseManifests
 		options.ManifestFS = []fs.FS{withoutHTTP(t), &conformance.Manifests}
 	}
-	outcomes.skipped = skip
 	t.Cleanup(func() { judge(t, options, pass, skip) })
 	conformance.RunConformanceWithOptions(t, options)
 }
@@ -135,6 +136,9 @@ func withoutHTTP(t *testing.T) fs.FS {
 		object := map[string]any{}
 		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
 			t.Fatalf("base manifests: %v", err)
+		}
+		if len(object) == 0 {
+			continue
 		}
 		if onlyHTTP(object) {
 			metadata := object["metadata"].(map[string]any)
@@ -179,14 +183,7 @@ func record(t *testing.T, test suite.ConformanceTest, ran *suite.ConformanceTest
 	outcomes.Lock()
 	defer outcomes.Unlock()
 	outcomes.of[test.ShortName] = outcome
-	fmt.Printf("outcome: %s %s%s\n", outcome, test.ShortName, because(outcomes.skipped[test.ShortName]))
-}
-
-func because(reason string) string {
-	if reason == "" {
-		return ""
-	}
-	return ": " + strings.TrimSpace(reason)
+	fmt.Printf("outcome: %s %s\n", outcome, test.ShortName)
 }
 
 // judge compares what came out with what should have, and says both in one line at the end.
@@ -196,6 +193,9 @@ func judge(t *testing.T, options suite.ConformanceOptions, pass []string, skip m
 	counts := map[string]int{}
 	for _, outcome := range outcomes.of {
 		counts[outcome]++
+	}
+	for _, reason := range slices.Compact(slices.Sorted(maps.Values(skip))) {
+		fmt.Printf("outcome: skipped because %s\n", strings.TrimSpace(reason))
 	}
 	fmt.Printf("outcome: %d passed, %d failed, %d skipped\n", counts["pass"], counts["FAIL"], counts["skip"])
 	if *stock {

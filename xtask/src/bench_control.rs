@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let bench = golang::BENCH.built(&interrupt)?;
     ensure_up(&site, Channel::Standard, &interrupt)?;
     if !args.as_installed {
-        install::portway(&site, "release", &interrupt)?;
+        install::portway(&site, None, &interrupt)?;
     }
     let peer = Peer::Traefik.find()?;
     let mut traefik = start_traefik(&site, &peer)?;

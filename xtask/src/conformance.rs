@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -55,9 +55,9 @@ pub(crate) struct Args {
     #[arg(long)]
     as_installed: bool,
 
-    /// How Portway is built: `dev` is quicker to build, and slower
-    #[arg(long, default_value = "release")]
-    profile: String,
+    /// A binary to install, instead of one built now
+    #[arg(long, value_name = "FILE")]
+    portway: Option<PathBuf>,
 }
 
 /// Runs it on the cluster of this checkout, which is made if it is not there and stays.
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let suite = golang::SUITE.built(&interrupt)?;
     ensure_up(&site, Channel::Standard, &interrupt)?;
     if !args.stock && !args.as_installed {
-        install::portway(&site, &args.profile, &interrupt)?;
+        install::portway(&site, args.portway.as_deref(), &interrupt)?;
     }
     for turn in 1..=args.times {
         if args.times > 1 {

@@ -4,6 +4,7 @@
 //! of yesterday: each build has a tag of its own.
 
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Instant;
 
@@ -37,9 +38,9 @@ const AVAILABLE_WAIT: &str = "--timeout=120s";
 ///
 /// # Errors
 /// When it does not build, or the controller does not get ready.
-pub(crate) fn portway(site: &Site, profile: &str, interrupt: &Interrupt) -> Result<()> {
+pub(crate) fn portway(site: &Site, binary: Option<&Path>, interrupt: &Interrupt) -> Result<()> {
     let helm = golang::HELM.built(interrupt)?;
-    let reference = import(site, profile, interrupt)?;
+    let reference = import(site, binary, interrupt)?;
     let start = Instant::now();
     let (repository, tag) = reference
         .rsplit_once(':')
@@ -82,8 +83,11 @@ pub(crate) fn portway(site: &Site, profile: &str, interrupt: &Interrupt) -> Resu
 ///
 /// # Errors
 /// When it does not build.
-pub(crate) fn import(site: &Site, profile: &str, interrupt: &Interrupt) -> Result<String> {
-    let binary = image::static_binary(profile, interrupt)?;
+pub(crate) fn import(site: &Site, binary: Option<&Path>, interrupt: &Interrupt) -> Result<String> {
+    let binary = match binary {
+        Some(given) => given.to_owned(),
+        None => image::static_binary(interrupt)?,
+    };
     let bytes = fs::read(&binary).with_context(|| format!("read {}", binary.display()))?;
     let tag: String = hex(&Sha256::digest(&bytes)).chars().take(12).collect();
     let reference = format!("localhost/portway:{tag}");

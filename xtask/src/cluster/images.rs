@@ -36,6 +36,7 @@ pub(crate) fn import_all(site: &Site, interrupt: &Interrupt) -> Result<()> {
                 reference,
                 binary: &binary,
                 name,
+                files: &[],
                 arguments: &[],
                 labels: &[],
             };

@@ -14,6 +14,7 @@ mod manifest;
 mod place;
 mod tests;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
@@ -82,9 +83,9 @@ pub(crate) struct Args {
     #[arg(long)]
     as_installed: bool,
 
-    /// How Portway is built: `dev` is quicker to build, and slower
-    #[arg(long, default_value = "release")]
-    profile: String,
+    /// A binary to install, instead of one built now
+    #[arg(long, value_name = "FILE")]
+    portway: Option<PathBuf>,
 
     /// Only tell which tests there are
     #[arg(long)]
@@ -110,7 +111,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let site = Site::here();
     ensure_up(&site, args.channel, &interrupt)?;
     if !args.as_installed {
-        install::portway(&site, &args.profile, &interrupt)?;
+        install::portway(&site, args.portway.as_deref(), &interrupt)?;
     }
     let this = std::env::current_exe().context("find this program")?;
     let mut inside = site.inside(this);

@@ -3,10 +3,12 @@
 //! In: a name. Out: objects made and looked at. Never: a wait without an end, or for a fixed time
 //! where there is something to see.
 
+use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::client;
@@ -198,9 +200,36 @@ impl<'a> Place<'a> {
     pub(crate) fn is_silent(&self, at: SocketAddr) -> Result<Duration> {
         let start = Instant::now();
         self.interrupt.until("silence", STATE_WAIT, || {
-            Ok(client::pod(at).is_err().then_some(()))
-        })?;
-        Ok(start.elapsed())
+            // The first that gets no answer counts from its start: it may wait for long.
+            let asked = start.elapsed();
+            Ok(client::pod(at).is_err().then_some(asked))
+        })
+    }
+
+    /// The Portway that runs in a pod; one that just crashed is waited for.
+    ///
+    /// # Errors
+    /// When none runs in time.
+    pub(crate) fn portway_in(&self, namespace: &str, pod: &str) -> Result<Pid> {
+        let namespace = format!("--namespace={namespace}");
+        let uid = "--output=jsonpath={.metadata.uid}";
+        let uid = self.kubectl.run(&["get", "pod", pod, &namespace, uid])?;
+        let of_pod = format!("/pod{}/", uid.trim());
+        self.until("Portway in its pod", || {
+            for entry in fs::read_dir("/proc").context("list processes")?.flatten() {
+                let path = entry.path();
+                let is_in_pod = fs::read_to_string(path.join("cgroup"))
+                    .is_ok_and(|cgroups| cgroups.contains(&of_pod));
+                // The pod's network is held by a process of the same cgroup.
+                let is_portway = fs::read_to_string(path.join("comm"))
+                    .is_ok_and(|name| name.trim() == "portway");
+                if is_in_pod && is_portway {
+                    let number = entry.file_name().to_string_lossy().parse().ok();
+                    return Ok(number.and_then(Pid::from_raw));
+                }
+            }
+            Ok(None)
+        })
     }
 
     /// A line about what was measured.
@@ -219,4 +248,29 @@ pub(crate) fn condition<'v>(object: &'v Value, kind: &str) -> Option<&'v Value> 
 pub(crate) fn is_true_of(condition: &Value, object: &Value) -> bool {
     let generation = &object["metadata"]["generation"];
     condition["status"] == "True" && condition["observedGeneration"] == *generation
+}
+
+/// Ends a Portway as the kernel would: no signal that it can catch, no goodbye.
+///
+/// # Errors
+/// When it is gone already.
+pub(crate) fn crash(portway: Pid) -> Result<()> {
+    kill_process(portway, Signal::KILL).context("kill a Portway")
+}
+
+/// How many connections of clients are open in the network of a process.
+///
+/// # Errors
+/// When it is gone.
+pub(crate) fn n_connections(portway: Pid, port: u16) -> Result<usize> {
+    let path = format!("/proc/{}/net/tcp", portway.as_raw_nonzero());
+    let table = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+    let local = format!(":{port:04X}");
+    let open = table.lines().filter(|line| {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let is_at_port = fields.next().is_some_and(|it| it.ends_with(&local));
+        // 01 is ESTABLISHED, `include/net/tcp_states.h`.
+        is_at_port && fields.nth(1) == Some("01")
+    });
+    Ok(open.count())
 }

@@ -11,7 +11,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -31,6 +31,8 @@ pub(crate) struct Image<'a> {
     pub(crate) binary: &'a Path,
     /// What it is called there.
     pub(crate) name: &'a str,
+    /// Other files, at the same paths as here: the libraries of a binary that is not static.
+    pub(crate) files: &'a [PathBuf],
     /// Arguments before those of whoever starts it.
     pub(crate) arguments: &'a [&'a str],
     /// `org.opencontainers.image.*`.
@@ -122,6 +124,11 @@ fn layer(image: &Image<'_>) -> Result<Vec<u8>> {
         fs::read(image.binary).with_context(|| format!("read {}", image.binary.display()))?;
     let mut tar = tar::Builder::new(Vec::with_capacity(binary.len() + 4096));
     add(&mut tar, image.name, 0o755, &binary)?;
+    for file in image.files {
+        let path = file.to_string_lossy();
+        let bytes = fs::read(file).with_context(|| format!("read {path}"))?;
+        add(&mut tar, path.trim_start_matches('/'), 0o755, &bytes)?;
+    }
     Ok(tar.into_inner()?)
 }
 

@@ -22,16 +22,11 @@ const REFERENCE: &str = concat!("localhost/portway:", env!("CARGO_PKG_VERSION"))
 #[command(after_help = "\
 Examples:
   cargo xtask image                                 target/image/portway.tar, a release build
-  cargo xtask image --reference localhost/portway:dev --profile dev
   docker load < target/image/portway.tar            or podman load, or ctr images import")]
 pub(crate) struct Args {
     /// Full name and tag.
     #[arg(long, value_name = "NAME:TAG", default_value = REFERENCE)]
     reference: String,
-
-    /// Cargo's profile; `dev` is quick to build, large and slow.
-    #[arg(long, default_value = "release")]
-    profile: String,
 
     /// Where to write it.
     #[arg(long, value_name = "FILE")]
@@ -47,7 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .out
         .clone()
         .unwrap_or_else(|| root().join("target/image/portway.tar"));
-    let binary = static_binary(&args.profile, &Interrupt::listen()?)?;
+    let binary = static_binary(&Interrupt::listen()?)?;
     let size = write(&args.reference, &binary, &out)?;
     let (whole, tenths) = (size / 1_000_000, size % 1_000_000 / 100_000);
     say(&format!(
@@ -70,6 +65,7 @@ pub(crate) fn write(reference: &str, binary: &Path, out: &Path) -> Result<u64> {
         reference,
         binary,
         name: "portway",
+        files: &libraries(binary)?,
         arguments: &[],
         labels: &[
             ("org.opencontainers.image.title", "portway"),
@@ -87,22 +83,21 @@ pub(crate) fn write(reference: &str, binary: &Path, out: &Path) -> Result<u64> {
 ///
 /// # Errors
 /// When it does not build, or needs a loader all the same.
-pub(crate) fn static_binary(profile: &str, interrupt: &Interrupt) -> Result<PathBuf> {
+pub(crate) fn static_binary(interrupt: &Interrupt) -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let mut build = cargo();
     build.args(["build", "--quiet", "-p", "portway", "--bin", "portway"]);
     // Naming the target keeps the flag from build scripts, and these files beside those without it.
-    build.args(["--profile", profile, "--target", &target]);
+    build.args(["--release", "--target", &target]);
     build.env("RUSTFLAGS", "-C target-feature=+crt-static");
     ensure!(
         interrupt.run(&mut build)?.success(),
         "portway does not build as a static binary"
     );
-    let folder = if profile == "dev" { "debug" } else { profile };
     let binary = root()
         .join("target")
         .join(target)
-        .join(folder)
+        .join("release")
         .join("portway");
     ensure!(
         !needs_loader(&binary)?,
@@ -110,6 +105,21 @@ pub(crate) fn static_binary(profile: &str, interrupt: &Interrupt) -> Result<Path
         binary.display()
     );
     Ok(binary)
+}
+
+/// The libraries that a binary loads, which is none for those that are released. A binary of `cargo
+/// build` is there sooner, and an image of it is good enough to try something.
+fn libraries(binary: &Path) -> Result<Vec<PathBuf>> {
+    if !needs_loader(binary)? {
+        return Ok(Vec::new());
+    }
+    let output = Command::new("ldd")
+        .arg(binary)
+        .output()
+        .context("run ldd")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let words = text.split_whitespace().filter(|word| word.starts_with('/'));
+    Ok(words.map(PathBuf::from).collect())
 }
 
 /// Whether a binary asks for a dynamic loader, which an image from scratch has not.

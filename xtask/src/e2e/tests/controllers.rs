@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::e2e::client::Load;
 use crate::e2e::manifest::{gateway, route};
-use crate::e2e::place::Place;
+use crate::e2e::place::{Place, crash};
 use crate::install::{CONTROLLER, NAMESPACE};
 
 /// One of two controllers writes; when it is killed the other goes on, and no connection notices.
@@ -51,10 +51,13 @@ pub(in crate::e2e) fn killed_in_mid_change(place: &Place<'_>) -> Result<()> {
     for turn in 0..3 {
         let (listener, port) = (format!("turn-{turn}"), 8100 + turn);
         let listeners = [("foo", 8080), (listener.as_str(), port)];
-        let leader = leader(place)?;
+        let pod = leader(place)?;
+        let leader = place.portway_in(NAMESPACE, &pod)?;
         place.apply(&(gateway("gw", &listeners) + &route("s", "gw", &listener, "bar")))?;
-        kill(place, &leader)?;
+        crash(leader)?;
         let killed = Instant::now();
+        // Another pod starts at once; a container that crashed again and again only after minutes.
+        kill(place, &pod)?;
         place.answers(SocketAddr::new(address, port), "bar")?;
         place.programmed("gw")?;
         let seconds = killed.elapsed().as_secs_f64();

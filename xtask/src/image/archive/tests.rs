@@ -30,6 +30,7 @@ fn written(folder: &Folder, file: &str) -> Vec<u8> {
         reference: "localhost/portway:7",
         binary: &binary,
         name: "portway",
+        files: &[],
         arguments: &["run"],
         labels: &[("org.opencontainers.image.title", "portway")],
     };
