@@ -8,6 +8,7 @@ mod docs;
 mod tidy;
 
 mod prove;
+mod soak;
 
 mod bench;
 
@@ -47,6 +48,7 @@ enum Verb {
     Docs(docs::Args),
     Tidy(tidy::Args),
     Prove(prove::Args),
+    Soak(soak::Args),
     Cluster(cluster::Args),
     Conformance(conformance::Args),
     E2e(e2e::Args),
@@ -82,6 +84,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Docs(args) => docs::run(&args),
         Verb::Tidy(args) => tidy::run(&args),
         Verb::Prove(args) => prove::run(&args),
+        Verb::Soak(args) => soak::run(&args),
         Verb::Cluster(args) => cluster::run(&args),
         Verb::Conformance(args) => conformance::run(&args),
         Verb::E2e(args) => e2e::run(&args),

@@ -3,7 +3,7 @@
 //! In: an address, a number. Out: that each got back what it sent. Never: more than a byte of the
 //! crowd taken for a byte of another: each client sends its own.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use anyhow::{Context, Result, ensure};
@@ -83,6 +83,24 @@ impl Crowd {
         read.with_context(|| format!("client {number} waits for the greeting"))?;
         ensure!(heard == greeting.as_bytes(), "another greeting came");
         Ok(())
+    }
+
+    /// How one of them goes on, if anything happened to it since it was heard last.
+    ///
+    /// # Errors
+    /// When its socket fails in another way than by a reset.
+    pub(crate) fn peek(&self, number: usize) -> Result<Option<Next>> {
+        let client = self.clients.get(number).context("no such client")?;
+        client.set_nonblocking(true)?;
+        match (&mut &*client).read(&mut [0; 64]) {
+            Ok(0) => Ok(Some(Next::Fin)),
+            Ok(_) => Ok(Some(Next::Bytes)),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => Ok(None),
+                ErrorKind::ConnectionReset => Ok(Some(Next::Reset)),
+                _ => Err(error).with_context(|| format!("client {number} listens")),
+            },
+        }
     }
 
     /// All send their FIN, and all get one.

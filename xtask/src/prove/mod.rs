@@ -14,20 +14,20 @@ mod part;
 mod proofs;
 
 mod front;
-mod gateway;
+pub(crate) mod gateway;
 mod manifest;
-mod stage;
+pub(crate) mod stage;
 
 mod crowd;
-mod peer;
+pub(crate) mod peer;
 mod transfer;
 
-mod bytes;
-mod limits;
+pub(crate) mod bytes;
+pub(crate) mod limits;
 mod measure;
 pub(crate) mod process;
-mod random;
-mod sockets;
+pub(crate) mod random;
+pub(crate) mod sockets;
 
 pub(crate) use part::Part;
 

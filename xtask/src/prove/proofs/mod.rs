@@ -13,6 +13,7 @@ mod half_close;
 mod never_reads;
 
 mod close_reasons;
+mod drain;
 mod vanish;
 
 mod fd_exhaustion;
@@ -82,7 +83,7 @@ impl Proof {
 }
 
 /// All of them.
-pub(crate) const ALL: [Proof; 16] = [
+pub(crate) const ALL: [Proof; 17] = [
     proof(
         "demo",
         "`demo` sends real streams through both its listeners",
@@ -133,6 +134,11 @@ pub(crate) const ALL: [Proof; 16] = [
         "vanish",
         "an endpoint killed in mid-stream hangs nobody",
         vanish::run,
+    ),
+    proof(
+        "drain",
+        "drained connections end as spread as was asked for",
+        drain::run,
     ),
     proof(
         "idle",
