@@ -8,7 +8,7 @@ use crate::api::{
     EndpointSlice, Gateway, GatewayAddress, GatewayClass, GatewayConfig, Kind, Namespace,
     ReferenceGrant, Service, TcpRoute,
 };
-use crate::origin::{Given, ObjectKey, Sourced};
+use crate::origin::{Given, ObjectKey, Origin, Sourced};
 
 /// The name our GatewayClasses carry in `spec.controllerName`.
 pub const CONTROLLER_NAME: &str = "portway.dev/gateway-controller";
@@ -81,6 +81,20 @@ impl Objects {
             Kind::Service => &self.services.get(key)?.given,
             Kind::EndpointSlice => &self.endpoint_slices.get(key)?.given,
             Kind::GatewayConfig => &self.gateway_configs.get(key)?.given,
+        })
+    }
+
+    /// Where the object of a key was written.
+    pub fn origin(&self, key: &ObjectKey) -> Option<&Origin> {
+        Some(match key.kind {
+            Kind::GatewayClass => &self.gateway_classes.get(key)?.origin,
+            Kind::Gateway => &self.gateways.get(key)?.origin,
+            Kind::TcpRoute => &self.tcp_routes.get(key)?.origin,
+            Kind::ReferenceGrant => &self.reference_grants.get(key)?.origin,
+            Kind::Namespace => &self.namespaces.get(key)?.origin,
+            Kind::Service => &self.services.get(key)?.origin,
+            Kind::EndpointSlice => &self.endpoint_slices.get(key)?.origin,
+            Kind::GatewayConfig => &self.gateway_configs.get(key)?.origin,
         })
     }
 }

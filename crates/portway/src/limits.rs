@@ -12,6 +12,16 @@ pub(crate) const DIRECTORY_DEPTH_MAX: usize = 32;
 /// Entries looked at below all given paths: pointing at `/` by mistake must end soon.
 pub(crate) const DIRECTORY_ENTRIES_MAX: usize = 1_000_000;
 
+/// Looks at directories that become more while they are looked at, before what is there counts.
+pub(crate) const WALKS_MAX: usize = 8;
+
+/// Quiet in directories after which changed files are read: an editor's or a deployment's steps lie
+/// closer together.
+pub(crate) const QUIET: Duration = Duration::from_millis(2);
+
+/// Longest time events in directories are gathered: one that never rests is read from too.
+pub(crate) const COALESCE_MAX: Duration = Duration::from_millis(20);
+
 /// Wait for open connections at the end, by default: what Kubernetes grants a Pod.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -20,7 +20,9 @@ mod conn_log;
 mod logging;
 mod state_log;
 
+mod inputs;
 mod source_files;
+mod watch;
 
 mod resolver;
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use portway_engine::table::{ListenerKey, TableVersion};
 
+use crate::watch::Dirty;
+
 /// Addresses by name, for those names that were ever answered.
 pub(crate) type Resolved = BTreeMap<Arc<str>, Vec<IpAddr>>;
 
@@ -17,6 +19,10 @@ pub(crate) enum News {
     Applied(TableVersion, Vec<(ListenerKey, io::Error)>),
     /// Names have these addresses now.
     Resolved(Resolved),
+    /// Something happened to files.
+    Files(Dirty),
+    /// Somebody wants everything to be read again.
+    ReadAgain,
     /// A worker panicked.
     WorkerDied,
     /// Somebody wants an end.

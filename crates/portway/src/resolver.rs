@@ -22,6 +22,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::Query;
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::{Hosts, TokioResolver};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
@@ -31,20 +32,24 @@ use crate::limits::{
 };
 use crate::news::{News, Resolved};
 
-/// Starts to watch `names` on a thread of its own; it ends when `news` has no reader any more.
+/// The names that are watched; the resolver ends when this is dropped.
+pub(crate) type Names = watch::Sender<BTreeSet<Arc<str>>>;
+
+/// Starts to watch `names` on a thread of its own; others may be put in their place.
 ///
 /// # Errors
 /// When the thread, its runtime or the client cannot be had.
-pub(crate) fn start(names: BTreeSet<Arc<str>>, news: Sender<News>) -> io::Result<()> {
+pub(crate) fn start(names: BTreeSet<Arc<str>>, news: Sender<News>) -> io::Result<Names> {
     let client = client().map_err(io::Error::other)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let watch = move || runtime.block_on(watch(&client, names, &news));
+    let (sender, mut wanted) = watch::channel(names);
+    let watch = move || runtime.block_on(watch_names(&client, &mut wanted, &news));
     thread::Builder::new()
         .name("resolver".into())
         .spawn(watch)?;
-    Ok(())
+    Ok(sender)
 }
 
 /// What is known of one name.
@@ -55,19 +60,15 @@ struct Known {
     failing: bool,
 }
 
-async fn watch(client: &TokioResolver, names: BTreeSet<Arc<str>>, news: &Sender<News>) {
-    let now = Instant::now();
-    let unknown = |name| {
-        let known = Known {
-            addresses: None,
-            ask_again: now,
-            failing: false,
-        };
-        (name, known)
-    };
-    let mut book: BTreeMap<Arc<str>, Known> = names.into_iter().map(unknown).collect();
+async fn watch_names(
+    client: &TokioResolver,
+    wanted: &mut watch::Receiver<BTreeSet<Arc<str>>>,
+    news: &Sender<News>,
+) {
+    let mut book: BTreeMap<Arc<str>, Known> = BTreeMap::new();
     let mut told: Option<Resolved> = None;
     loop {
+        keep(&mut book, &wanted.borrow_and_update());
         ask_due(client, &mut book).await;
         let resolved = answers(&book);
         if told.as_ref() != Some(&resolved) {
@@ -76,10 +77,33 @@ async fn watch(client: &TokioResolver, names: BTreeSet<Arc<str>>, news: &Sender<
             }
             told = Some(resolved);
         }
-        let Some(next) = book.values().map(|known| known.ask_again).min() else {
-            return;
+        let next = book.values().map(|known| known.ask_again).min();
+        let wait = async {
+            match next {
+                Some(next) => tokio::time::sleep_until(next).await,
+                None => std::future::pending().await,
+            }
         };
-        tokio::time::sleep_until(next).await;
+        tokio::select! {
+            () = wait => {}
+            changed = wanted.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Forgets names that nobody wants any more, and takes new ones in.
+fn keep(book: &mut BTreeMap<Arc<str>, Known>, names: &BTreeSet<Arc<str>>) {
+    book.retain(|name, _| names.contains(name));
+    for name in names {
+        book.entry(Arc::clone(name)).or_insert_with(|| Known {
+            addresses: None,
+            ask_again: Instant::now(),
+            failing: false,
+        });
     }
 }
 

@@ -1,6 +1,6 @@
-//! SIGTERM and SIGINT: the first asks for a calm end, the second ends at once.
+//! SIGTERM and SIGINT: the first asks for a calm end, the second ends at once. SIGHUP: read again.
 //!
-//! In: signals. Out: one [`News::Stop`]. Never: work inside a signal handler.
+//! In: signals. Out: one [`News::Stop`], any number of [`News::ReadAgain`]. Never: work inside a signal handler.
 
 use std::io;
 use std::process;
@@ -27,13 +27,31 @@ pub(crate) fn start(news: Sender<News>) -> io::Result<()> {
             ("SIGINT", signal(SignalKind::interrupt())?),
         ]
     };
-    let watch = move || runtime.block_on(watch(&mut signals, &news));
+    let mut hangup = {
+        let _inside = runtime.enter();
+        signal(SignalKind::hangup())?
+    };
+    let watch = move || runtime.block_on(watch(&mut signals, &mut hangup, &news));
     thread::Builder::new().name("signals".into()).spawn(watch)?;
     Ok(())
 }
 
-async fn watch(signals: &mut [(&'static str, Signal); 2], news: &Sender<News>) {
-    let name = next(signals).await;
+async fn watch(
+    signals: &mut [(&'static str, Signal); 2],
+    hangup: &mut Signal,
+    news: &Sender<News>,
+) {
+    let name = loop {
+        tokio::select! {
+            name = next(signals) => break name,
+            _ = hangup.recv() => {
+                info!(signal = "SIGHUP", "reading all files again");
+                if news.send(News::ReadAgain).is_err() {
+                    return;
+                }
+            }
+        }
+    };
     info!(
         signal = name,
         "stopping: no new connections, open ones may finish"

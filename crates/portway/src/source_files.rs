@@ -5,18 +5,19 @@
 //! (ConfigMap mounts would show every object twice); symlinks to files are followed, those to
 //! directories only when given themselves, so there are no loops. Never: a look at the content.
 
-use std::collections::BTreeSet;
+mod tracked;
+mod walk;
+
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use portway_control::limits::INPUT_BYTES_MAX;
 use portway_control::origin::Source;
 
-use crate::limits::{DIRECTORY_DEPTH_MAX, DIRECTORY_ENTRIES_MAX, FILES_MAX};
+pub(crate) use self::tracked::{Refresh, Tracked};
 
 /// What `-f -` is called in diagnostics.
 const STDIN_NAME: &str = "<stdin>";
@@ -31,7 +32,7 @@ pub(crate) struct Sources {
 }
 
 /// A file that is not UTF-8.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotText {
     /// As the user named it.
     pub(crate) name: Arc<str>,
@@ -77,122 +78,63 @@ pub(crate) enum SourceError {
     },
 }
 
+/// What a file holds.
+#[derive(Debug, Clone)]
+pub(crate) enum Text {
+    /// Text.
+    Is(Source),
+    /// Something else.
+    Not(NotText),
+}
+
+impl Text {
+    /// How long it is; what is no text counts as nothing.
+    fn n_bytes(&self) -> u64 {
+        match self {
+            Self::Is(source) => source.text.len() as u64,
+            Self::Not(_) => 0,
+        }
+    }
+}
+
 /// Reads all that `paths` name; `-` is `stdin`.
 ///
 /// # Errors
 /// When a given path cannot be read, or all of them hold too much. The caller has nothing then.
 pub(crate) fn read(paths: &[PathBuf], stdin: &mut dyn Read) -> Result<Sources, SourceError> {
-    if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
-        return Err(SourceError::StdinTwice);
-    }
-    let mut reader = Reader {
-        sources: Sources::default(),
-        bytes_left: INPUT_BYTES_MAX as u64,
-        entries_left: DIRECTORY_ENTRIES_MAX,
-    };
-    for path in paths {
-        if is_stdin(path) {
-            reader.text(Path::new(STDIN_NAME), stdin)?;
-        } else if metadata(path)?.is_dir() {
-            reader.directory(path)?;
-        } else {
-            reader.file(path)?;
+    let (_, refresh) = Tracked::open(paths.to_vec(), stdin)?;
+    let mut sources = Sources::default();
+    for text in refresh.texts.into_values().flatten() {
+        match text {
+            Text::Is(source) => sources.texts.push(source),
+            Text::Not(binary) => sources.binary.push(binary),
         }
     }
-    Ok(reader.sources)
+    Ok(sources)
 }
 
-struct Reader {
-    sources: Sources,
-    bytes_left: u64,
-    entries_left: usize,
-}
-
-impl Reader {
-    fn directory(&mut self, path: &Path) -> Result<(), SourceError> {
-        let mut files = BTreeSet::new();
-        self.find(path, 0, &mut files)?;
-        if files.is_empty() {
-            let path = path.to_owned();
-            return Err(SourceError::NothingIn { path });
-        }
-        // `Path` compares by components; bytes are what `ls` and version control sort by.
-        let mut files: Vec<PathBuf> = files.into_iter().collect();
-        files.sort_by(|a, b| a.as_os_str().as_bytes().cmp(b.as_os_str().as_bytes()));
-        files.iter().try_for_each(|file| self.file(file))
+/// Reads one file of at most so many bytes.
+fn read_one(path: &Path, input: &mut dyn Read, bytes_left: u64) -> Result<Text, SourceError> {
+    let mut bytes = Vec::new();
+    let n_bytes = input
+        .take(bytes_left + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(path, error))?;
+    if n_bytes as u64 > bytes_left {
+        let path = path.to_owned();
+        return Err(SourceError::TooLarge { path });
     }
-
-    /// Collects the files below `path`.
-    fn find(
-        &mut self,
-        path: &Path,
-        depth: usize,
-        files: &mut BTreeSet<PathBuf>,
-    ) -> Result<(), SourceError> {
-        if depth > DIRECTORY_DEPTH_MAX {
-            return Err(too_many(
-                path,
-                "directories in each other",
-                DIRECTORY_DEPTH_MAX,
-            ));
+    let name: Arc<str> = path.display().to_string().into();
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => {
+            let text = text.into();
+            Text::Is(Source { name, text })
         }
-        for entry in fs::read_dir(path).map_err(|error| unreadable(path, error))? {
-            let entry = entry.map_err(|error| unreadable(path, error))?;
-            self.entries_left = match self.entries_left.checked_sub(1) {
-                Some(left) => left,
-                None => return Err(too_many(path, "entries", DIRECTORY_ENTRIES_MAX)),
-            };
-            if entry.file_name().as_bytes().starts_with(b".") {
-                continue;
-            }
-            let below = entry.path();
-            let kind = entry
-                .file_type()
-                .map_err(|error| unreadable(&below, error))?;
-            if kind.is_dir() {
-                self.find(&below, depth + 1, files)?;
-            } else if is_manifest(&below) && metadata(&below)?.is_file() {
-                files.insert(below);
-            }
-            if files.len() > FILES_MAX {
-                return Err(too_many(path, "files", FILES_MAX));
-            }
+        Err(error) => {
+            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            Text::Not(not_text(name, good))
         }
-        Ok(())
-    }
-
-    fn file(&mut self, path: &Path) -> Result<(), SourceError> {
-        let mut file = File::open(path).map_err(|error| unreadable(path, error))?;
-        self.text(path, &mut file)
-    }
-
-    fn text(&mut self, path: &Path, input: &mut dyn Read) -> Result<(), SourceError> {
-        let mut bytes = Vec::new();
-        let one_more = self.bytes_left + 1;
-        let n_bytes = input
-            .take(one_more)
-            .read_to_end(&mut bytes)
-            .map_err(|error| unreadable(path, error))?;
-        self.bytes_left = match self.bytes_left.checked_sub(n_bytes as u64) {
-            Some(left) => left,
-            None => {
-                let path = path.to_owned();
-                return Err(SourceError::TooLarge { path });
-            }
-        };
-        let name: Arc<str> = path.display().to_string().into();
-        match String::from_utf8(bytes) {
-            Ok(text) => {
-                let text = text.into();
-                self.sources.texts.push(Source { name, text });
-            }
-            Err(error) => {
-                let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-                self.sources.binary.push(not_text(name, good));
-            }
-        }
-        Ok(())
-    }
+    })
 }
 
 /// Says where `good`, the text before the first bad byte, ends.

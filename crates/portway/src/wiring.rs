@@ -6,23 +6,25 @@
 //!              Facts                                                      │
 //!                ▲            ┌── reports (thread) ◄── Report ◄── workers ◄
 //!              News ◄─────────┼── resolver (thread) ◄── DNS, /etc/hosts
-//!                             └── signals (thread) ◄── SIGTERM, SIGINT
+//!                             ├── watch (thread) ◄── what happens to files
+//!                             └── signals (thread) ◄── SIGTERM, SIGINT, SIGHUP
 //! ```
 //!
 //! In: objects and [`Config`]. Out: a [`Change`] each time something became different. One thread
 //! owns the state and hears [`News`]; nobody else changes it. Never: a decision about routes or
 //! statuses, which are `translate`'s.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use portway_control::api::AddressType;
+use portway_control::api::{AddressType, Kind};
 use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
 use portway_control::translate::{Translation, translate};
 use portway_engine::record::ConnRecord;
@@ -30,8 +32,10 @@ use portway_engine::table::{ListenerKey, RoutingTable, TableSpec, TableVersion};
 use portway_proxy::{Observer, Proxy, Report};
 use tracing::{error, info, warn};
 
+use crate::inputs::Inputs;
 use crate::limits::{FIRST_RESOLUTION_TIMEOUT, REPORTS_MAX};
 use crate::news::News;
+use crate::watch::{Dirty, Watch};
 use crate::{host, resolver, signals};
 
 /// How a gateway runs.
@@ -54,11 +58,20 @@ pub(crate) enum Change {
     WorkerDied,
 }
 
+/// The version of the first table.
+const FIRST: TableVersion = TableVersion(1);
+
 /// A gateway that runs on this host.
 pub(crate) struct Standalone {
     proxy: Proxy,
     hearing: JoinHandle<()>,
+    sender: Sender<News>,
     news: Receiver<News>,
+    /// News that came while others were gathered.
+    held: VecDeque<News>,
+    /// Where the objects come from, if they may change.
+    inputs: Option<Inputs>,
+    names: Option<resolver::Names>,
     drain_timeout: Duration,
     snapshot: Snapshot,
     translation: Translation,
@@ -73,14 +86,15 @@ pub(crate) struct Standalone {
 }
 
 impl Standalone {
-    /// Starts everything and hands out the first table. `tell` hears of each connection that is
-    /// over, on a thread of its own.
+    /// Starts everything and hands out the first table. `objects` change as `inputs` do; `tell` hears
+    /// of each connection that is over, on a thread of its own.
     ///
     /// # Errors
     /// When the host refuses threads or what they need.
     pub(crate) fn start(
         config: &Config,
-        objects: Objects,
+        mut objects: Objects,
+        mut inputs: Option<Inputs>,
         tell: impl FnMut(&ConnRecord) + Send + 'static,
     ) -> anyhow::Result<Self> {
         if let Err(error) = portway_proxy::raise_fd_limit() {
@@ -91,7 +105,9 @@ impl Standalone {
         let (reports, hearing) =
             hear_reports(sender.clone(), tell).context("start the reports thread")?;
         let proxy = Proxy::start(&config.proxy, reports).context("start the workers")?;
-        let names = names_to_resolve(&objects);
+        if let Some(inputs) = &mut inputs {
+            follow(inputs, &mut objects, &sender);
+        }
         let facts = Facts {
             applied: Applied::Pending,
             host_addresses: Some(host::addresses(&objects)),
@@ -100,7 +116,11 @@ impl Standalone {
         let mut standalone = Self {
             proxy,
             hearing,
+            sender,
             news,
+            held: VecDeque::new(),
+            inputs,
+            names: None,
             drain_timeout: config.drain_timeout,
             snapshot: Snapshot {
                 target: Target::Standalone,
@@ -116,9 +136,8 @@ impl Standalone {
             refused: BTreeMap::new(),
             absent: BTreeSet::new(),
         };
-        if !names.is_empty() {
-            resolver::start(names, sender.clone()).context("start the resolver")?;
-            standalone.await_first_answers(&sender);
+        if standalone.resolve_names()? {
+            standalone.await_first_answers();
         }
         standalone.translate()?;
         Ok(standalone)
@@ -135,9 +154,14 @@ impl Standalone {
                     if self.table.as_ref().map(|table| table.version()) != Some(version) {
                         continue;
                     }
+                    if self.snapshot.facts.applied == Applied::Pending && version != FIRST {
+                        info!(table = version.0, "table applied");
+                    }
                     self.learn_applied(unbound);
                 }
                 News::Resolved(resolved) => self.snapshot.facts.resolved = resolved,
+                News::Files(dirty) => self.read_again(dirty),
+                News::ReadAgain => self.read_again(Dirty::everything()),
                 News::WorkerDied => return Ok(Change::WorkerDied),
                 News::Stop => return Ok(Change::Stop),
             }
@@ -174,6 +198,11 @@ impl Standalone {
         &self.snapshot.objects
     }
 
+    /// The files that the objects come from, if they may change.
+    pub(crate) fn inputs(&self) -> Option<&Inputs> {
+        self.inputs.as_ref()
+    }
+
     /// Sockets that could not be bound, and why.
     pub(crate) fn refused(&self) -> &BTreeMap<SocketAddr, io::Error> {
         &self.refused
@@ -199,7 +228,10 @@ impl Standalone {
         info!("stopped");
     }
 
-    fn hear(&self, deadline: Option<Instant>) -> anyhow::Result<News> {
+    fn hear(&mut self, deadline: Option<Instant>) -> anyhow::Result<News> {
+        if let Some(news) = self.held.pop_front() {
+            return Ok(news);
+        }
         let Some(deadline) = deadline else {
             return self.news.recv().context("every thread that has news ended");
         };
@@ -210,17 +242,56 @@ impl Standalone {
     }
 
     /// Streams that come while names are unknown would be rejected: so a short wait first.
-    fn await_first_answers(&mut self, news: &Sender<News>) {
+    fn await_first_answers(&mut self) {
         match self.news.recv_timeout(FIRST_RESOLUTION_TIMEOUT) {
             Ok(News::Resolved(resolved)) => self.snapshot.facts.resolved = resolved,
-            Ok(other) => {
-                // A signal, say: it is heard in its turn.
-                let _ = news.send(other);
-            }
+            // A signal, say: it is heard in its turn.
+            Ok(other) => self.held.push_back(other),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 warn!("names not resolved yet, their endpoints come later");
             }
         }
+    }
+
+    /// Reads what changed, and all that changed since: many changes at once are one table.
+    fn read_again(&mut self, mut dirty: Dirty) {
+        while let Ok(news) = self.news.try_recv() {
+            match news {
+                News::Files(more) => dirty.merge(more),
+                other => self.held.push_back(other),
+            }
+        }
+        let Some(inputs) = &mut self.inputs else {
+            return;
+        };
+        let objects = &mut self.snapshot.objects;
+        let kinds = inputs.refresh(objects, &dirty);
+        if kinds.contains(&Kind::Gateway) {
+            self.snapshot.facts.host_addresses = Some(host::addresses(objects));
+        }
+        if kinds.contains(&Kind::EndpointSlice)
+            && let Err(error) = self.resolve_names()
+        {
+            error!(
+                error = format!("{error:#}"),
+                "names of endpoints not resolved"
+            );
+        }
+    }
+
+    /// Lets the names that the slices hold now be resolved. Whether there are any.
+    fn resolve_names(&mut self) -> anyhow::Result<bool> {
+        let names = names_to_resolve(&self.snapshot.objects);
+        let has_any = !names.is_empty();
+        match &self.names {
+            Some(known) => drop(known.send_replace(names)),
+            None if has_any => {
+                let sender = self.sender.clone();
+                self.names = Some(resolver::start(names, sender).context("start the resolver")?);
+            }
+            None => {}
+        }
+        Ok(has_any)
     }
 
     fn learn_applied(&mut self, unbound: Vec<(ListenerKey, io::Error)>) {
@@ -249,7 +320,7 @@ impl Standalone {
             self.translation = translation;
             return Ok(());
         }
-        let version = TableVersion(before.map_or(1, |table| table.version().0 + 1));
+        let version = before.map_or(FIRST, |table| TableVersion(table.version().0 + 1));
         let spec = translation.host_table;
         let table = RoutingTable::build(version, &spec, before).context("build the table")?;
         let table = Arc::new(table);
@@ -261,6 +332,19 @@ impl Standalone {
         (self.handed_out, self.apply_time) = (Instant::now(), None);
         self.proxy.apply(table);
         Ok(())
+    }
+}
+
+/// Hears of changes of files from now on. Without that the gateway runs all the same.
+fn follow(inputs: &mut Inputs, objects: &mut Objects, news: &Sender<News>) {
+    let news = news.clone();
+    let tell = move |dirty| match news.send(News::Files(dirty)) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    };
+    match Watch::start(tell) {
+        Ok(watch) => inputs.follow(objects, watch),
+        Err(error) => warn!(%error, "changes of files are not noticed, SIGHUP reads them again"),
     }
 }
 

@@ -10,7 +10,7 @@ use super::object::Object;
 use super::{Reading, SourceReading};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::limits::DIAGNOSTICS_MAX;
-use crate::origin::{ObjectKey, Sourced};
+use crate::origin::{ObjectKey, Origin, Sourced};
 
 /// Merges.
 pub(super) fn merge<'a>(sources: impl Iterator<Item = &'a SourceReading>) -> Reading {
@@ -68,13 +68,7 @@ fn put<T: Clone>(
     order: u64,
 ) -> Result<ObjectKey, Box<Diagnostic>> {
     if let Some(first) = objects.get(&object.key) {
-        let what = format!("{} is there twice", object.key);
-        let place = object.origin.place("metadata.name");
-        let finding = Diagnostic::new(Severity::Error, Code(7), place, what)
-            .label("the second, which is left out")
-            .effect("only the first of the two is used")
-            .help("remove or rename one of them")
-            .related(first.origin.place("metadata.name"), "the first");
+        let finding = there_twice(&object.key, &object.origin, &first.origin);
         return Err(Box::new(finding));
     }
     let mut object = object.clone();
@@ -84,4 +78,15 @@ fn put<T: Clone>(
     let key = object.key.clone();
     objects.insert(key.clone(), object);
     Ok(key)
+}
+
+/// What is said of an object that another of its name comes before.
+pub(super) fn there_twice(key: &ObjectKey, second: &Origin, first: &Origin) -> Diagnostic {
+    let what = format!("{key} is there twice");
+    let place = second.place("metadata.name");
+    Diagnostic::new(Severity::Error, Code(7), place, what)
+        .label("the second, which is left out")
+        .effect("only the first of the two is used")
+        .help("remove or rename one of them")
+        .related(first.place("metadata.name"), "the first")
 }

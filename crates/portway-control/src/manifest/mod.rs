@@ -11,13 +11,17 @@ mod build;
 
 mod object;
 
+mod kinds;
+
 mod merge;
+
+pub mod collect;
 
 use std::collections::BTreeMap;
 
 use self::parse::Budget;
-use crate::diagnostic::Diagnostic;
 use crate::diagnostic::found::Found;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::origin::{ObjectKey, Source};
 use crate::snapshot::Objects;
 
@@ -45,6 +49,19 @@ pub struct SourceReading {
     for_clusters: Vec<Diagnostic>,
     /// Diagnostics that were not kept.
     n_more: usize,
+}
+
+impl SourceReading {
+    /// The problems that were found in the source itself.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
+    /// Whether all of it could be read: no object is left out.
+    pub fn is_whole(&self) -> bool {
+        let mut found = self.diagnostics.iter();
+        found.all(|it| it.severity != Severity::Error)
+    }
 }
 
 /// Reads all sources.

@@ -112,7 +112,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     let tell = move |record: &ConnRecord| {
         let _ = sender.send(record.clone());
     };
-    let mut standalone = Standalone::start(&config, objects, tell)?;
+    let mut standalone = Standalone::start(&config, objects, None, tell)?;
     let deadline = Instant::now() + FIRST_TABLE_TIMEOUT;
     match standalone.next(Some(deadline))? {
         Change::Translated => refuse_taken_ports(&standalone)?,

@@ -2,17 +2,19 @@
 //!
 //! In: [`InputArgs`]. Out: an [`Input`]: objects, sources, and the findings of reading.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
-use portway_control::diagnostic::{Diagnostic, NOT_TEXT, Severity};
+use portway_control::diagnostic::{Diagnostic, Severity};
 use portway_control::manifest::{self, Reading};
-use portway_control::origin::{Place, Source, Span};
-use portway_control::snapshot::{CONTROLLER_NAME, Facts, Snapshot, Target};
+use portway_control::origin::Source;
+use portway_control::snapshot::{CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
 use portway_control::translate::{Translation, translate};
 
-use crate::source_files::{self, NotText, SourceError};
+use crate::inputs::{Inputs, not_text};
+use crate::source_files::{self, SourceError};
 
 /// What to read.
 #[derive(Debug, Args)]
@@ -62,11 +64,23 @@ impl InputArgs {
     /// # Errors
     /// When a path cannot be read.
     pub(crate) fn read(&self) -> Result<Input, SourceError> {
-        let strictness = match self.strict {
+        Input::read(&self.files, self.strictness())
+    }
+
+    /// Reads everything, to be read again when it changes.
+    ///
+    /// # Errors
+    /// When a path cannot be read.
+    pub(crate) fn open(self) -> Result<(Inputs, Objects), SourceError> {
+        Inputs::open(self.files)
+    }
+
+    /// How warnings are taken.
+    pub(crate) fn strictness(&self) -> Strictness {
+        match self.strict {
             true => Strictness::Strict,
             false => Strictness::Usual,
-        };
-        Input::read(&self.files, strictness)
+        }
     }
 }
 
@@ -105,38 +119,33 @@ impl Input {
     /// The findings of reading and of translating, in order of the input.
     pub(crate) fn findings(&self, translated: &[Diagnostic]) -> Vec<Diagnostic> {
         let read = self.reading.diagnostics.iter();
-        let mut all: Vec<Diagnostic> = read.chain(translated).cloned().collect();
-        let position = |diagnostic: &Diagnostic| {
-            let name = diagnostic.place.source.as_ref()?;
-            self.sources.iter().position(|source| source.name == *name)
-        };
-        all.sort_by_cached_key(|it| (position(it), it.clone()));
-        if self.strictness == Strictness::Strict {
-            let warnings = all.iter_mut().filter(|it| it.severity == Severity::Warning);
-            warnings.for_each(|it| it.severity = Severity::Error);
-        }
-        all
+        let all = read.chain(translated).cloned().collect();
+        in_order(all, &self.sources, self.strictness)
     }
+}
+
+/// Findings in order of the input, as serious as they are taken.
+pub(crate) fn in_order(
+    mut all: Vec<Diagnostic>,
+    sources: &[Source],
+    strictness: Strictness,
+) -> Vec<Diagnostic> {
+    let named = sources.iter().zip(0..);
+    let positions: BTreeMap<&str, usize> = named.map(|(it, at)| (&*it.name, at)).collect();
+    let position = |diagnostic: &Diagnostic| {
+        let name = diagnostic.place.source.as_deref()?;
+        positions.get(name).copied()
+    };
+    all.sort_by_cached_key(|it| (position(it), it.clone()));
+    if strictness == Strictness::Strict {
+        let warnings = all.iter_mut().filter(|it| it.severity == Severity::Warning);
+        warnings.for_each(|it| it.severity = Severity::Error);
+    }
+    all
 }
 
 /// How many findings there are of a severity.
 pub(crate) fn n_of(severity: Severity, diagnostics: &[Diagnostic]) -> usize {
     let such = diagnostics.iter().filter(|it| it.severity == severity);
     such.count()
-}
-
-fn not_text(file: &NotText) -> Diagnostic {
-    let place = Place {
-        source: Some(file.name.clone()),
-        span: Span {
-            line: file.line,
-            column: file.column,
-            ..Span::default()
-        },
-        field: String::new(),
-    };
-    let what = format!("`{}` is not UTF-8 text", file.name);
-    Diagnostic::new(Severity::Error, NOT_TEXT, place, what)
-        .effect("nothing in this file is used")
-        .help("save it as UTF-8, or leave it out")
 }

@@ -1,5 +1,6 @@
 //! `portway run`: be the gateway that the files describe.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -10,13 +11,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use portway_control::diagnostic::{Diagnostic, Severity};
-use portway_control::snapshot::Target;
+use portway_control::origin::Source;
+use portway_control::snapshot::{CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
+use portway_control::translate::translate;
 use portway_engine::limits::DIAL_TIMEOUT;
 use tracing::level_filters::LevelFilter;
 use tracing::{error, info, warn};
 
 use super::admin::AdminArgs;
-use super::input::{Input, InputArgs, Strictness, n_of};
+use super::input::{InputArgs, Strictness, in_order, n_of};
 use super::wait;
 use crate::access_log::{AccessLog, Form, To};
 use crate::admin::{self, Readiness};
@@ -24,6 +27,7 @@ use crate::board::{Board, Shown, place_of};
 use crate::conn_log::ConnLog;
 use crate::exit::Exit;
 use crate::host::{self, LOW_PORT_HELP};
+use crate::inputs::Inputs;
 use crate::limits::{DRAIN_TIMEOUT, FIRST_TABLE_TIMEOUT, WORKERS_MAX};
 use crate::logging::{self, Format};
 use crate::render::{self, Paint};
@@ -35,7 +39,7 @@ use crate::wiring::{Change, Config, Standalone};
 ///
 /// Listens on this host for every Gateway in the files and sends each connection where its route
 /// says. Needs no cluster and no root. What is broken is said and left out, the rest works.
-/// Changed files are not noticed yet: restart.
+/// Files may change while it runs: what they say then holds for new connections, open ones go on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -44,6 +48,7 @@ Examples:
   PORTWAY_LOG_LEVEL=debug portway run -f gateway.yaml    a line for each connection
 
 Signals:
+  SIGHUP            read all files again; changed ones are noticed without it
   SIGTERM, SIGINT   accept no more, let open connections finish up to --drain-timeout, then exit;
                     a second one ends at once
 
@@ -155,7 +160,8 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         FormatArg::Json => Format::Json,
     };
     logging::start(format, args.log_level);
-    let input = args.input.read()?;
+    let strictness = args.input.strictness();
+    let (inputs, objects) = args.input.open()?;
     let config = Config {
         proxy: portway_proxy::Config {
             workers: workers(args.workers)?,
@@ -164,7 +170,9 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         },
         drain_timeout: args.drain_timeout.unwrap_or(DRAIN_TIMEOUT),
     };
-    if let Some(exit) = refuse_if_strict(&input, format) {
+    if strictness == Strictness::Strict
+        && let Some(exit) = refuse_if_broken(&inputs, &objects, format)
+    {
         return Ok(exit);
     }
     let board = Arc::new(Board::new("run"));
@@ -173,16 +181,15 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     let access_log = access_log(args.access_log, args.access_log_file, &board)?;
     let pen = access_log.as_ref().map(AccessLog::pen);
     let mut connections = ConnLog::new();
-    let objects = input.reading.objects.clone();
     let tell = move |record: &_| {
         connections.tell(record);
         if let Some(pen) = &pen {
             pen.tell(record);
         }
     };
-    let mut standalone = Standalone::start(&config, objects, tell)?;
+    let mut standalone = Standalone::start(&config, objects, Some(inputs), tell)?;
     board.observe(standalone.observer());
-    let mut log = Log::new(input, format, Arc::clone(&board));
+    let mut log = Log::new(strictness, format, Arc::clone(&board));
     log.tell_findings(&standalone);
     if let Some(exit) = await_first_table(&mut standalone, &mut log)? {
         return Ok(exit);
@@ -265,17 +272,22 @@ fn workers(asked: Option<u16>) -> Result<NonZeroUsize> {
 }
 
 /// With `--strict`, problems in the input are a reason not to start.
-fn refuse_if_strict(input: &Input, format: Format) -> Option<Exit> {
-    if input.strictness == Strictness::Usual {
-        return None;
-    }
-    let translation = input.preview(Target::Standalone);
-    let findings = input.findings(&translation.diagnostics);
+fn refuse_if_broken(inputs: &Inputs, objects: &Objects, format: Format) -> Option<Exit> {
+    let translation = translate(&Snapshot {
+        target: Target::Standalone,
+        controller_name: CONTROLLER_NAME.into(),
+        objects: objects.clone(),
+        facts: Facts::default(),
+    });
+    let mut findings = inputs.diagnostics(objects);
+    findings.extend(translation.diagnostics);
+    let sources = inputs.sources();
+    let findings = in_order(findings, &sources, Strictness::Strict);
     let n_errors = n_of(Severity::Error, &findings);
     if n_errors == 0 {
         return None;
     }
-    tell_findings(&findings, input, format);
+    tell_findings(&findings, &sources, format);
     error!(
         problems = n_errors,
         "not started: problems in the input, and --strict"
@@ -285,20 +297,20 @@ fn refuse_if_strict(input: &Input, format: Format) -> Option<Exit> {
 
 /// What `run` says about its state.
 struct Log {
-    input: Input,
+    strictness: Strictness,
     format: Format,
-    findings: Vec<Diagnostic>,
+    told: BTreeSet<Diagnostic>,
     states: StateLog,
     is_low_port_told: bool,
     board: Arc<Board>,
 }
 
 impl Log {
-    fn new(input: Input, format: Format, board: Arc<Board>) -> Self {
+    fn new(strictness: Strictness, format: Format, board: Arc<Board>) -> Self {
         Self {
-            input,
+            strictness,
             format,
-            findings: Vec::new(),
+            told: BTreeSet::new(),
             states: StateLog::default(),
             is_low_port_told: false,
             board,
@@ -322,16 +334,25 @@ impl Log {
     }
 
     fn tell_findings(&mut self, standalone: &Standalone) {
-        let translation = standalone.translation();
-        let findings = self.input.findings(&translation.diagnostics);
-        let is_new = |it: &&Diagnostic| !self.findings.contains(it);
-        let new: Vec<Diagnostic> = findings.iter().filter(is_new).cloned().collect();
-        tell_findings(&new, &self.input, self.format);
+        let translated = &standalone.translation().diagnostics;
+        let mut findings: BTreeSet<Diagnostic> = translated.iter().cloned().collect();
+        if let Some(inputs) = standalone.inputs() {
+            findings.extend(inputs.diagnostics(standalone.objects()));
+        }
+        let new: Vec<Diagnostic> = findings.difference(&self.told).cloned().collect();
+        self.told = findings;
         for error in new.iter().filter(|it| it.severity == Severity::Error) {
             let what = format!("{}: {}", error.code, error.what);
             self.board.config_error(what, place_of(&error.place));
         }
-        self.findings = findings;
+        if let Some(inputs) = standalone.inputs().filter(|_| !new.is_empty()) {
+            let sources = inputs.sources();
+            tell_findings(
+                &in_order(new, &sources, self.strictness),
+                &sources,
+                self.format,
+            );
+        }
     }
 
     /// Shows on the board what is served now.
@@ -346,7 +367,7 @@ impl Log {
         self.board.show(Shown {
             objects: standalone.objects().clone(),
             translation: standalone.translation().clone(),
-            findings: self.findings.clone(),
+            findings: self.told.iter().cloned().collect(),
             refused: refused
                 .map(|(addr, error)| (*addr, host::refusal(error)))
                 .collect(),
@@ -355,10 +376,10 @@ impl Log {
 }
 
 /// As `check` shows them, or an event each.
-fn tell_findings(findings: &[Diagnostic], input: &Input, format: Format) {
+fn tell_findings(findings: &[Diagnostic], sources: &[Source], format: Format) {
     match format {
         Format::Text => {
-            let shown = render::diagnostics::show(findings, &input.sources, Paint::for_stderr());
+            let shown = render::diagnostics::show(findings, sources, Paint::for_stderr());
             render::stderr(&shown);
         }
         Format::Json => findings.iter().for_each(tell_finding),

@@ -10,6 +10,7 @@ mod check;
 mod demo;
 mod explain;
 mod help;
+mod live;
 mod pages;
 mod run;
 mod systemd;

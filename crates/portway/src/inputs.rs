@@ -1,0 +1,201 @@
+//! The objects in the files of `-f`, while these change.
+//!
+//! In: paths, then [`Dirty`] ones. Out: objects, and what is wrong with the files. A file that cannot
+//! be read as a whole any more keeps the objects of the last text that could, loudly; when there was
+//! none, at the start or because the file is new, what is whole of it is used. Never: a decision what
+//! objects mean.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::PathBuf;
+
+use portway_control::api::Kind;
+use portway_control::diagnostic::{Diagnostic, NOT_TEXT, Severity};
+use portway_control::manifest::collect::{Collection, Rank};
+use portway_control::manifest::{SourceReading, read_source};
+use portway_control::origin::{Place, Source, Span};
+use portway_control::snapshot::Objects;
+use tracing::{error, info};
+
+use crate::source_files::{NotText, Refresh, SourceError, Text, Tracked};
+use crate::watch::{Dirty, Watch};
+
+/// The files and what was read of them.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    tracked: Tracked,
+    collection: Collection,
+    /// The texts that objects were read from.
+    sources: BTreeMap<Rank, Source>,
+    /// Files that are not used as they are now.
+    faults: BTreeMap<Rank, Fault>,
+    /// What could not be looked at the last time.
+    unread: Vec<String>,
+}
+
+/// A file that keeps what it had.
+#[derive(Debug)]
+struct Fault {
+    /// Its text, unless it is none.
+    source: Option<Source>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Inputs {
+    /// Reads everything for the first time.
+    ///
+    /// # Errors
+    /// When a path cannot be read.
+    pub(crate) fn open(paths: Vec<PathBuf>) -> Result<(Self, Objects), SourceError> {
+        let (tracked, refresh) = Tracked::open(paths, &mut io::stdin().lock())?;
+        let mut inputs = Self {
+            tracked,
+            collection: Collection::default(),
+            sources: BTreeMap::new(),
+            faults: BTreeMap::new(),
+            unread: Vec::new(),
+        };
+        let mut objects = Objects::default();
+        inputs.take(&mut objects, refresh);
+        Ok((inputs, objects))
+    }
+
+    /// Hears of changes from now on; those since the first reading are taken in at once.
+    pub(crate) fn follow(&mut self, objects: &mut Objects, watch: Watch) {
+        let refresh = self.tracked.follow(watch);
+        self.take(objects, refresh);
+    }
+
+    /// Reads again what is dirty. Gives the kinds of objects that came, changed or went.
+    pub(crate) fn refresh(&mut self, objects: &mut Objects, dirty: &Dirty) -> BTreeSet<Kind> {
+        let refresh = self.tracked.refresh(dirty);
+        self.take(objects, refresh)
+    }
+
+    /// All that is wrong with the files, in order.
+    pub(crate) fn diagnostics(&self, objects: &Objects) -> Vec<Diagnostic> {
+        let mut all = self.collection.diagnostics(objects);
+        all.extend(self.faults.values().flat_map(|it| it.diagnostics.clone()));
+        all
+    }
+
+    /// The texts that diagnostics point into: of a file that keeps what it had its text now.
+    pub(crate) fn sources(&self) -> Vec<Source> {
+        let now = |(rank, source): (&Rank, &Source)| {
+            let fault = self.faults.get(rank).and_then(|it| it.source.as_ref());
+            fault.unwrap_or(source).clone()
+        };
+        let new = self
+            .faults
+            .iter()
+            .filter(|(rank, _)| !self.sources.contains_key(rank));
+        let new = new.filter_map(|(_, fault)| fault.source.clone());
+        self.sources.iter().map(now).chain(new).collect()
+    }
+
+    fn take(&mut self, objects: &mut Objects, refresh: Refresh) -> BTreeSet<Kind> {
+        self.tell_unread(&refresh.errors);
+        let mut exchange = Vec::new();
+        for (rank, text) in refresh.texts {
+            match text {
+                None => {
+                    self.faults.remove(&rank);
+                    if self.sources.remove(&rank).is_some() {
+                        exchange.push((rank, None));
+                    }
+                }
+                Some(Text::Is(source)) => exchange.extend(self.take_text(rank, source)),
+                Some(Text::Not(binary)) => {
+                    let diagnostics = vec![not_text(&binary)];
+                    let source = None;
+                    self.fault(
+                        rank,
+                        &binary.name,
+                        Fault {
+                            source,
+                            diagnostics,
+                        },
+                    );
+                }
+            }
+        }
+        self.collection.exchange(objects, exchange)
+    }
+
+    /// A text that changed: what is to be exchanged for it.
+    fn take_text(&mut self, rank: Rank, source: Source) -> Option<(Rank, Option<SourceReading>)> {
+        if self.sources.get(&rank) == Some(&source) {
+            self.repaired(rank, &source.name);
+            return None;
+        }
+        let reading = read_source(&source);
+        let before = self.sources.get(&rank);
+        if !reading.is_whole() && before.is_some_and(|it| it.name == source.name) {
+            let (name, diagnostics) = (source.name.clone(), reading.diagnostics().to_vec());
+            let source = Some(source);
+            self.fault(
+                rank,
+                &name,
+                Fault {
+                    source,
+                    diagnostics,
+                },
+            );
+            return None;
+        }
+        self.repaired(rank, &source.name);
+        self.sources.insert(rank, source);
+        Some((rank, Some(reading)))
+    }
+
+    fn fault(&mut self, rank: Rank, file: &str, fault: Fault) {
+        if self.sources.contains_key(&rank) {
+            let errors = fault.diagnostics.iter();
+            let problems = errors.filter(|it| it.severity == Severity::Error).count();
+            error!(
+                file,
+                problems, "file not used as it is now, what it held before stays"
+            );
+        }
+        self.faults.insert(rank, fault);
+    }
+
+    fn repaired(&mut self, rank: Rank, file: &str) {
+        if self.faults.remove(&rank).is_some() {
+            info!(file, "file used again as it is");
+        }
+    }
+
+    /// Tells once what cannot be read, and once that it can again.
+    fn tell_unread(&mut self, errors: &[SourceError]) {
+        let unread = errors.iter().map(|error| {
+            let cause = std::error::Error::source(error);
+            cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+        });
+        let unread: Vec<String> = unread.collect();
+        for cause in unread.iter().filter(|it| !self.unread.contains(it)) {
+            error!(cause, "files not read, what they held before stays");
+        }
+        if unread.is_empty() && !self.unread.is_empty() {
+            info!("files read again");
+        }
+        self.unread = unread;
+    }
+}
+
+/// What is said of a file that is no text.
+pub(crate) fn not_text(file: &NotText) -> Diagnostic {
+    let place = Place {
+        source: Some(file.name.clone()),
+        span: Span {
+            line: file.line,
+            column: file.column,
+            ..Span::default()
+        },
+        field: String::new(),
+    };
+    let what = format!("`{}` is not UTF-8 text", file.name);
+    Diagnostic::new(Severity::Error, NOT_TEXT, place, what)
+        .effect("nothing in this file is used")
+        .help("save it as UTF-8, or leave it out")
+}

@@ -1,0 +1,369 @@
+//! Files that are read again when they change.
+//!
+//! In: the paths of `-f`, then [`Dirty`] paths. Out: a [`Refresh`]: the texts that changed, by the
+//! rank of their file. Never: a text read again that cannot have changed; a file read while somebody
+//! writes it: what is written in place is read when it was closed, which makes its path dirty.
+//!
+//! What cannot be read keeps what it had: a given path that is gone for the moment, a directory that
+//! became empty.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use portway_control::limits::INPUT_BYTES_MAX;
+use portway_control::manifest::collect::{RANK_MAX, Rank};
+
+use super::walk::{Found, Walk};
+use super::{STDIN_NAME, SourceError, Text, is_manifest, is_stdin, read_one, unreadable};
+use crate::limits::{FILES_MAX, WALKS_MAX};
+use crate::watch::{Dirty, Watch};
+
+/// Ranks between two files at first, and after the last.
+const STEP: Rank = 1 << 28;
+
+const _: () = assert!((STEP as u128) * (FILES_MAX as u128 + 2) < RANK_MAX as u128);
+
+/// All files there are, with what was last read of them.
+#[derive(Debug)]
+pub(crate) struct Tracked {
+    paths: Vec<PathBuf>,
+    files: BTreeMap<Name, File>,
+    /// The directories that were looked into, by their true names: what each is called here.
+    directories: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
+    /// Files at the end of symlinks, by their true names.
+    targets: BTreeMap<PathBuf, BTreeSet<Name>>,
+    /// Bytes of all files.
+    n_bytes: u64,
+    /// Standard input can be read only once.
+    stdin: Option<Text>,
+    watch: Option<Watch>,
+}
+
+/// Which argument, then the path in bytes: the order of input.
+type Name = (usize, Vec<u8>);
+
+#[derive(Debug)]
+struct File {
+    rank: Rank,
+    stamp: Stamp,
+}
+
+/// What says that a path leads to the same file as before, with the same text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Stamp {
+    file: (u64, u64),
+    written: (i64, i64),
+    n_bytes: u64,
+}
+
+/// What is different.
+#[derive(Debug, Default)]
+pub(crate) struct Refresh {
+    /// Texts by the rank of their file; `None`: the file is gone.
+    pub(crate) texts: BTreeMap<Rank, Option<Text>>,
+    /// What could not be read, and so is as it was.
+    pub(crate) errors: Vec<SourceError>,
+}
+
+/// Which files a look at everything reads again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// Those that are other files than before; at the end of symlinks also those with another stamp.
+    OtherFiles,
+    /// Those with another stamp.
+    OtherStamps,
+    /// All.
+    All,
+}
+
+impl Tracked {
+    /// Reads everything for the first time; `-` is `stdin`.
+    ///
+    /// # Errors
+    /// When anything cannot be read.
+    pub(crate) fn open(
+        paths: Vec<PathBuf>,
+        stdin: &mut dyn Read,
+    ) -> Result<(Self, Refresh), SourceError> {
+        if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
+            return Err(SourceError::StdinTwice);
+        }
+        let mut tracked = Self {
+            paths,
+            files: BTreeMap::new(),
+            directories: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            n_bytes: 0,
+            stdin: None,
+            watch: None,
+        };
+        let mut refresh = Refresh::default();
+        if let Some(at) = tracked.paths.iter().position(|path| is_stdin(path)) {
+            let name = (at, STDIN_NAME.as_bytes().to_vec());
+            let text = read_one(Path::new(STDIN_NAME), stdin, tracked.bytes_left(&name))?;
+            tracked.stdin = Some(text.clone());
+            let stamp = Stamp {
+                n_bytes: text.n_bytes(),
+                ..Stamp::default()
+            };
+            tracked.keep(name, stamp, text, &mut refresh);
+        }
+        tracked.look_at_all(Again::All, &mut refresh);
+        match refresh.errors.pop() {
+            Some(error) => Err(error),
+            None => Ok((tracked, refresh)),
+        }
+    }
+
+    /// From now on directories are watched. Gives what changed since they were read.
+    pub(crate) fn follow(&mut self, watch: Watch) -> Refresh {
+        self.watch = Some(watch);
+        self.directories.clear();
+        let mut refresh = Refresh::default();
+        self.look_at_all(Again::OtherStamps, &mut refresh);
+        refresh
+    }
+
+    /// Reads again what is dirty.
+    pub(crate) fn refresh(&mut self, dirty: &Dirty) -> Refresh {
+        let mut refresh = Refresh::default();
+        if dirty.all {
+            self.look_at_all(Again::All, &mut refresh);
+            return refresh;
+        }
+        let mut look_at_all = false;
+        for path in &dirty.written {
+            self.read_written(path, &mut refresh);
+        }
+        for path in &dirty.moved {
+            self.read_written(path, &mut refresh);
+            look_at_all |= self.may_lead_elsewhere(path);
+        }
+        if look_at_all {
+            self.look_at_all(Again::OtherFiles, &mut refresh);
+        }
+        refresh
+    }
+
+    /// Reads the file at a path that somebody has written, moved or removed, by all names it has here.
+    fn read_written(&mut self, path: &Path, refresh: &mut Refresh) {
+        let mut names: BTreeSet<Name> = self.targets.get(path).cloned().unwrap_or_default();
+        for path in self.called(path) {
+            let known = (0..self.paths.len()).map(|at| (at, path.as_os_str().as_bytes().to_vec()));
+            names.extend(known.filter(|name| self.files.contains_key(name)));
+            if is_manifest(&path) && !is_hidden(&path) {
+                let inside = self.paths.iter().enumerate();
+                let inside = inside.filter(|(_, of)| **of != path && path.starts_with(of));
+                names.extend(inside.map(|(at, _)| (at, path.as_os_str().as_bytes().to_vec())));
+            }
+        }
+        for name in names {
+            self.read_named(name, refresh);
+        }
+    }
+
+    fn read_named(&mut self, name: Name, refresh: &mut Refresh) {
+        let path = PathBuf::from(OsStr::from_bytes(&name.1));
+        let is_given = self.paths.get(name.0) == Some(&path);
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => self.read(name, &path, refresh),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_given => {
+                self.forget(&name, refresh);
+            }
+            Err(source) => refresh
+                .errors
+                .push(SourceError::Unreadable { path, source }),
+        }
+    }
+
+    /// Whether what happened at a path may change what other paths lead to: it is a directory, or
+    /// was one, or a symlink through which files are reached, or what was given.
+    fn may_lead_elsewhere(&self, path: &Path) -> bool {
+        let is_given = |path: &PathBuf| self.paths.contains(path);
+        if self.directories.contains_key(path) || self.called(path).iter().any(is_given) {
+            return true;
+        }
+        let name = path.file_name().unwrap_or_default().as_bytes();
+        match fs::symlink_metadata(path) {
+            // `..data` of a mounted ConfigMap is one; other hidden names are editors'.
+            Ok(it) if it.is_symlink() => !name.starts_with(b".") || name.starts_with(b".."),
+            Ok(it) => it.is_dir() && !name.starts_with(b"."),
+            Err(_) => false,
+        }
+    }
+
+    /// What a path is called here, whose directory was looked into.
+    fn called(&self, path: &Path) -> Vec<PathBuf> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Vec::new();
+        };
+        let directories = self.directories.get(parent).into_iter().flatten();
+        directories.map(|it| it.join(name)).collect()
+    }
+
+    /// Looks where all paths lead, and reads what must be read.
+    fn look_at_all(&mut self, mut again: Again, refresh: &mut Refresh) {
+        let mut walk = Walk::through(&self.paths);
+        // What happened in a directory while it was elsewhere was not heard of.
+        if walk.directories != self.directories && again == Again::OtherFiles {
+            again = Again::OtherStamps;
+        }
+        // A directory that is new may get files before it is watched: so after that another look.
+        for _ in 0..WALKS_MAX {
+            if walk.directories == self.directories {
+                break;
+            }
+            self.directories = walk.directories;
+            if let Some(watch) = &mut self.watch {
+                watch.follow(self.directories.keys());
+            }
+            walk = Walk::through(&self.paths);
+        }
+        self.targets.clear();
+        let mut gone: BTreeSet<Name> = self.files.keys().cloned().collect();
+        gone.retain(|(at, _)| !walk.failed.contains(at) && !is_stdin(&self.paths[*at]));
+        for found in walk.files {
+            let Found {
+                argument,
+                path,
+                target,
+            } = found;
+            let name = (argument, path.as_os_str().as_bytes().to_vec());
+            gone.remove(&name);
+            let is_linked = target.is_some();
+            if let Some(target) = target {
+                self.targets.entry(target).or_default().insert(name.clone());
+            }
+            if self.must_read(&name, &path, is_linked, again) {
+                self.read(name, &path, refresh);
+            }
+        }
+        for name in gone {
+            self.forget(&name, refresh);
+        }
+        refresh.errors.extend(walk.errors);
+    }
+
+    fn must_read(&self, name: &Name, path: &Path, is_linked: bool, again: Again) -> bool {
+        let Some(File { stamp: before, .. }) = self.files.get(name) else {
+            return true;
+        };
+        let Ok(now) = fs::metadata(path).map(|it| Stamp::of(&it)) else {
+            return true;
+        };
+        match again {
+            Again::All => true,
+            Again::OtherStamps => now != *before,
+            Again::OtherFiles if is_linked => now != *before,
+            Again::OtherFiles => now.file != before.file,
+        }
+    }
+
+    fn read(&mut self, name: Name, path: &Path, refresh: &mut Refresh) {
+        match self.try_read(&name, path) {
+            Ok((stamp, text)) => self.keep(name, stamp, text, refresh),
+            // It was there a moment ago: its path will be dirty, if it is not already.
+            Err(SourceError::Unreadable { source, .. })
+                if source.kind() == io::ErrorKind::NotFound && self.watch.is_some() => {}
+            Err(error) => refresh.errors.push(error),
+        }
+    }
+
+    fn try_read(&self, name: &Name, path: &Path) -> Result<(Stamp, Text), SourceError> {
+        let bytes_left = self.bytes_left(name);
+        let mut file = fs::File::open(path).map_err(|error| unreadable(path, error))?;
+        let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
+        let text = read_one(path, &mut file, bytes_left)?;
+        let stamp = Stamp {
+            n_bytes: text.n_bytes(),
+            ..Stamp::of(&metadata)
+        };
+        Ok((stamp, text))
+    }
+
+    /// Keeps what was read. A file that is new gets a rank between its neighbours.
+    fn keep(&mut self, name: Name, stamp: Stamp, text: Text, refresh: &mut Refresh) {
+        let known = self
+            .files
+            .get(&name)
+            .map(|file| (file.rank, file.stamp.n_bytes));
+        let (rank, n_bytes_before) = known.unwrap_or_else(|| {
+            let rank = self.free_rank(&name).unwrap_or_else(|| {
+                self.rank_anew(refresh);
+                self.free_rank(&name).unwrap_or(RANK_MAX - 1)
+            });
+            (rank, 0)
+        });
+        self.n_bytes = self.n_bytes - n_bytes_before + stamp.n_bytes;
+        self.files.insert(name, File { rank, stamp });
+        refresh.texts.insert(rank, Some(text));
+    }
+
+    fn forget(&mut self, name: &Name, refresh: &mut Refresh) {
+        if let Some(file) = self.files.remove(name) {
+            self.n_bytes -= file.stamp.n_bytes;
+            refresh.texts.insert(file.rank, None);
+        }
+    }
+
+    fn free_rank(&self, name: &Name) -> Option<Rank> {
+        let before = self.files.range(..name).next_back();
+        let before = before.map_or(0, |(_, file)| file.rank);
+        let after = self.files.range::<Name, _>(name..).next();
+        match after {
+            None => Some(before + STEP).filter(|it| *it < RANK_MAX),
+            Some((_, after)) => Some(before.midpoint(after.rank)).filter(|it| before < *it),
+        }
+    }
+
+    /// Spreads all ranks evenly again. Every text is told of at its new rank.
+    fn rank_anew(&mut self, refresh: &mut Refresh) {
+        let names: Vec<Name> = self.files.keys().cloned().collect();
+        for file in self.files.values() {
+            refresh.texts.insert(file.rank, None);
+        }
+        for (name, nth) in names.into_iter().zip(1..) {
+            let path = PathBuf::from(OsStr::from_bytes(&name.1));
+            let again = match &self.stdin {
+                Some(text) if is_stdin(&self.paths[name.0]) => Ok((Stamp::default(), text.clone())),
+                _ => self.try_read(&name, &path),
+            };
+            if let Some(file) = self.files.get_mut(&name) {
+                file.rank = nth * STEP;
+            }
+            match again {
+                Ok((_, text)) => drop(refresh.texts.insert(nth * STEP, Some(text))),
+                Err(error) => refresh.errors.push(error),
+            }
+        }
+    }
+
+    fn bytes_left(&self, name: &Name) -> u64 {
+        let own = self.files.get(name).map_or(0, |file| file.stamp.n_bytes);
+        (INPUT_BYTES_MAX as u64).saturating_sub(self.n_bytes - own)
+    }
+}
+
+impl Stamp {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            file: (metadata.dev(), metadata.ino()),
+            written: (metadata.mtime(), metadata.mtime_nsec()),
+            n_bytes: metadata.len(),
+        }
+    }
+}
+
+fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.as_bytes().starts_with(b".")
+}
+
+#[cfg(test)]
+mod tests;

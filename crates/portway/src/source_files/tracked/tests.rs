@@ -1,0 +1,268 @@
+//! What is read again after what happened to files, heard of as it really happens.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::ops::ControlFlow;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use super::{Refresh, Tracked};
+use crate::source_files::Text;
+use crate::watch::{Dirty, Watch};
+
+/// Longest wait for news: a machine may be slow.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A file that tells that everything before it was heard of; last in order.
+const END: &str = "given/zz-end.yaml";
+
+/// A directory with files that are followed.
+struct Stage {
+    dir: PathBuf,
+    tracked: Tracked,
+    news: Receiver<Dirty>,
+    n_acts: u32,
+}
+
+impl Stage {
+    /// `given` are the paths of `-f`, below the directory that `prepare` fills.
+    fn new(name: &str, given: &[&str], prepare: impl FnOnce(&Path)) -> Self {
+        let dir = std::env::temp_dir().join(format!("portway-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        fs::create_dir(dir.join("given")).unwrap();
+        fs::write(dir.join(END), "").unwrap();
+        prepare(&dir);
+        let paths = given.iter().map(|it| dir.join(it)).collect();
+        let (mut tracked, _) = Tracked::open(paths, &mut std::io::empty()).unwrap();
+        let (sender, news) = mpsc::channel();
+        let tell = move |dirty| {
+            let _ = sender.send(dirty);
+            ControlFlow::Continue(())
+        };
+        let changed = tracked.follow(Watch::start(tell).unwrap());
+        assert!(changed.texts.is_empty() && changed.errors.is_empty());
+        Self {
+            dir,
+            tracked,
+            news,
+            n_acts: 0,
+        }
+    }
+
+    /// Does something to the files, then writes one more, and gives all that was read until that one
+    /// was.
+    fn after(&mut self, act: impl FnOnce(&Path)) -> String {
+        act(&self.dir);
+        self.n_acts += 1;
+        let end = format!("end {}", self.n_acts);
+        fs::write(self.dir.join(END), &end).unwrap();
+        let mut told = Vec::new();
+        while !told.contains(&end) {
+            let dirty = self.news.recv_timeout(PATIENCE).unwrap();
+            told.extend(show(&self.tracked.refresh(&dirty)));
+        }
+        told.retain(|it| *it != end);
+        told.join(", ")
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Texts, `gone`, or what went wrong.
+fn show(refresh: &Refresh) -> Vec<String> {
+    let texts = refresh.texts.values().map(|text| match text {
+        Some(Text::Is(source)) => source.text.to_string(),
+        Some(Text::Not(_)) => "binary".to_owned(),
+        None => "gone".to_owned(),
+    });
+    let errors = refresh.errors.iter().map(|_| "unreadable".to_owned());
+    texts.chain(errors).collect()
+}
+
+fn write(path: PathBuf, text: &str) {
+    fs::write(path, text).unwrap();
+}
+
+#[test]
+fn a_file_is_read_when_it_was_written_and_closed() {
+    let mut stage = Stage::new("written", &["given"], |dir| {
+        write(dir.join("given/a.yaml"), "a");
+        write(dir.join("given/b.yaml"), "b");
+    });
+    assert_eq!(
+        stage.after(|dir| write(dir.join("given/a.yaml"), "a2")),
+        "a2"
+    );
+    assert_eq!(
+        stage.after(|dir| write(dir.join("given/new.yaml"), "new")),
+        "new"
+    );
+    let half = |dir: &Path| {
+        use std::io::Write;
+        let mut file = fs::File::create(dir.join("given/b.yaml")).unwrap();
+        file.write_all(b"half of it").unwrap();
+        file
+    };
+    let mut open = None;
+    assert_eq!(stage.after(|dir| open = Some(half(dir))), "");
+    assert_eq!(stage.after(|_| drop(open)), "half of it");
+}
+
+#[test]
+fn a_file_that_moves_is_read_where_it_is() {
+    let mut stage = Stage::new("moved", &["given"], |dir| {
+        write(dir.join("given/a.yaml"), "a");
+        write(dir.join("outside.yaml"), "outside");
+    });
+    let rename = |from: &'static str, to: &'static str| {
+        move |dir: &Path| fs::rename(dir.join(from), dir.join(to)).unwrap()
+    };
+    assert_eq!(stage.after(rename("given/a.yaml", "given/b.yaml")), "a");
+    assert_eq!(
+        stage.after(rename("outside.yaml", "given/b.yaml")),
+        "outside"
+    );
+    assert_eq!(stage.after(rename("given/b.yaml", "given/b.yaml~")), "gone");
+    assert_eq!(
+        stage.after(rename("given/b.yaml~", "given/b.yaml")),
+        "outside"
+    );
+    assert_eq!(stage.after(rename("given/b.yaml", "away.yaml")), "gone");
+    assert_eq!(stage.after(|dir| write(dir.join("away.yaml"), "x")), "");
+}
+
+#[test]
+fn editors_files_are_nobodys_concern() {
+    let mut stage = Stage::new("editors", &["given"], |dir| {
+        write(dir.join("given/a.yaml"), "a");
+    });
+    let vim = |dir: &Path| {
+        write(dir.join("given/.a.yaml.swp"), "swap");
+        write(dir.join("given/4913"), "");
+        fs::remove_file(dir.join("given/4913")).unwrap();
+        fs::rename(dir.join("given/a.yaml"), dir.join("given/a.yaml~")).unwrap();
+        write(dir.join("given/a.yaml"), "a2");
+        fs::remove_file(dir.join("given/a.yaml~")).unwrap();
+        fs::remove_file(dir.join("given/.a.yaml.swp")).unwrap();
+    };
+    let told = stage.after(vim);
+    assert_eq!(told.replace("gone, ", ""), "a2", "{told}");
+}
+
+#[test]
+fn a_mounted_configmap_is_swapped_as_a_whole() {
+    let version = |dir: &Path, name: &str, text: &str| {
+        fs::create_dir(dir.join("given").join(name)).unwrap();
+        for file in ["a.yaml", "b.yaml"] {
+            write(
+                dir.join("given").join(name).join(file),
+                &format!("{file} {text}"),
+            );
+        }
+    };
+    let mut stage = Stage::new("configmap", &["given"], |dir| {
+        version(dir, "..one", "one");
+        symlink("..one", dir.join("given/..data")).unwrap();
+        symlink("..data/a.yaml", dir.join("given/a.yaml")).unwrap();
+        symlink("..data/b.yaml", dir.join("given/b.yaml")).unwrap();
+    });
+    for (old, new) in [("..one", "two"), ("..two", "three")] {
+        let told = stage.after(|dir| {
+            let name = format!("..{new}");
+            version(dir, &name, new);
+            let given = dir.join("given");
+            symlink(&name, given.join("..data_tmp")).unwrap();
+            fs::rename(given.join("..data_tmp"), given.join("..data")).unwrap();
+            fs::remove_dir_all(given.join(old)).unwrap();
+        });
+        // Gathered in more than one go, the same may be read more than once.
+        let told: BTreeSet<&str> = told.split(", ").collect();
+        let want = ["a.yaml", "b.yaml"].map(|file| format!("{file} {new}"));
+        assert_eq!(told, want.iter().map(|it| &**it).collect());
+    }
+    let told = stage.after(|dir| write(dir.join("given/..three/a.yaml"), "in place"));
+    assert_eq!(told, "in place");
+}
+
+#[test]
+fn directories_come_and_go() {
+    let mut stage = Stage::new("directories", &["given"], |dir| {
+        write(dir.join("given/a.yaml"), "a");
+    });
+    let told = stage.after(|dir| {
+        fs::create_dir_all(dir.join("given/sub/deep")).unwrap();
+        write(dir.join("given/sub/deep/c.yaml"), "c");
+    });
+    assert_eq!(told, "c");
+    let told = stage.after(|dir| write(dir.join("given/sub/deep/c.yaml"), "c2"));
+    assert_eq!(told, "c2");
+    let told = stage.after(|dir| fs::rename(dir.join("given/sub"), dir.join("given/tub")).unwrap());
+    assert_eq!(told, "gone, c2");
+    let told = stage.after(|dir| write(dir.join("given/tub/deep/c.yaml"), "c3"));
+    assert_eq!(told, "c3");
+    let told = stage.after(|dir| fs::remove_dir_all(dir.join("given/tub")).unwrap());
+    assert_eq!(told, "gone");
+}
+
+#[test]
+fn a_given_path_that_is_gone_keeps_what_it_had_until_it_is_back() {
+    let mut stage = Stage::new("given", &["given", "one.yaml", "conf"], |dir| {
+        write(dir.join("one.yaml"), "one");
+        fs::create_dir(dir.join("v1")).unwrap();
+        write(dir.join("v1/x.yaml"), "x1");
+        symlink("v1", dir.join("conf")).unwrap();
+    });
+    let told = stage.after(|dir| fs::remove_file(dir.join("one.yaml")).unwrap());
+    assert!(
+        !told.contains("gone") && told.contains("unreadable"),
+        "{told}"
+    );
+    let told = stage.after(|dir| write(dir.join("one.yaml"), "one again"));
+    assert_eq!(told, "one again");
+    let told = stage.after(|dir| {
+        fs::create_dir(dir.join("v2")).unwrap();
+        write(dir.join("v2/x.yaml"), "x2");
+        symlink("v2", dir.join("tmp")).unwrap();
+        fs::rename(dir.join("tmp"), dir.join("conf")).unwrap();
+    });
+    assert_eq!(told, "x2");
+    let told = stage.after(|dir| write(dir.join("v2/x.yaml"), "x3"));
+    assert_eq!(told, "x3");
+    let told = stage.after(|dir| fs::remove_file(dir.join("v2/x.yaml")).unwrap());
+    assert!(
+        !told.contains("gone, ") || told.contains("unreadable"),
+        "{told}"
+    );
+}
+
+#[test]
+fn everything_is_read_when_that_is_asked_for() {
+    let mut stage = Stage::new("everything", &["given"], |dir| {
+        write(dir.join("given/a.yaml"), "a");
+    });
+    let refresh = stage.tracked.refresh(&Dirty::everything());
+    assert_eq!(show(&refresh), ["a", ""]);
+}
+
+/// However often files come between two others, ranks keep their order.
+#[test]
+fn ranks_stay_in_order_however_many_files_come_between() {
+    let mut stage = Stage::new("ranks", &["given"], |dir| {
+        write(dir.join("given/a.yaml"), "a");
+    });
+    let mut name = "b".to_owned();
+    for _ in 0..60 {
+        name.insert(0, 'a');
+        let file = format!("given/{name}.yaml");
+        stage.after(|dir| write(dir.join(file), "x"));
+        let ranks: Vec<_> = stage.tracked.files.values().map(|it| it.rank).collect();
+        assert!(ranks.is_sorted_by(|a, b| a < b), "{ranks:?}");
+    }
+}

@@ -1,0 +1,146 @@
+//! Which files the paths of `-f` lead to, and which directories on the way must be watched.
+//!
+//! In: paths. Out: files in order, directories by their true names. Never: a look into a file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::{SourceError, is_manifest, is_stdin, metadata, too_many, unreadable};
+use crate::limits::{DIRECTORY_DEPTH_MAX, DIRECTORY_ENTRIES_MAX, FILES_MAX};
+
+/// What the paths lead to.
+#[derive(Debug)]
+pub(super) struct Walk {
+    /// All files, in order.
+    pub(super) files: Vec<Found>,
+    /// Directories in which something may happen, by their true names: what each is called here. The
+    /// directory of a file at the end of a symlink is called nothing.
+    pub(super) directories: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
+    /// Arguments that lead nowhere, by their index.
+    pub(super) failed: BTreeSet<usize>,
+    /// Why.
+    pub(super) errors: Vec<SourceError>,
+    entries_left: usize,
+}
+
+/// A file.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Index of the argument.
+    pub(super) argument: usize,
+    /// Where it is, by way of the argument.
+    pub(super) path: PathBuf,
+    /// Its true name, if it is reached through a symlink.
+    pub(super) target: Option<PathBuf>,
+}
+
+impl Walk {
+    /// Follows all paths but standard input.
+    pub(super) fn through(paths: &[PathBuf]) -> Self {
+        let mut walk = Self {
+            files: Vec::new(),
+            directories: BTreeMap::new(),
+            failed: BTreeSet::new(),
+            errors: Vec::new(),
+            entries_left: DIRECTORY_ENTRIES_MAX,
+        };
+        for (argument, path) in paths.iter().enumerate().filter(|(_, it)| !is_stdin(it)) {
+            if let Some(parent) = path.parent() {
+                walk.note_directory(parent);
+            }
+            match walk.argument(path) {
+                Ok(files) => {
+                    for path in files {
+                        walk.note_file(argument, path);
+                    }
+                }
+                Err(error) => {
+                    walk.failed.insert(argument);
+                    walk.errors.push(error);
+                }
+            }
+        }
+        walk
+    }
+
+    fn argument(&mut self, path: &Path) -> Result<Vec<PathBuf>, SourceError> {
+        if !metadata(path)?.is_dir() {
+            return Ok(vec![path.to_owned()]);
+        }
+        let mut files = BTreeSet::new();
+        self.find(path, 0, &mut files)?;
+        if files.is_empty() {
+            let path = path.to_owned();
+            return Err(SourceError::NothingIn { path });
+        }
+        // `Path` compares by components; bytes are what `ls` and version control sort by.
+        let mut files: Vec<PathBuf> = files.into_iter().collect();
+        files.sort_by(|a, b| a.as_os_str().as_bytes().cmp(b.as_os_str().as_bytes()));
+        Ok(files)
+    }
+
+    /// Collects the files below `path`.
+    fn find(
+        &mut self,
+        path: &Path,
+        depth: usize,
+        files: &mut BTreeSet<PathBuf>,
+    ) -> Result<(), SourceError> {
+        if depth > DIRECTORY_DEPTH_MAX {
+            let what = "directories in each other";
+            return Err(too_many(path, what, DIRECTORY_DEPTH_MAX));
+        }
+        self.note_directory(path);
+        for entry in fs::read_dir(path).map_err(|error| unreadable(path, error))? {
+            let entry = entry.map_err(|error| unreadable(path, error))?;
+            self.entries_left = match self.entries_left.checked_sub(1) {
+                Some(left) => left,
+                None => return Err(too_many(path, "entries", DIRECTORY_ENTRIES_MAX)),
+            };
+            if entry.file_name().as_bytes().starts_with(b".") {
+                continue;
+            }
+            let below = entry.path();
+            let kind = entry
+                .file_type()
+                .map_err(|error| unreadable(&below, error))?;
+            if kind.is_dir() {
+                self.find(&below, depth + 1, files)?;
+            } else if is_manifest(&below) && metadata(&below)?.is_file() {
+                files.insert(below);
+            }
+            if files.len() > FILES_MAX {
+                return Err(too_many(path, "files", FILES_MAX));
+            }
+        }
+        Ok(())
+    }
+
+    fn note_directory(&mut self, path: &Path) {
+        let here = Path::new(".");
+        let named = if path.as_os_str().is_empty() {
+            here
+        } else {
+            path
+        };
+        if let Ok(directory) = fs::canonicalize(named) {
+            let called = self.directories.entry(directory).or_default();
+            called.insert(path.to_owned());
+        }
+    }
+
+    fn note_file(&mut self, argument: usize, path: PathBuf) {
+        let is_linked = fs::symlink_metadata(&path).is_ok_and(|it| it.is_symlink());
+        let target = is_linked.then(|| fs::canonicalize(&path).ok()).flatten();
+        if let Some(directory) = target.as_deref().and_then(Path::parent) {
+            self.directories.entry(directory.to_owned()).or_default();
+        }
+        self.files.push(Found {
+            argument,
+            path,
+            target,
+        });
+    }
+}

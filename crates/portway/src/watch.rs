@@ -1,0 +1,179 @@
+//! What happens in directories, some at a time.
+//!
+//! In: events of the kernel (inotify, by way of notify). Out: [`Dirty`] paths when nothing more has
+//! happened for [`QUIET`], at the latest after [`COALESCE_MAX`]. Never: a file that is being
+//! written: half of a manifest can be a whole one and delete routes. So what counts is that a file
+//! was closed after writing, moved, linked or removed.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Instant;
+use std::{fs, io};
+
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
+use notify::{Event, EventKind, INotifyWatcher, RecursiveMode, Watcher};
+use tracing::{debug, error, warn};
+
+use crate::limits::{COALESCE_MAX, QUIET};
+
+/// Paths at which something happened; their directories have their true names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Dirty {
+    /// Files that were closed after writing.
+    pub(crate) written: BTreeSet<PathBuf>,
+    /// What was moved here or away, linked or removed, and new directories.
+    pub(crate) moved: BTreeSet<PathBuf>,
+    /// Anything may have happened anywhere.
+    pub(crate) all: bool,
+}
+
+/// Watches directories.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    watcher: INotifyWatcher,
+    followed: BTreeSet<PathBuf>,
+    is_full: bool,
+}
+
+impl Watch {
+    /// Watches nothing yet. `tell` hears what happens, on a thread of its own, until it says that
+    /// nobody wants to know any more.
+    ///
+    /// # Errors
+    /// When the kernel has no inotify for us, or no thread.
+    pub(crate) fn start(
+        mut tell: impl FnMut(Dirty) -> ControlFlow<()> + Send + 'static,
+    ) -> io::Result<Self> {
+        let (sender, events) = mpsc::channel();
+        let watcher = INotifyWatcher::new(sender, notify::Config::default());
+        let watcher = watcher.map_err(io::Error::other)?;
+        let gather = move || gather(&events, &mut tell);
+        thread::Builder::new().name("files".into()).spawn(gather)?;
+        Ok(Self {
+            watcher,
+            followed: BTreeSet::new(),
+            is_full: false,
+        })
+    }
+
+    /// Watches these directories from now on and no others. One that came back under its name is
+    /// another, so all are watched anew.
+    pub(crate) fn follow<'d>(&mut self, directories: impl Iterator<Item = &'d PathBuf>) {
+        let wanted: BTreeSet<PathBuf> = directories.cloned().collect();
+        for gone in self.followed.difference(&wanted) {
+            if let Err(error) = self.watcher.unwatch(gone) {
+                debug!(directory = %gone.display(), %error, "no longer watched");
+            }
+        }
+        self.followed.clear();
+        for directory in wanted {
+            match self.watcher.watch(&directory, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(self.followed.insert(directory)),
+                Err(error) => self.tell_refused(&directory, &error),
+            }
+        }
+    }
+
+    fn tell_refused(&mut self, directory: &Path, error: &notify::Error) {
+        let directory = directory.display();
+        if !matches!(error.kind, notify::ErrorKind::MaxFilesWatch) {
+            warn!(%directory, %error, "directory not watched, SIGHUP reads it again");
+        } else if !std::mem::replace(&mut self.is_full, true) {
+            let help = "raise fs.inotify.max_user_watches, or send SIGHUP after changes";
+            error!(%directory, help, "no more directories can be watched");
+        }
+    }
+}
+
+/// Gathers events until it is quiet, and tells of them, again and again.
+fn gather(
+    events: &Receiver<notify::Result<Event>>,
+    tell: &mut dyn FnMut(Dirty) -> ControlFlow<()>,
+) {
+    while let Ok(first) = events.recv() {
+        let mut dirty = Dirty::default();
+        if !dirty.add(first) {
+            continue;
+        }
+        let latest = Instant::now() + COALESCE_MAX;
+        let mut quiet = (Instant::now() + QUIET).min(latest);
+        loop {
+            let wait = quiet.saturating_duration_since(Instant::now());
+            match events.recv_timeout(wait) {
+                Ok(event) => {
+                    // What does not count, our own reading among it, is no unrest.
+                    if dirty.add(event) {
+                        quiet = (Instant::now() + QUIET).min(latest);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if quiet <= Instant::now() {
+                break;
+            }
+        }
+        if tell(dirty).is_break() {
+            return;
+        }
+    }
+}
+
+impl Dirty {
+    /// Everything.
+    pub(crate) fn everything() -> Self {
+        Self {
+            all: true,
+            ..Self::default()
+        }
+    }
+
+    /// What both say.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.written.extend(other.written);
+        self.moved.extend(other.moved);
+        self.all |= other.all;
+    }
+
+    /// Takes an event in, if it counts.
+    fn add(&mut self, event: notify::Result<Event>) -> bool {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                warn!(%error, "what happens to files may go unseen, all are read again");
+                self.all = true;
+                return true;
+            }
+        };
+        let n_before = self.written.len() + self.moved.len();
+        match event.kind {
+            _ if event.need_rescan() => self.all = true,
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
+                self.written.extend(event.paths);
+                return true;
+            }
+            EventKind::Modify(ModifyKind::Name(_))
+            | EventKind::Remove(_)
+            | EventKind::Create(CreateKind::Folder) => {
+                self.moved.extend(event.paths);
+                return true;
+            }
+            // A new file is empty still, unless it is only a new name.
+            EventKind::Create(_) => {
+                let named = event.paths.into_iter().filter(|path| is_new_name(path));
+                self.moved.extend(named);
+            }
+            _ => {}
+        }
+        self.all || self.written.len() + self.moved.len() > n_before
+    }
+}
+
+/// Whether a path is a symlink, or one of several names of a file.
+fn is_new_name(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|it| it.is_symlink() || it.nlink() > 1)
+}

@@ -1,0 +1,201 @@
+//! Changes while it runs: what is seen by the next connection, what is not touched.
+
+use std::fs;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::symlink;
+
+use rustix::process::Signal;
+
+use crate::backend::{self, DEADLINE, free_port, loopback, talk};
+use crate::files::{Dir, guide, replace_once, services};
+use crate::portway::{Running, command};
+
+/// What the log says when the workers have another table.
+const APPLIED: &str = "table applied";
+
+/// The guide between two backends, with its files.
+struct Live {
+    dir: Dir,
+    running: Running,
+    ports: [u16; 2],
+    endpoints: [SocketAddr; 2],
+}
+
+impl Live {
+    fn start() -> Self {
+        let ports = [free_port(), free_port()];
+        let endpoints = [backend::start("foo"), backend::start("bar")];
+        let dir = Dir::new()
+            .with("guide.yaml", guide(ports))
+            .with("services.yaml", services(endpoints));
+        let mut running = Running::start(command(&["run", "-f", dir.path(), "--workers", "2"]));
+        running.wait_for("INFO ready");
+        Self {
+            dir,
+            running,
+            ports,
+            endpoints,
+        }
+    }
+
+    /// Writes a file as a deployment does: beside it, then in its place.
+    fn write(&self, name: &str, text: &str) {
+        let beside = self.dir.0.join(format!(".{name}.new"));
+        fs::write(&beside, text).unwrap();
+        fs::rename(beside, self.dir.0.join(name)).unwrap();
+    }
+
+    /// Who answers behind the first listener.
+    fn answer(&self) -> String {
+        talk(loopback(self.ports[0])[0])
+    }
+
+    /// A connection of the first listener that was greeted.
+    fn open(&self) -> Open {
+        let client = TcpStream::connect_timeout(&loopback(self.ports[0])[0], DEADLINE).unwrap();
+        client.set_read_timeout(Some(DEADLINE)).unwrap();
+        let mut answers = BufReader::new(client.try_clone().unwrap());
+        answers.read_line(&mut String::new()).unwrap();
+        Open { client, answers }
+    }
+}
+
+struct Open {
+    client: TcpStream,
+    answers: BufReader<TcpStream>,
+}
+
+impl Open {
+    fn is_alive(&mut self) -> bool {
+        let mut line = String::new();
+        let said = self.client.write_all(b"still here\n");
+        said.and_then(|()| self.answers.read_line(&mut line))
+            .is_ok()
+            && line == "still here\n"
+    }
+}
+
+#[test]
+fn a_change_is_for_new_connections_and_touches_no_other() {
+    let mut live = Live::start();
+    let mut open = live.open();
+    let [foo, bar] = live.endpoints;
+    live.write("services.yaml", &services([bar, foo]));
+    live.running.wait_for(APPLIED);
+    assert_eq!(live.answer(), "bar");
+    assert!(open.is_alive());
+    let other = free_port();
+    live.write("guide.yaml", &guide([other, live.ports[1]]));
+    live.running.wait_for(APPLIED);
+    assert_eq!(talk(loopback(other)[0]), "bar");
+    let refused = TcpStream::connect(loopback(live.ports[0])[0]).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    assert!(open.is_alive());
+}
+
+#[test]
+fn a_broken_file_keeps_its_last_good_objects_until_it_is_whole() {
+    let mut live = Live::start();
+    let [foo, bar] = live.endpoints;
+    for broken in [
+        "{",
+        "kind: [",
+        "\u{0}",
+        "apiVersion: v1\nkind: Service\nmetadata: {name: 1}\n",
+    ] {
+        live.write("services.yaml", broken);
+        live.running.wait_for("file not used as it is now");
+        assert_eq!(live.answer(), "foo");
+    }
+    // What comes meanwhile in other files holds.
+    let other = free_port();
+    live.write("guide.yaml", &guide([live.ports[0], other]));
+    live.running.wait_for(APPLIED);
+    assert_eq!(talk(loopback(other)[0]), "bar");
+    live.write("services.yaml", &services([bar, foo]));
+    live.running.wait_for("file used again as it is");
+    live.running.wait_for(APPLIED);
+    assert_eq!(live.answer(), "bar");
+}
+
+#[test]
+fn files_that_cannot_be_read_keep_what_they_held() {
+    let mut live = Live::start();
+    let away = live.dir.0.with_extension("away");
+    fs::rename(&live.dir.0, &away).unwrap();
+    live.running.wait_for("files not read");
+    assert_eq!(live.answer(), "foo");
+    let [foo, bar] = live.endpoints;
+    fs::write(away.join("services.yaml"), services([bar, foo])).unwrap();
+    fs::rename(&away, &live.dir.0).unwrap();
+    live.running.wait_for("files read again");
+    live.running.wait_for(APPLIED);
+    assert_eq!(live.answer(), "bar");
+}
+
+#[test]
+fn sighup_reads_everything_again() {
+    let mut live = Live::start();
+    live.running.signal(Signal::HUP);
+    live.running.wait_for("reading all files again");
+    let [foo, bar] = live.endpoints;
+    live.write("services.yaml", &services([bar, foo]));
+    live.running.wait_for(APPLIED);
+    assert_eq!(live.answer(), "bar");
+}
+
+#[test]
+fn a_mounted_configmap_is_swapped() {
+    let mut live = Live::start();
+    let [foo, bar] = live.endpoints;
+    let version = |name: &str, text: String| {
+        fs::create_dir(live.dir.0.join(name)).unwrap();
+        fs::write(live.dir.0.join(name).join("services.yaml"), text).unwrap();
+    };
+    version("..one", services([foo, bar]));
+    version("..two", services([bar, foo]));
+    symlink("..one", live.dir.0.join("..data")).unwrap();
+    symlink("..data/services.yaml", live.dir.0.join(".link")).unwrap();
+    fs::rename(live.dir.0.join(".link"), live.dir.0.join("services.yaml")).unwrap();
+    symlink("..two", live.dir.0.join("..data_tmp")).unwrap();
+    fs::rename(live.dir.0.join("..data_tmp"), live.dir.0.join("..data")).unwrap();
+    live.running.wait_for(APPLIED);
+    assert_eq!(live.answer(), "bar");
+}
+
+#[test]
+fn a_drain_ends_connections_of_an_endpoint_that_is_gone() {
+    let mut live = Live::start();
+    let (mut open, [foo, bar]) = (live.open(), live.endpoints);
+    let annotated = replace_once(
+        &guide(live.ports),
+        "name: tcp-app-1\n",
+        "name: tcp-app-1\n  annotations: {portway.dev/drain: now}\n",
+    );
+    live.write("guide.yaml", &annotated);
+    live.running.wait_for(APPLIED);
+    assert!(open.is_alive());
+    live.write("services.yaml", &services([bar, foo]));
+    live.running.wait_for("lost their place, draining");
+    let end = open.answers.read(&mut [0]).map_err(|error| error.kind());
+    assert!(matches!(end, Err(ErrorKind::ConnectionReset)), "{end:?}");
+    assert_eq!(live.answer(), "bar");
+}
+
+/// A listener that goes and comes back is a new socket on the same port.
+#[test]
+fn a_gateway_that_is_deleted_and_written_again_serves_again() {
+    let mut live = Live::start();
+    let mut open = live.open();
+    let path = live.dir.0.join("guide.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    live.running.wait_for(APPLIED);
+    let refused = TcpStream::connect(loopback(live.ports[0])[0]).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    fs::write(&path, text).unwrap();
+    live.running.wait_for(APPLIED);
+    assert_eq!(live.answer(), "foo");
+    assert!(open.is_alive());
+}
