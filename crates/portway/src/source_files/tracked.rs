@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -141,8 +141,13 @@ impl Tracked {
             self.read_written(path, &mut refresh);
         }
         for path in &dirty.moved {
-            self.read_written(path, &mut refresh);
-            look_at_all |= self.may_lead_elsewhere(path);
+            // What is gone from here may be somewhere else in sight by now: it must not be missed
+            // until that is heard of too.
+            let is_gone = self.is_file_here(path) && fs::symlink_metadata(path).is_err();
+            look_at_all |= is_gone || self.may_lead_elsewhere(path);
+            if !is_gone {
+                self.read_written(path, &mut refresh);
+            }
         }
         if look_at_all {
             self.look_at_all(Again::OtherFiles, &mut refresh);
@@ -165,6 +170,15 @@ impl Tracked {
         for name in names {
             self.read_named(name, refresh);
         }
+    }
+
+    /// Whether a path is one of the files.
+    fn is_file_here(&self, path: &Path) -> bool {
+        let named = |path: PathBuf, at| (at, path.into_os_string().into_vec());
+        let mut called = self.called(path).into_iter();
+        called.any(|path| {
+            (0..self.paths.len()).any(|at| self.files.contains_key(&named(path.clone(), at)))
+        }) || self.targets.contains_key(path)
     }
 
     fn read_named(&mut self, name: Name, refresh: &mut Refresh) {
@@ -208,12 +222,11 @@ impl Tracked {
     }
 
     /// Looks where all paths lead, and reads what must be read.
-    fn look_at_all(&mut self, mut again: Again, refresh: &mut Refresh) {
+    fn look_at_all(&mut self, again: Again, refresh: &mut Refresh) {
         let mut walk = Walk::through(&self.paths);
         // What happened in a directory while it was elsewhere was not heard of.
-        if walk.directories != self.directories && again == Again::OtherFiles {
-            again = Again::OtherStamps;
-        }
+        let known: BTreeSet<PathBuf> = self.directories.values().flatten().cloned().collect();
+        let is_new = |path: &Path| path.parent().is_some_and(|it| !known.contains(it));
         // A directory that is new may get files before it is watched: so after that another look.
         for _ in 0..WALKS_MAX {
             if walk.directories == self.directories {
@@ -226,8 +239,12 @@ impl Tracked {
             walk = Walk::through(&self.paths);
         }
         self.targets.clear();
-        let mut gone: BTreeSet<Name> = self.files.keys().cloned().collect();
-        gone.retain(|(at, _)| !walk.failed.contains(at) && !is_stdin(&self.paths[*at]));
+        let mut gone = self.gone(&walk);
+        if !gone.is_empty() {
+            // A file that moves while a directory is listed may be in it nowhere: so once more.
+            walk = Walk::through(&self.paths);
+            gone = self.gone(&walk).intersection(&gone).cloned().collect();
+        }
         for found in walk.files {
             let Found {
                 argument,
@@ -235,11 +252,14 @@ impl Tracked {
                 target,
             } = found;
             let name = (argument, path.as_os_str().as_bytes().to_vec());
-            gone.remove(&name);
             let is_linked = target.is_some();
             if let Some(target) = target {
                 self.targets.entry(target).or_default().insert(name.clone());
             }
+            let again = match again {
+                Again::OtherFiles if is_new(&path) => Again::OtherStamps,
+                again => again,
+            };
             if self.must_read(&name, &path, is_linked, again) {
                 self.read(name, &path, refresh);
             }
@@ -248,6 +268,20 @@ impl Tracked {
             self.forget(&name, refresh);
         }
         refresh.errors.extend(walk.errors);
+    }
+
+    /// The files that are not there any more, as far as could be seen.
+    fn gone(&self, walk: &Walk) -> BTreeSet<Name> {
+        let seen = walk.files.iter();
+        let seen: BTreeSet<Name> = seen
+            .map(|it| (it.argument, it.path.as_os_str().as_bytes().to_vec()))
+            .collect();
+        let mut gone: BTreeSet<Name> = self.files.keys().cloned().collect();
+        gone.retain(|name| {
+            let at = &name.0;
+            !seen.contains(name) && !walk.failed.contains(at) && !is_stdin(&self.paths[*at])
+        });
+        gone
     }
 
     fn must_read(&self, name: &Name, path: &Path, is_linked: bool, again: Again) -> bool {
