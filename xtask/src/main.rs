@@ -4,8 +4,11 @@
 mod bless;
 mod ci;
 mod crds;
+mod dist;
 mod docs;
+mod fuzz;
 mod tidy;
+mod upstream;
 
 mod prove;
 mod soak;
@@ -47,6 +50,9 @@ enum Verb {
     Crds(crds::Args),
     Docs(docs::Args),
     Tidy(tidy::Args),
+    Fuzz(fuzz::Args),
+    Dist(dist::Args),
+    Upstream(upstream::Args),
     Prove(prove::Args),
     Soak(soak::Args),
     Cluster(cluster::Args),
@@ -83,6 +89,9 @@ fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Crds(args) => crds::run(&args),
         Verb::Docs(args) => docs::run(&args),
         Verb::Tidy(args) => tidy::run(&args),
+        Verb::Fuzz(args) => fuzz::run(&args),
+        Verb::Dist(args) => dist::run(&args),
+        Verb::Upstream(args) => upstream::run(&args),
         Verb::Prove(args) => prove::run(&args),
         Verb::Soak(args) => soak::run(&args),
         Verb::Cluster(args) => cluster::run(&args),

@@ -19,6 +19,14 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
     cargo_program("cargo-deny", "0.20")
 }
 
+/// `cargo-fuzz`, which builds and runs fuzz targets.
+///
+/// # Errors
+/// When it is absent and cannot be built.
+pub(crate) fn cargo_fuzz() -> Result<PathBuf> {
+    cargo_program("cargo-fuzz", "0.13")
+}
+
 /// A program of crates.io, built once if it is not there.
 fn cargo_program(name: &str, version: &str) -> Result<PathBuf> {
     if runs(name) {
