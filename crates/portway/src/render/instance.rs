@@ -4,7 +4,7 @@
 //! then the busiest. Never: control characters from names on a terminal.
 //!
 //! ```text
-//! portway 0.1.0 run: ready for 3h 12m
+//! portway 0.1.0 run: ready, up 3h 12m
 //! config    version 42, applied 2m ago in 1.2 ms; 0 errors, 1 warning
 //! traffic   12 open of 1204 connections; 1.2 MB to backends, 3.4 MB to clients
 //! dials     1200 reached, 4 failed
@@ -91,7 +91,7 @@ impl Page {
         };
         let age = duration(number(&status["uptimeSeconds"]));
         self.line(&format!(
-            "portway {} {}: {state} for {age}",
+            "portway {} {}: {state}, up {age}",
             word(&status["version"]),
             word(&status["role"]),
         ));
@@ -397,7 +397,7 @@ impl Page {
                 whole(&endpoint["open"]),
                 whole(&endpoint["reached"]),
                 whole(&endpoint["failedDials"]),
-                shortened(&word(&backend["name"]), 20),
+                shortened(&word(&backend["name"]), 19),
             ));
         }
         self.more(n_all, n, "endpoint");
@@ -498,3 +498,6 @@ fn shortened(name: &str, columns: usize) -> String {
     short.extend(name.chars().skip(n - tail));
     short
 }
+
+#[cfg(test)]
+mod tests;

@@ -407,7 +407,7 @@ fn status_shows_who_serves() {
     let ended = instance.status(&[]);
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
     for part in [
-        "run: ready for ",
+        "run: ready, up ",
         "config    version 1, applied in ",
         "GATEWAY default/my-tcp-gateway",
         "  default/tcp-app-1 ",
