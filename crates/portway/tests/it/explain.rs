@@ -40,7 +40,7 @@ fn without_files_there_is_nothing_to_explain() {
         &["tcproute/app"],
         2,
         &expect![[r#"
-        error: nothing to explain it from: give the files with `-f PATH`
+        error: nothing to explain it from: give the files with `-f PATH`, or `--kube`
     "#]],
     );
 }
