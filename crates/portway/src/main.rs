@@ -8,6 +8,8 @@ mod cli;
 
 mod wiring;
 
+mod fed;
+
 mod board;
 
 mod admin;

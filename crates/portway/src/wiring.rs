@@ -349,7 +349,7 @@ fn follow(inputs: &mut Inputs, objects: &mut Objects, news: &Sender<News>) {
 }
 
 /// Sorts reports on a thread of its own: finished connections to `tell`, facts to `news`.
-fn hear_reports(
+pub(crate) fn hear_reports(
     news: Sender<News>,
     mut tell: impl FnMut(&ConnRecord) + Send + 'static,
 ) -> io::Result<(SyncSender<Report>, JoinHandle<()>)> {

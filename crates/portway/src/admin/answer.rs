@@ -28,7 +28,12 @@ pub(super) async fn to(asked: Result<Ask, Refusal>, view: &Arc<dyn View>) -> Res
         Ok(Ask::Readiness) => match view.readiness() {
             it @ Readiness::Ready => text(StatusCode::OK, it.name()),
             it @ (Readiness::Starting | Readiness::Draining) => {
-                text(StatusCode::SERVICE_UNAVAILABLE, it.name())
+                let waits = view.waits_for().filter(|_| it == Readiness::Starting);
+                let why = waits.map(|it| format!(": {it}")).unwrap_or_default();
+                text(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    &format!("{}{why}", it.name()),
+                )
             }
         },
         Ok(ask) => {

@@ -40,10 +40,18 @@ use serde_json::Value;
 pub(crate) const ADMIN_ADDR: SocketAddr =
     SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9180));
 
+/// Where a Pod tells health, readiness and metrics.
+pub(crate) const PROBES_PORT: u16 = 15021;
+
 /// What an instance tells about itself. Each call is for one request, on a thread that may wait.
 pub(crate) trait View: Send + Sync {
     /// Whether it takes connections.
     fn readiness(&self) -> Readiness;
+
+    /// What it waits for before it takes connections, where that can be said.
+    fn waits_for(&self) -> Option<String> {
+        None
+    }
 
     /// All metrics, in the Prometheus text format.
     fn metrics(&self) -> String;

@@ -17,13 +17,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use portway_engine::table::TableVersion;
+use portway_feed::Link;
 use portway_proxy::Observer;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::access_log::Tally;
 use crate::admin::{Query, Readiness, View};
 use crate::limits::APPLY_TIME_BOUNDS;
-use crate::metrics::{BUILD, READY, Samples, process, proxy};
+use crate::metrics::{BUILD, FEED_FOLLOWING, READY, Samples, process, proxy};
 
 /// The facts of one instance.
 #[derive(Debug)]
@@ -32,6 +34,7 @@ pub(crate) struct Board {
     started: SystemTime,
     readiness: AtomicU8,
     observer: Arc<OnceLock<Observer>>,
+    link: OnceLock<watch::Receiver<Link>>,
     access_log: OnceLock<Arc<Tally>>,
     progress: Mutex<Progress>,
     shown: Mutex<Option<Arc<Shown>>>,
@@ -77,6 +80,7 @@ impl Board {
             started: SystemTime::now(),
             readiness: AtomicU8::new(0),
             observer: Arc::default(),
+            link: OnceLock::new(),
             access_log: OnceLock::new(),
             progress: Mutex::default(),
             shown: Mutex::default(),
@@ -99,6 +103,13 @@ impl Board {
     pub(crate) fn count_records(&self, tally: Arc<Tally>) {
         if self.access_log.set(tally).is_err() {
             tracing::debug!("a second access log is not shown");
+        }
+    }
+
+    /// A controller feeds it, or should.
+    pub(crate) fn follow(&self, link: watch::Receiver<Link>) {
+        if self.link.set(link).is_err() {
+            tracing::debug!("a second feed is not shown");
         }
     }
 
@@ -169,6 +180,15 @@ impl View for Board {
         STAGES.get(place).copied().unwrap_or(Readiness::Starting)
     }
 
+    fn waits_for(&self) -> Option<String> {
+        let link = self.link.get()?.borrow();
+        Some(match &*link {
+            Link::Following(_) => "the controller has no table yet".to_owned(),
+            Link::Down(Some(why)) => format!("no controller to follow: {why}"),
+            Link::Down(None) => "no controller to follow yet".to_owned(),
+        })
+    }
+
     fn metrics(&self) -> String {
         let mut samples = Samples::default();
         let version = env!("CARGO_PKG_VERSION");
@@ -176,6 +196,10 @@ impl View for Board {
         samples.count(&BUILD, &[version, commit, self.role], 1);
         let ready = u64::from(self.readiness() == Readiness::Ready);
         samples.count(&READY, &[], ready);
+        if let Some(link) = self.link.get() {
+            let is_following = u64::from(link.borrow().is_following());
+            samples.count(&FEED_FOLLOWING, &[], is_following);
+        }
         let progress = self.progress().clone();
         metrics::progress(&progress, &mut samples);
         if let Some(shown) = self.shown() {

@@ -12,9 +12,10 @@ use crate::admin::{ADMIN_ADDR, At, Door, Reach, Wanted, default_socket};
 /// Where to answer.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AdminArgs {
-    /// Where health, metrics and status are told over HTTP, or `off`; by default 127.0.0.1:9180.
+    /// Where health, metrics and status are told over HTTP, or `off`.
     ///
-    /// Without the flag a port that is taken is done without. `off` also means no socket, but for
+    /// By default 127.0.0.1:9180, or nowhere if that is taken; a proxy has none, since its Gateway
+    /// may use any port. `off` also means no socket, but for
     /// one that is named. There is no password: on another address than loopback everybody who can
     /// reach it can read.
     #[arg(
@@ -46,7 +47,11 @@ pub(crate) enum Choice<T> {
     At(T),
 }
 
-fn parse_addr(text: &str) -> Result<Choice<SocketAddr>, String> {
+/// An address with port, or `off`.
+///
+/// # Errors
+/// What was expected.
+pub(super) fn parse_addr(text: &str) -> Result<Choice<SocketAddr>, String> {
     match text {
         "off" => Ok(Choice::Off),
         addr => addr.parse().map(Choice::At).map_err(|_| {
@@ -63,6 +68,13 @@ fn parse_path(text: &str) -> Result<Choice<PathBuf>, String> {
 }
 
 impl AdminArgs {
+    /// The doors beside listeners of any port: on loopback none that was not asked for.
+    pub(super) fn doors_beside_listeners(&self) -> Vec<Door> {
+        let mut doors = self.doors();
+        doors.retain(|it| it.wanted == Wanted::Explicitly || matches!(it.at, At::Socket(_)));
+        doors
+    }
+
     /// The doors to open.
     pub(crate) fn doors(&self) -> Vec<Door> {
         let tcp = match &self.admin {

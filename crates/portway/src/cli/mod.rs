@@ -12,6 +12,8 @@ mod demo;
 mod explain;
 mod input;
 mod man;
+mod plane;
+mod proxy;
 mod run;
 mod status;
 mod subject;
@@ -56,6 +58,7 @@ enum Verb {
     Status(status::Args),
     Explain(explain::Args),
     Controller(controller::Args),
+    Proxy(proxy::Args),
     Demo(demo::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -73,6 +76,7 @@ impl Cli {
             Verb::Status(args) => status::run(args),
             Verb::Explain(args) => explain::run(&args),
             Verb::Controller(args) => controller::run(args),
+            Verb::Proxy(args) => proxy::run(args),
             Verb::Demo(args) => demo::run(args),
             Verb::Completions(args) => completions::run(&args),
             Verb::Man(args) => man::run(&args),

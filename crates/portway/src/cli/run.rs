@@ -2,34 +2,27 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
+use anyhow::{Result, bail};
 use portway_control::diagnostic::{Diagnostic, Severity};
 use portway_control::origin::Source;
 use portway_control::snapshot::{CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
 use portway_control::translate::translate;
-use portway_engine::limits::DIAL_TIMEOUT;
-use tracing::level_filters::LevelFilter;
 use tracing::{error, info, warn};
 
-use super::admin::AdminArgs;
 use super::input::{InputArgs, Strictness, in_order, n_of};
-use super::wait;
-use crate::access_log::{AccessLog, Form, To};
+use super::plane::PlaneArgs;
+use crate::access_log::AccessLog;
 use crate::admin::{self, Readiness};
 use crate::board::{Board, Shown, place_of};
 use crate::conn_log::ConnLog;
 use crate::exit::Exit;
 use crate::host::{self, LOW_PORT_HELP};
 use crate::inputs::Inputs;
-use crate::limits::{DRAIN_TIMEOUT, FIRST_TABLE_TIMEOUT, WORKERS_MAX};
-use crate::logging::{self, Format};
+use crate::limits::FIRST_TABLE_TIMEOUT;
+use crate::logging::Format;
 use crate::render::{self, Paint};
 use crate::state_log::StateLog;
 use crate::systemd;
@@ -61,93 +54,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     input: InputArgs,
 
-    /// Worker threads; by default one a core.
-    #[arg(
-        long,
-        value_name = "N",
-        env = "PORTWAY_WORKERS", hide_env_values = true,
-        value_parser = clap::value_parser!(u16).range(1..=i64::from(WORKERS_MAX))
-    )]
-    workers: Option<u16>,
-
-    /// Longest wait for one endpoint before the next is tried; by default 5s.
-    #[arg(
-        long,
-        value_name = "WAIT",
-        env = "PORTWAY_DIAL_TIMEOUT",
-        hide_env_values = true,
-        value_parser = wait::parse
-    )]
-    dial_timeout: Option<Duration>,
-
-    /// Longest wait for open connections at the end; by default 30s.
-    #[arg(
-        long,
-        value_name = "WAIT",
-        env = "PORTWAY_DRAIN_TIMEOUT",
-        hide_env_values = true,
-        value_parser = wait::parse
-    )]
-    drain_timeout: Option<Duration>,
-
     #[command(flatten)]
-    admin: AdminArgs,
-
-    /// Write a record for each connection that is over, on stdout unless --access-log-file is given.
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORM",
-        env = "PORTWAY_ACCESS_LOG",
-        hide_env_values = true
-    )]
-    access_log: Option<RecordArg>,
-
-    /// Append the records to this file, which SIGHUP opens again.
-    #[arg(
-        long,
-        value_name = "PATH",
-        requires = "access_log",
-        env = "PORTWAY_ACCESS_LOG_FILE",
-        hide_env_values = true
-    )]
-    access_log_file: Option<PathBuf>,
-
-    /// Form of the log on stderr.
-    #[arg(
-        long,
-        value_enum,
-        default_value = "text",
-        env = "PORTWAY_LOG_FORMAT",
-        hide_env_values = true
-    )]
-    log_format: FormatArg,
-
-    /// What is logged: off, error, warn, info, debug (a line for each connection) or trace.
-    #[arg(
-        long,
-        value_name = "LEVEL",
-        default_value = "info",
-        env = "PORTWAY_LOG_LEVEL",
-        hide_env_values = true
-    )]
-    log_level: LevelFilter,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FormatArg {
-    /// For people
-    Text,
-    /// One JSON object a line
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum RecordArg {
-    /// A line of `key=value`
-    Text,
-    /// One JSON object a line
-    Json,
+    plane: PlaneArgs,
 }
 
 /// Runs until a signal comes.
@@ -155,20 +63,13 @@ enum RecordArg {
 /// # Errors
 /// When the input cannot be read, or nothing can listen.
 pub(crate) fn run(args: Args) -> Result<Exit> {
-    let format = match args.log_format {
-        FormatArg::Text => Format::Text,
-        FormatArg::Json => Format::Json,
-    };
-    logging::start(format, args.log_level);
+    let plane = args.plane;
+    let format = plane.start_log();
     let strictness = args.input.strictness();
     let (inputs, objects) = args.input.open()?;
     let config = Config {
-        proxy: portway_proxy::Config {
-            workers: workers(args.workers)?,
-            dial_timeout: args.dial_timeout.unwrap_or(DIAL_TIMEOUT),
-            measure_paths: args.access_log.is_some(),
-        },
-        drain_timeout: args.drain_timeout.unwrap_or(DRAIN_TIMEOUT),
+        proxy: plane.config()?,
+        drain_timeout: plane.drain_timeout(),
     };
     if strictness == Strictness::Strict
         && let Some(exit) = refuse_if_broken(&inputs, &objects, format)
@@ -176,9 +77,9 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         return Ok(exit);
     }
     let board = Arc::new(Board::new("run"));
-    let doors = args.admin.doors();
+    let doors = plane.admin.doors();
     let admin = admin::serve(&doors, Arc::<Board>::clone(&board))?;
-    let access_log = access_log(args.access_log, args.access_log_file, &board)?;
+    let access_log = plane.access_log(&board)?;
     let pen = access_log.as_ref().map(AccessLog::pen);
     let mut connections = ConnLog::new();
     let tell = move |record: &_| {
@@ -241,34 +142,9 @@ fn await_first_table(standalone: &mut Standalone, log: &mut Log) -> Result<Optio
     }
 }
 
-fn access_log(
-    form: Option<RecordArg>,
-    file: Option<PathBuf>,
-    board: &Arc<Board>,
-) -> Result<Option<AccessLog>> {
-    let Some(form) = form else {
-        return Ok(None);
-    };
-    let form = match form {
-        RecordArg::Text => Form::Text,
-        RecordArg::Json => Form::Json,
-    };
-    let to = file.map_or(To::Stdout, To::File);
-    let log = AccessLog::start(form, to, board.observer())?;
-    board.count_records(log.tally());
-    Ok(Some(log))
-}
-
 fn worker_died() -> Exit {
     error!("a worker died: a defect of Portway, ending");
     Exit::WorkerDied
-}
-
-fn workers(asked: Option<u16>) -> Result<NonZeroUsize> {
-    match asked.and_then(|n| NonZeroUsize::new(usize::from(n))) {
-        Some(n) => Ok(n),
-        None => thread::available_parallelism().context("find out how many cores there are"),
-    }
 }
 
 /// With `--strict`, problems in the input are a reason not to start.

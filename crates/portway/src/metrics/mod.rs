@@ -65,6 +65,8 @@ metrics! {
         "1, with the version and the role of this instance";
     READY: Gauge "portway_ready" []
         "1 while the instance takes connections: after the first table, before draining";
+    FEED_FOLLOWING: Gauge "portway_feed_following" []
+        "1 while the instance gets its tables from a controller; without one it serves what it has";
 
     CONNECTIONS: Counter "portway_connections" []
         "Connections accepted";

@@ -12,5 +12,6 @@ mod explain;
 mod help;
 mod live;
 mod pages;
+mod proxy;
 mod run;
 mod systemd;
