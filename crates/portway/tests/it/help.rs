@@ -32,6 +32,7 @@ fn the_program_says_what_it_is() {
               status       Say what a running instance serves, what it does not and why
               explain      Say why something is as it is: a route, a Gateway, an address, a code
               controller   Watch a Kubernetes cluster, provision proxies for its Gateways, and feed them
+              proxy        Be the data plane of one Gateway, fed by a controller
               demo         Show a gateway at work: two listeners, two routes, two backends, real streams
               completions  Print the completions of a shell
               man          Print the manual page, or write a page for every verb
