@@ -23,9 +23,21 @@ pub(crate) enum CallError {
         /// On what.
         path: String,
     },
-    /// The API refused it, or could not be reached.
-    #[error("{method} {path}")]
+    /// The API refused it.
+    #[error("{method} {path}: {message} ({code})")]
     Refused {
+        /// What was tried.
+        method: Method,
+        /// On what.
+        path: String,
+        /// The HTTP status.
+        code: u16,
+        /// Why.
+        message: String,
+    },
+    /// There was no answer, or none that can be read.
+    #[error("{method} {path}")]
+    Unanswered {
         /// What was tried.
         method: Method,
         /// On what.
@@ -39,11 +51,8 @@ impl CallError {
     /// The HTTP status, if the API answered.
     pub(crate) fn code(&self) -> Option<u16> {
         match self {
-            Self::Refused {
-                source: kube::Error::Api(status),
-                ..
-            } => Some(status.code),
-            Self::Refused { .. } | Self::Timeout { .. } => None,
+            Self::Refused { code, .. } => Some(*code),
+            Self::Unanswered { .. } | Self::Timeout { .. } => None,
         }
     }
 
@@ -138,10 +147,19 @@ async fn call(
     path: &str,
     body: Option<(&str, &Value)>,
 ) -> Result<Value, CallError> {
-    let refused = |source| CallError::Refused {
-        method: method.clone(),
-        path: path.to_owned(),
-        source,
+    let (tried, at) = (method.clone(), path.to_owned());
+    let refused = |error| match error {
+        kube::Error::Api(status) => CallError::Refused {
+            method: tried.clone(),
+            path: at.clone(),
+            code: status.code,
+            message: status.message,
+        },
+        source => CallError::Unanswered {
+            method: tried.clone(),
+            path: at.clone(),
+            source,
+        },
     };
     let mut request = Request::builder().method(&method).uri(path);
     let mut bytes = Vec::new();

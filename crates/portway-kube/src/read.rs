@@ -27,7 +27,7 @@ pub struct ReadError;
 /// When the API does not tell everything in time; the log says what it refused.
 pub async fn read(client: &Client, namespaces: &[String]) -> Result<Objects, ReadError> {
     let (sender, mut edits) = mpsc::channel(EDITS_MAX);
-    let mut watches = Watches::of_objects(client, namespaces, sender);
+    let mut watches = Watches::of_objects(client, namespaces, "default", sender);
     let mut store = Store::keeping_given();
     let all = async {
         while let Some(edit) = edits.recv().await {

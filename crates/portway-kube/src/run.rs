@@ -138,7 +138,8 @@ struct Turns {
 impl Turns {
     async fn run(mut self, client: &Client, config: &Config) {
         let (sender, mut edits) = mpsc::channel(EDITS_MAX);
-        let mut watches = Watches::of_objects(client, &config.watch_namespaces, sender);
+        let mut watches =
+            Watches::of_objects(client, &config.watch_namespaces, &config.namespace, sender);
         watches.add_fleets(&config.watch_namespaces, &config.controller_name);
         let mut is_synced = false;
         loop {

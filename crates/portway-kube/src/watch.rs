@@ -83,8 +83,14 @@ struct Watch {
 }
 
 impl Watches {
-    /// Starts the watches of what a translation is made of. No namespaces = all.
-    pub(crate) fn of_objects(client: &Client, namespaces: &[String], edits: Sender<Edit>) -> Self {
+    /// Starts the watches of what a translation is made of. No namespaces = all; `own` is that of
+    /// the controller, where a class may have its parameters.
+    pub(crate) fn of_objects(
+        client: &Client,
+        namespaces: &[String],
+        own: &str,
+        edits: Sender<Edit>,
+    ) -> Self {
         let mut watches = Self {
             client: client.clone(),
             edits,
@@ -108,7 +114,7 @@ impl Watches {
             plural: "gatewayconfigs",
             is_builtin: false,
         };
-        watches.object::<GatewayConfig>(namespaces, configs);
+        watches.object::<GatewayConfig>(&with_own(namespaces, own), configs);
         watches.object::<Namespace>(&[], builtin("", "Namespace", "namespaces"));
         watches.object::<Service>(namespaces, builtin("", "Service", "services"));
         let slices = builtin("discovery.k8s.io", "EndpointSlice", "endpointslices");
@@ -320,6 +326,15 @@ fn scopes(namespaces: &[String]) -> Vec<Option<String>> {
         [] => vec![None],
         some => some.iter().cloned().map(Some).collect(),
     }
+}
+
+/// The namespaces and the controller's own; all stay all.
+fn with_own(namespaces: &[String], own: &str) -> Vec<String> {
+    let mut all = namespaces.to_vec();
+    if !all.is_empty() && all.iter().all(|it| it != own) {
+        all.push(own.to_owned());
+    }
+    all
 }
 
 fn gateway_api(kind: &'static str, plural: &'static str) -> Source {

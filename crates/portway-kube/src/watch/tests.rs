@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tower_test::mock::{self, Handle};
 
-use super::{Source, Watch, gateway_api};
+use super::{Source, Watch, gateway_api, with_own};
 use crate::store::Store;
 
 type Api = Handle<Request<Body>, Response<Body>>;
@@ -199,4 +199,16 @@ async fn an_object_that_cannot_be_read_counts_as_absent() {
     serve(&mut scene.api, GATEWAYS, "limit=", all).await;
     assert!(scene.edit().await);
     assert_eq!(scene.names(), ["b"]);
+}
+
+/// The chart puts the parameters of its class beside the controller, watched or not.
+#[test]
+fn parameters_beside_the_controller_are_always_seen() {
+    let check = |namespaces: &[&str], want: &[&str]| {
+        let namespaces: Vec<String> = namespaces.iter().map(|it| (*it).to_owned()).collect();
+        assert_eq!(with_own(&namespaces, "own"), want);
+    };
+    check(&[], &[]);
+    check(&["a", "b"], &["a", "b", "own"]);
+    check(&["own"], &["own"]);
 }
