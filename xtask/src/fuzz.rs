@@ -42,7 +42,12 @@ struct Target {
     bytes_max: u32,
 }
 
-const TARGETS: [Target; 2] = [
+const TARGETS: [Target; 3] = [
+    Target {
+        name: "admin",
+        seeds: &["fuzz/seeds/admin"],
+        bytes_max: 2 * 1024,
+    },
     Target {
         name: "manifest",
         seeds: &["crates/portway-control/tests/golden", "examples"],

@@ -228,6 +228,12 @@ fn findings(shown: &Shown) -> Value {
     })
 }
 
+/// Where listeners listen, by their names in the table.
+struct Sockets<'a> {
+    binds: BTreeMap<&'a str, &'a [SocketAddr]>,
+    refused: &'a BTreeMap<SocketAddr, String>,
+}
+
 fn gateways(shown: &Shown, lines: &[ListenerLine], numbers: &Numbers) -> Vec<Value> {
     let lines = &lines[..lines.len().min(STATUS_LISTENERS_MAX)];
     let statuses = shown.translation.statuses.iter();
@@ -235,9 +241,19 @@ fn gateways(shown: &Shown, lines: &[ListenerLine], numbers: &Numbers) -> Vec<Val
         Status::Gateway(status) => Some((key, status)),
         Status::GatewayClass(_) | Status::Route(_) => None,
     });
+    let mut by_gateway: BTreeMap<&ObjectKey, Vec<&ListenerLine>> = BTreeMap::new();
+    for line in lines {
+        by_gateway.entry(&line.gateway).or_default().push(line);
+    }
+    let planned = &shown.translation.host_table.listeners;
+    let binds = planned.iter().map(|it| (&*it.name, &it.binds[..]));
+    let sockets = Sockets {
+        binds: binds.collect(),
+        refused: &shown.refused,
+    };
     let value = |(key, status): (&ObjectKey, &GatewayStatus)| {
-        let own = lines.iter().filter(|it| it.gateway == *key);
-        let listeners = own.map(|it| listener(it, status, numbers, shown));
+        let own = by_gateway.get(key).into_iter().flatten();
+        let listeners = own.map(|it| listener(it, status, numbers, &sockets));
         let addresses = status.addresses.iter().map(|it| it.value.clone());
         let mut value = json!({
             "namespace": key.namespace,
@@ -256,25 +272,26 @@ fn listener(
     line: &ListenerLine,
     status: &GatewayStatus,
     numbers: &Numbers,
-    shown: &Shown,
+    sockets: &Sockets<'_>,
 ) -> Value {
     let name = format!(
         "{}/{}/{}",
         line.gateway.namespace, line.gateway.name, line.name
     );
     let declared = status.listeners.iter().find(|it| it.name == *line.name);
-    let planned = shown.translation.host_table.listeners.iter();
-    let planned = planned
-        .filter(|it| *it.name == *name)
-        .flat_map(|it| &it.binds);
-    let sockets = planned.filter(|it| !shown.refused.contains_key(it));
+    let binds = sockets
+        .binds
+        .get(name.as_str())
+        .copied()
+        .unwrap_or_default();
+    let bound = binds.iter().filter(|it| !sockets.refused.contains_key(it));
     let counted = numbers.listeners.get(name.as_str());
     let mut value = json!({
         "name": line.name,
         "fullName": name,
         "protocol": line.protocol,
         "port": line.port,
-        "sockets": sockets.map(|it| it.to_string()).collect::<Vec<_>>(),
+        "sockets": bound.map(|it| it.to_string()).collect::<Vec<_>>(),
         "attachedRoutes": declared.map(|it| it.attached_routes),
         "connections": counted.map_or_else(|| Sum::default().value(), Sum::value),
     });
