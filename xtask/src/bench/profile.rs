@@ -4,7 +4,9 @@
 //! each unit of work (strace). Never: a rate measured under strace, which slows everything.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,7 +14,7 @@ use serde_json::Value;
 
 use super::jobs::{Job, Unit};
 use super::sample::number;
-use super::schedule::Schedule;
+use super::schedule::{Schedule, ask};
 use crate::repo;
 use crate::tally::say;
 
@@ -50,26 +52,19 @@ pub(crate) fn run(schedule: &Schedule, index: usize, jobs: &[&Job]) -> Result<()
     Ok(())
 }
 
-/// Where the CPU time goes.
+/// Where the CPU time goes. Perf starts the load tool itself, so that it is there from the start.
 fn functions(schedule: &Schedule, index: usize, job: &Job, pid: u32) -> Result<String> {
     let recorded = schedule.arena.dir().join("perf.data");
+    let load = schedule.command(job, index)?;
     let mut perf = Command::new("perf");
-    perf.args(["record", "--quiet", "-e", "cpu-clock", "-F", "1999", "-o"])
-        .arg(&recorded);
-    perf.args(["-p", &pid.to_string()]);
-    let watcher = start(perf, "perf")?;
-    schedule.take(job, index)?;
-    end(watcher)?;
+    perf.args(["record", "--quiet", "-e", "cpu-clock", "-F", "1999", "-o"]);
+    perf.arg(&recorded).args(["-p", &pid.to_string(), "--"]);
+    perf.arg(load.get_program()).args(load.get_args());
+    ask(perf)?;
     let mut report = Command::new("perf");
-    report.args([
-        "report",
-        "--stdio",
-        "--no-children",
-        "--percent-limit",
-        "0.4",
-        "-i",
-    ]);
-    let report = report.arg(&recorded).output().context("run perf report")?;
+    report.args(["report", "--stdio", "--no-children", "--sort", "dso,symbol"]);
+    report.args(["--percent-limit", "0.4", "-i"]).arg(&recorded);
+    let report = report.output().context("run perf report")?;
     let text = String::from_utf8_lossy(&report.stdout);
     let lines = text
         .lines()
@@ -115,13 +110,18 @@ fn per_unit(text: &str, unit: Unit, load: &Value) -> String {
     told
 }
 
+/// Starts a watcher, and waits until it says that it watches.
 fn start(mut command: Command, name: &str) -> Result<Child> {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let child = command.spawn().with_context(|| format!("run {name}"))?;
-    // It says nothing when it has attached; the warm-up of the job covers it.
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("run {name}"))?;
+    let said = child.stderr.take().context("no word from a watcher")?;
+    let mut said = BufReader::new(said);
+    let mut line = String::new();
+    said.read_line(&mut line)?;
+    ensure!(line.contains("attached"), "{}", line.trim());
+    // Its last words must find somebody who reads, or they end it before it has written.
+    thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
     Ok(child)
 }
 

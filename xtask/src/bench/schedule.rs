@@ -105,6 +105,15 @@ impl Schedule {
         }
     }
 
+    /// The load tool's command for one sample.
+    ///
+    /// # Errors
+    /// When there is no such target.
+    pub(crate) fn command(&self, job: &Job, index: usize) -> Result<Command> {
+        let target = self.targets.get(index).context("no such target")?;
+        self.drive(job, target, &target.pids())
+    }
+
     /// Takes one sample.
     ///
     /// # Errors
