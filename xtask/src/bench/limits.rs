@@ -10,7 +10,7 @@ pub(crate) const NOISE_MAX: f64 = 0.12;
 pub(crate) const TRIES_MAX: u32 = 3;
 
 /// How long samples are taken again at most, over a whole run: then noise is only told.
-pub(crate) const RETRY_TIME: Duration = Duration::from_secs(240);
+pub(crate) const RETRY_TIME: Duration = Duration::from_secs(150);
 
 /// The same with `--quick`, which must be over in four minutes.
 pub(crate) const RETRY_TIME_QUICK: Duration = Duration::from_secs(40);

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::jobs::{self, Job, Unit, Way};
 use super::limits::NOISE_MAX;
 use super::results::Lines;
-use super::sample::{Figures, Spread, number};
+use super::sample::{Figures, Spread, number, ratio};
 use super::targets::Kind;
 use crate::repo;
 use crate::tally::say;
@@ -37,6 +37,7 @@ pub(crate) fn write() -> Result<()> {
     for job in jobs::FULL {
         text += &job_section(&lines, job, &dir)?;
     }
+    text += &balance_section(&lines);
     text += &memory_section(&lines);
     text += &integrity_section(&lines);
     if let Some(path) = Lines::newest("tables") {
@@ -191,6 +192,28 @@ fn job_section(lines: &Lines, job: &Job, dir: &Path) -> Result<String> {
         &chart::draw(&title, &bars),
     )?;
     Ok(text)
+}
+
+/// How evenly a gateway's two busiest threads were busy.
+fn balance_section(lines: &Lines) -> String {
+    let mut text = String::from(
+        "\n## Balance\n\n\
+         CPU time of the second busiest thread or process over that of the busiest: 1 is even.\n\n\
+         | | up | requests-64 | connects |\n|---|---|---|---|\n",
+    );
+    for kind in lines.targets().into_iter().filter(|it| it.is_gateway()) {
+        let _ = write!(text, "| {} |", title(kind));
+        for job in [&jobs::UP, &jobs::REQUESTS, &jobs::CONNECTS] {
+            let evenness = |load: &Value| {
+                let busiest = number(load, "/cpu/threads/0");
+                ratio(number(load, "/cpu/threads/1"), busiest)
+            };
+            let spread = Spread::of(lines.loads(job.name, kind).map(evenness));
+            let _ = write!(text, " {} |", spread.map_or_else(String::new, cell));
+        }
+        text += "\n";
+    }
+    text
 }
 
 fn memory_section(lines: &Lines) -> String {
