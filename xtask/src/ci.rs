@@ -3,13 +3,14 @@
 //! In: the tree as it stands. Out: a line a step, its seconds, what it came to. Never: a change of
 //! the tree; each failure names the command that mends it.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::repo::{at_root, cargo};
+use crate::repo::{at_root, cargo, root};
 use crate::tally::{Count, Tally, say, succeed};
 use crate::{docs, tidy, tools};
 
@@ -42,10 +43,12 @@ enum Step {
     Doc,
     /// Generated files are current
     Generated,
+    /// systemd understands the unit
+    Unit,
 }
 
 /// In the order they run: what fails fast first.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step::Fmt,
     Step::Tidy,
     Step::Clippy,
@@ -53,7 +56,12 @@ const STEPS: [Step; 7] = [
     Step::Deny,
     Step::Doc,
     Step::Generated,
+    Step::Unit,
 ];
+
+/// The unit, and the program in it, which need not be installed where it is checked.
+const UNIT: &str = "deploy/systemd/portway.service";
+const UNIT_PROGRAM: &str = "/usr/local/bin/portway";
 
 /// How long the database of advisories may take to arrive.
 const ADVISORIES_TIME_MAX: Duration = Duration::from_secs(60);
@@ -79,6 +87,7 @@ impl Step {
             Self::Deny => deny(),
             Self::Doc => doc(),
             Self::Generated => docs::check(),
+            Self::Unit => unit(),
         }
     }
 }
@@ -135,6 +144,43 @@ fn tests_in(line: &str) -> Count {
         passed: number_before(" passed"),
         failed: number_before(" failed"),
     }
+}
+
+/// What systemd itself says of the unit; without systemd there is nobody to ask.
+fn unit() -> Result<Count> {
+    if Command::new("systemd-analyze")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
+        say("  not checked: systemd-analyze is absent (Debian: apt-get install systemd)");
+        return Ok(Count::default());
+    }
+    let text = fs::read_to_string(root().join(UNIT)).context("read the unit")?;
+    ensure!(
+        text.contains(UNIT_PROGRAM),
+        "{UNIT} does not start {UNIT_PROGRAM}"
+    );
+    let folder = root().join("target/unit");
+    fs::create_dir_all(&folder).context("make a folder for the unit")?;
+    let path = folder.join("portway.service");
+    let itself = std::env::current_exe().context("find this program")?;
+    let text = text.replace(UNIT_PROGRAM, &itself.display().to_string());
+    fs::write(&path, text).context("write the unit to check")?;
+    let mut verify = Command::new("systemd-analyze");
+    verify.args(["verify", "--man=no"]).arg(&path);
+    let output = verify.output().context("run systemd-analyze")?;
+    // A setting that it does not know is ignored with a word about it, and no exit code.
+    let said = String::from_utf8_lossy(&output.stderr);
+    let about = said.lines().filter(|line| line.contains("portway.service"));
+    let about: Vec<&str> = about.collect();
+    ensure!(about.is_empty(), "{UNIT}: {}", about.join("; "));
+    ensure!(
+        output.status.success(),
+        "systemd-analyze verify: {}",
+        said.trim()
+    );
+    Ok(Count::ONE)
 }
 
 /// Two things: what is in the tree, and what is known against it.
