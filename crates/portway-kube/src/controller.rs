@@ -7,9 +7,9 @@
 //!                          └──── Services, EndpointSlices, acknowledgements ◄────┘
 //! ```
 //!
-//! In: a client and a [`Config`]. Out: what the cluster shall be. One task owns the state; calls run
-//! beside it, bounded, and come back as values. Never: a decision about routes or statuses.
-//! Followers watch as leaders do, so that one takes over with everything at hand.
+//! In: a client and a [`Config`](crate::Config). Out: what the cluster shall be. One task owns the
+//! state; calls run beside it, bounded, and come back as values. Never: a decision about routes or
+//! statuses. Followers watch as leaders do, so that one takes over with everything at hand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -228,6 +228,8 @@ impl Client {
         let has_table = self.replica.table().is_some();
         let is_news =
             !matches!(&*self.ends.link.borrow(), Link::Down(Some(before)) if *before == why);
+        // Before it is logged: whoever waits for the line finds it so.
+        self.ends.link.send_replace(Link::Down(Some(why.clone())));
         if is_news && has_table {
             warn!(cause = why, "no controller to follow: serving what is here");
         } else if is_news {
@@ -235,7 +237,6 @@ impl Client {
         } else {
             debug!(cause = why, "still no controller to follow");
         }
-        self.ends.link.send_replace(Link::Down(Some(why)));
     }
 }
 
