@@ -142,13 +142,14 @@ fn part(time: Duration, seed: u64) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-/// How many connections one worker may still end in this second for a `spread`: its part of
-/// [`DRAIN_CLOSES_PER_SECOND`].
+/// When one worker may end the next connection for a `spread`, so that in no second it ends more
+/// than its part of [`DRAIN_CLOSES_PER_SECOND`] (the generic cell rate algorithm, ITU-T I.371).
 #[derive(Debug)]
 pub struct Pace {
-    most: u32,
-    left: u32,
-    second: u64,
+    gap: Duration,
+    /// How far ahead of its gaps it may be: timers come in small batches.
+    credit: Duration,
+    due: Moment,
 }
 
 impl Pace {
@@ -156,23 +157,23 @@ impl Pace {
     pub fn shared_by(n_workers: u32) -> Self {
         let most = DRAIN_CLOSES_PER_SECOND.checked_div(n_workers).unwrap_or(0);
         let most = most.max(1);
+        let at_once = (most / 10).max(1);
+        // In any second: what comes at once, and a gap after each.
+        let per_second = most - at_once + 1;
+        let gap = Duration::from_nanos(1_000_000_000_u64.div_ceil(u64::from(per_second)));
         Self {
-            most,
-            left: most,
-            second: 0,
+            gap,
+            credit: gap * (at_once - 1),
+            due: Moment::default(),
         }
     }
 
     /// Whether one more may end now; it counts as ended then.
     pub fn take(&mut self, now: Moment) -> bool {
-        let second = now.as_nanos() / 1_000_000_000;
-        if second != self.second {
-            (self.second, self.left) = (second, self.most);
-        }
-        let Some(left) = self.left.checked_sub(1) else {
+        if now.after(self.credit) < self.due {
             return false;
-        };
-        self.left = left;
+        }
+        self.due = self.due.max(now).after(self.gap);
         true
     }
 }

@@ -58,5 +58,5 @@ pub const DRAIN_SPREAD_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// back at once, and a server that takes a thousand new sessions a second is a large one.
 pub const DRAIN_CLOSES_PER_SECOND: u32 = 1000;
 
-/// Wait of a connection whose end was due while others had used up the second.
+/// Wait of a connection whose end was due while others had used up the pace.
 pub const DRAIN_RETRY: Duration = Duration::from_millis(250);

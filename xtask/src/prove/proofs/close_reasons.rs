@@ -46,6 +46,9 @@ pub(super) fn run(stage: &Stage) -> Result<()> {
     }
     let mut missing = names()?;
     missing.retain(|name| !seen.contains_key(name));
+    // It needs tables that change, so it has a proof of its own.
+    say("  not tried here: drained, which `prove drain` counts");
+    missing.retain(|name| name != "drained");
     if stage.scale == Scale::Short {
         say(&format!(
             "  not tried in short: {}, which take the kernel two minutes",
