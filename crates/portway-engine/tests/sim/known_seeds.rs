@@ -18,4 +18,8 @@ pub(crate) const KNOWN_SEEDS: &[(u64, &str)] = &[
         0x1f,
         "the tally missed that a route without weights draws tickets too",
     ),
+    (
+        0x14e,
+        "the tally took a tick that ended a drain for a dial that was over time",
+    ),
 ];

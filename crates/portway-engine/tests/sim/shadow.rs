@@ -24,7 +24,7 @@ pub(crate) struct Shadow {
     failed: Vec<(SocketAddr, DialError)>,
     finished: BTreeSet<Side>,
     /// When it must end for a drain.
-    end: Option<Moment>,
+    pub(crate) end: Option<Moment>,
     pub(crate) state: State,
 }
 

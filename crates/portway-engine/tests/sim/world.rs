@@ -202,7 +202,7 @@ impl World {
         let now = self.now;
         let live = &mut self.live[index];
         let Worker { avoid, pauses, .. } = &mut self.workers[live.worker];
-        learn(pauses, live.shadow.state, event, now);
+        learn(pauses, &live.shadow, event, now);
         let want = live.shadow.expect(event, now);
         live.machine.handle(avoid, event, now);
         let actions = drain(&mut live.machine);
@@ -280,15 +280,17 @@ impl World {
 }
 
 /// What a worker learns of an endpoint from this fact.
-fn learn(pauses: &mut Pauses, state: State, event: Event, now: Moment) {
-    let State::Dialling { endpoint, until } = state else {
+fn learn(pauses: &mut Pauses, shadow: &Shadow, event: Event, now: Moment) {
+    let State::Dialling { endpoint, until } = shadow.state else {
         return;
     };
+    // A tick that ends a drain says nothing of the endpoint, even when the dial was over time too.
+    let is_drained = shadow.end.is_some_and(|end| end <= now);
     match event {
         Event::Dialled => pauses.succeeded(endpoint),
         Event::DialFailed(DialError::OutOfResources) => {}
         Event::DialFailed(_) => pauses.failed(endpoint, now),
-        Event::Tick if until <= now => pauses.failed(endpoint, now),
+        Event::Tick if until <= now && !is_drained => pauses.failed(endpoint, now),
         _ => {}
     }
 }
