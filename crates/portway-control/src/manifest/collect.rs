@@ -1,7 +1,7 @@
 //! What many sources gave, kept so that one source can be exchanged.
 //!
 //! In: a [`SourceReading`] and the rank of its source among all. Out: the same [`Objects`] as
-//! [`super::merge`] gives for all of them, at the cost of what changed. Never: text, files.
+//! [`super::merge()`] gives for all of them, at the cost of what changed. Never: text, files.
 //!
 //! An object's place in the order of input is its source's rank and its position in it. Of several
 //! objects with one name the first in that order is used. The generation of an object counts the

@@ -74,7 +74,7 @@ pub fn read(sources: &[Source]) -> Reading {
     merge(&readings)
 }
 
-/// Reads one source, for [`merge`].
+/// Reads one source, for [`merge()`].
 pub fn read_source(source: &Source) -> SourceReading {
     read_within(source, &mut Budget::default())
 }

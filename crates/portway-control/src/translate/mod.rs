@@ -2,7 +2,7 @@
 //!
 //! In: a [`Snapshot`]. Out: a [`Translation`]. Never: a clock; an object that breaks the others;
 //! a decision by the order of input, except for the age of objects without a creationTimestamp.
-//! The steps stand in [`decide`], in order; each is a module, `plan` is what they hand on.
+//! The steps stand in `decide`, in order; each is a module, `plan` is what they hand on.
 
 mod age;
 mod index;
