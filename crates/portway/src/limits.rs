@@ -150,3 +150,9 @@ pub(crate) const STATUS_WATCH_INTERVAL: Duration = Duration::from_millis(100);
 /// Listeners, routes or endpoints that `status` shows of each kind unless asked for all: with the
 /// heads they fill a screen.
 pub(crate) const STATUS_ROWS: usize = 12;
+
+/// News that may wait while `top` draws; who has more waits.
+pub(crate) const TOP_NEWS_MAX: usize = 64;
+
+/// Connections that `top` looks at: more than anybody scrolls through.
+pub(crate) const TOP_CONNECTIONS_MAX: usize = 5000;

@@ -37,6 +37,7 @@ mod echo;
 mod outline;
 
 mod render;
+mod top;
 
 mod exit;
 mod limits;

@@ -36,6 +36,36 @@ pub(crate) fn start(news: Sender<News>) -> io::Result<()> {
     Ok(())
 }
 
+/// Calls `tell` at the first signal that asks for an end; a terminal that is gone asks for one too.
+///
+/// # Errors
+/// When the thread, its runtime or the handlers cannot be had.
+pub(crate) fn on_end(tell: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let (mut signals, mut hangup) = {
+        let _inside = runtime.enter();
+        let signals = [
+            ("SIGTERM", signal(SignalKind::terminate())?),
+            ("SIGINT", signal(SignalKind::interrupt())?),
+        ];
+        (signals, signal(SignalKind::hangup())?)
+    };
+    let watch = async move {
+        tokio::select! {
+            _ = next(&mut signals) => {}
+            _ = hangup.recv() => {}
+        }
+    };
+    let watch = move || {
+        runtime.block_on(watch);
+        tell();
+    };
+    thread::Builder::new().name("signals".into()).spawn(watch)?;
+    Ok(())
+}
+
 async fn watch(
     signals: &mut [(&'static str, Signal); 2],
     hangup: &mut Signal,

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderValue};
+use hyper::http::uri::InvalidUri;
 use hyper::rt::{Read, Write};
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
@@ -62,6 +63,9 @@ pub(crate) enum AnswerError {
     /// It is no JSON.
     #[error("the answer is no JSON; is that Portway?")]
     NotJson(#[source] serde_json::Error),
+    /// The question has no form that HTTP takes.
+    #[error("ask for that")]
+    Question(#[from] InvalidUri),
     /// This host lacks what it takes to ask.
     #[error("prepare the question")]
     Io(#[from] io::Error),
@@ -71,7 +75,7 @@ pub(crate) enum AnswerError {
 ///
 /// # Errors
 /// When none does, or when it does not answer.
-pub(crate) fn ask(places: &[At], path: &'static str) -> Result<Value, AskError> {
+pub(crate) fn ask(places: &[At], path: &str) -> Result<Value, AskError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -94,7 +98,7 @@ pub(crate) fn ask(places: &[At], path: &'static str) -> Result<Value, AskError> 
 }
 
 /// The outer error: nobody listens there.
-async fn ask_at(at: &At, path: &'static str) -> io::Result<Result<Value, AnswerError>> {
+async fn ask_at(at: &At, path: &str) -> io::Result<Result<Value, AnswerError>> {
     match at {
         At::Tcp(addr) => {
             let stream = TcpStream::connect(addr);
@@ -109,7 +113,7 @@ async fn ask_at(at: &At, path: &'static str) -> io::Result<Result<Value, AnswerE
     }
 }
 
-async fn exchange_in_time<S>(stream: S, path: &'static str) -> Result<Value, AnswerError>
+async fn exchange_in_time<S>(stream: S, path: &str) -> Result<Value, AnswerError>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
@@ -118,14 +122,14 @@ where
     answer.unwrap_or(Err(AnswerError::TooSlow))
 }
 
-async fn exchange<S>(stream: S, path: &'static str) -> Result<Value, AnswerError>
+async fn exchange<S>(stream: S, path: &str) -> Result<Value, AnswerError>
 where
     S: Read + Write + Unpin + Send + 'static,
 {
     let (mut sender, connection) = http1::handshake(stream).await?;
     tokio::spawn(connection);
     let mut request = Request::new(String::new());
-    *request.uri_mut() = Uri::from_static(path);
+    *request.uri_mut() = path.parse::<Uri>()?;
     let headers = request.headers_mut();
     headers.insert(HOST, HeaderValue::from_static("localhost"));
     let answer = sender.send_request(request).await?;

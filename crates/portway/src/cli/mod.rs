@@ -17,6 +17,7 @@ mod proxy;
 mod run;
 mod status;
 mod subject;
+mod top;
 mod wait;
 
 use anyhow::Result;
@@ -57,6 +58,7 @@ enum Verb {
     Check(check::Args),
     Status(status::Args),
     Explain(explain::Args),
+    Top(top::Args),
     Controller(controller::Args),
     Proxy(proxy::Args),
     Demo(demo::Args),
@@ -75,6 +77,7 @@ impl Cli {
             Verb::Check(args) => check::run(args),
             Verb::Status(args) => status::run(args),
             Verb::Explain(args) => explain::run(&args),
+            Verb::Top(args) => top::run(&args),
             Verb::Controller(args) => controller::run(args),
             Verb::Proxy(args) => proxy::run(args),
             Verb::Demo(args) => demo::run(args),

@@ -442,7 +442,7 @@ impl Page {
 }
 
 /// The conditions of a route's parents that say what is not as it was meant.
-fn problems(route: &Value) -> Vec<&Value> {
+pub(crate) fn problems(route: &Value) -> Vec<&Value> {
     let parents = list(&route["parents"]).iter();
     let conditions = parents.flat_map(|it| {
         // What is not accepted serves nothing either, and one reason is enough.
@@ -455,19 +455,23 @@ fn problems(route: &Value) -> Vec<&Value> {
     conditions.filter(|it| it["status"] == "False").collect()
 }
 
-fn list(value: &Value) -> &[Value] {
+/// The items of a list; none of anything else.
+pub(crate) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-fn whole(value: &Value) -> u64 {
+/// A whole number; 0 of anything else.
+pub(crate) fn whole(value: &Value) -> u64 {
     value.as_u64().unwrap_or(0)
 }
 
-fn number(value: &Value) -> f64 {
+/// A number; 0 of anything else.
+pub(crate) fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or(0.0)
 }
 
-fn word(value: &Value) -> String {
+/// A text without control characters; empty of anything else.
+pub(crate) fn word(value: &Value) -> String {
     clean(value.as_str().unwrap_or_default())
 }
 
@@ -480,14 +484,14 @@ fn count_of(value: &Value, one: &str) -> String {
 }
 
 /// A name without the kind of the only kind of route, and without the namespace if it is `space`.
-fn local<'a>(name: &'a str, space: &str) -> &'a str {
+pub(crate) fn local<'a>(name: &'a str, space: &str) -> &'a str {
     let name = name.strip_prefix("TCPRoute ").unwrap_or(name);
     let rest = name.strip_prefix(space);
     rest.and_then(|rest| rest.strip_prefix('/')).unwrap_or(name)
 }
 
 /// A name in so many columns; what is left out is in the middle, since ends tell names apart.
-fn shortened(name: &str, columns: usize) -> String {
+pub(crate) fn shortened(name: &str, columns: usize) -> String {
     let n = name.chars().count();
     if n <= columns {
         return name.to_owned();

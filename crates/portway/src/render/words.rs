@@ -21,6 +21,21 @@ pub(crate) fn bytes(n: u64) -> String {
     }
 }
 
+/// `17`, `1.2k`, `340k`, `12M`: at most four characters.
+pub(crate) fn short(n: f64) -> String {
+    let units = ["", "k", "M", "G", "T", "P"];
+    let (mut amount, mut unit) = (n, 0);
+    while amount >= 999.5 && unit + 1 < units.len() {
+        amount /= 1000.0;
+        unit += 1;
+    }
+    let name = units.get(unit).copied().unwrap_or_default();
+    match unit > 0 && amount < 9.95 {
+        true => format!("{amount:.1}{name}"),
+        false => format!("{amount:.0}{name}"),
+    }
+}
+
 /// `42s`, `5m 3s`, `3h 12m`, `9d 4h`: the two largest units.
 pub(crate) fn duration(seconds: f64) -> String {
     #[expect(

@@ -31,6 +31,7 @@ fn the_program_says_what_it_is() {
               check        Say what the objects in files mean, and what is wrong with them
               status       Say what a running instance serves, what it does not and why
               explain      Say why something is as it is: a route, a Gateway, an address, a code
+              top          Follow listeners, routes, endpoints and connections on a terminal
               controller   Watch a Kubernetes cluster, provision proxies for its Gateways, and feed them
               proxy        Be the data plane of one Gateway, fed by a controller
               demo         Show a gateway at work: two listeners, two routes, two backends, real streams

@@ -4,6 +4,7 @@
 mod backend;
 mod files;
 mod portway;
+mod terminal;
 
 mod admin;
 mod check;
@@ -15,3 +16,4 @@ mod pages;
 mod proxy;
 mod run;
 mod systemd;
+mod top;
