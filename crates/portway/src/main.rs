@@ -35,6 +35,7 @@ mod systemd;
 mod echo;
 
 mod outline;
+mod stored;
 
 mod render;
 mod top;

@@ -33,21 +33,28 @@ impl KubeArgs {
         if !self.kube {
             return Ok(None);
         }
-        let cluster = match &self.kube_entry {
-            None => Cluster::Inferred,
-            Some(name) => Cluster::File {
-                path: None,
-                entry: Some(name.clone()),
-            },
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("start the runtime")?;
-        let objects = runtime.block_on(async {
-            let client = portway_kube::connect(cluster).await?;
-            anyhow::Ok(portway_kube::read(&client, &[]).await?)
-        })?;
-        Ok(Some(objects))
+        objects(self.kube_entry.as_deref()).map(Some)
     }
+}
+
+/// All objects of a cluster: that of an entry of the kubeconfig, or the current one.
+///
+/// # Errors
+/// When the cluster cannot be read.
+pub(super) fn objects(entry: Option<&str>) -> Result<Objects> {
+    let cluster = match entry {
+        None => Cluster::Inferred,
+        Some(name) => Cluster::File {
+            path: None,
+            entry: Some(name.to_owned()),
+        },
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    runtime.block_on(async {
+        let client = portway_kube::connect(cluster).await?;
+        anyhow::Ok(portway_kube::read(&client, &[]).await?)
+    })
 }

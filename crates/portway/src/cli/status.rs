@@ -1,4 +1,4 @@
-//! `portway status`: what a running instance serves, and how it does.
+//! `portway status`: what a running instance serves, and how it does; or what stands in a cluster.
 
 use std::io::{self, IsTerminal};
 use std::thread;
@@ -8,18 +8,22 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 use serde_json::Value;
 
+use portway_control::snapshot::CONTROLLER_NAME;
+
 use super::admin::AskArgs;
-use super::wait;
+use super::{cluster, wait};
 use crate::admin::ask;
 use crate::exit::Exit;
 use crate::limits::STATUS_WATCH_INTERVAL;
-use crate::render::instance::Extent;
+use crate::render::page::Extent;
 use crate::render::{self, Paint};
+use crate::stored;
 
 /// Say what a running instance serves, what it does not and why
 ///
 /// Asks the instance on this host: first at its socket, then at its address. Shows what is wrong
-/// first, then the busiest; --all shows everything.
+/// first, then the busiest; --all shows everything. With --kube it asks no instance but the Kubernetes
+/// API: which Gateways, listeners and routes there are, and what stands in their statuses.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -28,14 +32,40 @@ Examples:
   portway status --watch
   portway status --admin 127.0.0.1:9181
   portway status --output json | jq '.routes[] | select(.connections.open > 0) | .fullName'
+  portway status --kube
 
 Exit codes:
-  0  it takes connections, and its configuration has no errors
-  1  it does not, or its configuration has
-  2  no instance answered")]
+  0  it takes connections, and its configuration has no errors; with --kube, every Gateway,
+     listener and route is as it was meant
+  1  it does not, or its configuration has; with --kube, one is not
+  2  no instance, or no cluster, answered")]
 pub(crate) struct Args {
     #[command(flatten)]
     admin: AskArgs,
+
+    /// Show what stands in the statuses of a cluster: that of KUBECONFIG.
+    #[arg(long, env = "PORTWAY_KUBE", hide_env_values = true)]
+    kube: bool,
+
+    /// Which entry of the kubeconfig; by default the current one.
+    #[arg(
+        long = "kube-context",
+        value_name = "NAME",
+        requires = "kube",
+        env = "PORTWAY_KUBE_CONTEXT",
+        hide_env_values = true
+    )]
+    kube_entry: Option<String>,
+
+    /// Whose Gateways, with --kube: the name that their classes have in `spec.controllerName`.
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = CONTROLLER_NAME,
+        env = "PORTWAY_CONTROLLER_NAME",
+        hide_env_values = true,
+    )]
+    controller_name: String,
 
     /// Show all listeners, routes, backends and endpoints.
     #[arg(long, env = "PORTWAY_ALL", hide_env_values = true)]
@@ -78,15 +108,24 @@ enum Output {
 /// Asks, and shows the answer.
 ///
 /// # Errors
-/// When no instance answers, or the answer cannot be written.
+/// When no instance or cluster answers, or the answer cannot be written.
 pub(crate) fn run(args: Args) -> Result<Exit> {
     let places = args.admin.places();
     loop {
-        let status = ask(&places, "/api/v1/status")?;
+        let status = match args.kube {
+            false => ask(&places, "/api/v1/status")?,
+            true => {
+                let objects = cluster::objects(args.kube_entry.as_deref())?;
+                stored::of(&objects, &args.controller_name)
+            }
+        };
         let text = show(&status, &args)?;
         render::stdout(&text).context("write the status")?;
         let Some(wait) = args.watch else {
-            return Ok(exit(&status));
+            return Ok(match args.kube {
+                true => exit_of(render::cluster::n_problems(&status)),
+                false => exit(&status),
+            });
         };
         thread::sleep(wait.max(STATUS_WATCH_INTERVAL));
     }
@@ -98,10 +137,14 @@ fn show(status: &Value, args: &Args) -> Result<String> {
         true => Extent::All,
         false => Extent::WhatMatters,
     };
+    let text = || match args.kube {
+        true => render::cluster::show(status, extent, paint),
+        false => render::instance::show(status, extent, paint),
+    };
     Ok(match (args.output, args.watch) {
-        (Output::Text, None) => render::instance::show(status, extent, paint),
+        (Output::Text, None) => text(),
         (Output::Text, Some(_)) => {
-            let text = render::instance::show(status, extent, paint);
+            let text = text();
             match io::stdout().is_terminal() {
                 // Home, the text, and away with what was below: nothing flickers.
                 true => format!("\x1b[H{}\x1b[J", text.replace('\n', "\x1b[K\n")),
@@ -120,5 +163,12 @@ fn exit(status: &Value) -> Exit {
     match status["state"] == "ready" && n_errors == 0 {
         true => Exit::Fine,
         false => Exit::Problems,
+    }
+}
+
+fn exit_of(n_problems: usize) -> Exit {
+    match n_problems {
+        0 => Exit::Fine,
+        _ => Exit::Problems,
     }
 }

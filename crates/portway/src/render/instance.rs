@@ -18,34 +18,17 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
-use annotate_snippets::normalize_untrusted_str;
 use serde_json::Value;
 
+use super::page::{COLUMNS, Extent, Page, clean, list, number, shortened, whole, word};
 use super::paint::Paint;
 use super::words::{bytes, count, duration};
 use crate::limits::STATUS_ROWS;
 
-/// How much is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// What is wrong, and the busiest of the rest.
-    WhatMatters,
-    /// Everything.
-    All,
-}
-
-/// Columns of a terminal that nobody made wider.
-const COLUMNS: usize = 80;
-
 /// The status of an instance.
 pub(crate) fn show(status: &Value, extent: Extent, paint: Paint) -> String {
-    let mut page = Page {
-        text: String::new(),
-        extent,
-        paint,
-    };
+    let mut page = Page::new(extent, paint);
     page.head(status);
     page.errors(status);
     page.gateways(status);
@@ -54,35 +37,7 @@ pub(crate) fn show(status: &Value, extent: Extent, paint: Paint) -> String {
     page.text
 }
 
-struct Page {
-    text: String,
-    extent: Extent,
-    paint: Paint,
-}
-
 impl Page {
-    fn line(&mut self, line: &str) {
-        self.text.push_str(line.trim_end());
-        self.text.push('\n');
-    }
-
-    /// Lines with a sentence, broken between words.
-    fn wrapped(&mut self, indent: usize, sentence: &str) {
-        let mut line = String::new();
-        for word in sentence.split_whitespace() {
-            let length = indent + line.chars().count() + 1 + word.chars().count();
-            if !line.is_empty() && length > COLUMNS {
-                self.line(&format!("{:indent$}{line}", ""));
-                line.clear();
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        self.line(&format!("{:indent$}{line}", ""));
-    }
-
     fn head(&mut self, status: &Value) {
         let state = word(&status["state"]);
         let state = match &*state {
@@ -273,15 +228,6 @@ impl Page {
         }
     }
 
-    /// A sentence that begins on a line of its own and goes on below its beginning.
-    fn sentence_after(&mut self, head: &str, indent: usize, sentence: &str) {
-        let begun = self.text.len();
-        self.wrapped(indent, sentence);
-        let rest: String = self.text.split_off(begun).chars().skip(indent).collect();
-        self.text.push_str(head);
-        self.text.push_str(&rest);
-    }
-
     fn routes(&mut self, status: &Value) {
         let mut routes: Vec<&Value> = list(&status["routes"]).iter().collect();
         if routes.is_empty() {
@@ -403,19 +349,6 @@ impl Page {
         self.more(n_all, n, "endpoint");
     }
 
-    fn problem(&mut self, indent: usize, condition: &Value) {
-        let mark = self.paint.bad("✗");
-        let (reason, message) = (word(&condition["reason"]), word(&condition["message"]));
-        self.wrapped(indent, &format!("{mark} {reason}: {message}"));
-    }
-
-    fn rows(&self, n: usize) -> usize {
-        match self.extent {
-            Extent::All => n,
-            Extent::WhatMatters => n.min(STATUS_ROWS),
-        }
-    }
-
     /// Those that are not well, then the busiest; when all are shown, as they stand.
     fn worst_first(&self, things: &mut [&Value], is_well: impl Fn(&Value) -> bool) {
         if self.extent == Extent::All {
@@ -426,18 +359,6 @@ impl Page {
             let busy = (whole(&traffic["open"]), whole(&traffic["accepted"]));
             (is_well(it), Reverse(busy))
         });
-    }
-
-    fn more(&mut self, n_all: usize, n_shown: usize, what: &str) {
-        let n = n_all.saturating_sub(n_shown);
-        if n > 0 {
-            let more = format!(
-                "  … and {}; --all shows them",
-                count(n, &format!("more {what}"))
-            );
-            let more = self.paint.aside(&more);
-            self.line(&more);
-        }
     }
 }
 
@@ -455,30 +376,6 @@ pub(crate) fn problems(route: &Value) -> Vec<&Value> {
     conditions.filter(|it| it["status"] == "False").collect()
 }
 
-/// The items of a list; none of anything else.
-pub(crate) fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-/// A whole number; 0 of anything else.
-pub(crate) fn whole(value: &Value) -> u64 {
-    value.as_u64().unwrap_or(0)
-}
-
-/// A number; 0 of anything else.
-pub(crate) fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or(0.0)
-}
-
-/// A text without control characters; empty of anything else.
-pub(crate) fn word(value: &Value) -> String {
-    clean(value.as_str().unwrap_or_default())
-}
-
-fn clean(text: &str) -> String {
-    normalize_untrusted_str(text)
-}
-
 fn count_of(value: &Value, one: &str) -> String {
     count(usize::try_from(whole(value)).unwrap_or(usize::MAX), one)
 }
@@ -488,19 +385,6 @@ pub(crate) fn local<'a>(name: &'a str, space: &str) -> &'a str {
     let name = name.strip_prefix("TCPRoute ").unwrap_or(name);
     let rest = name.strip_prefix(space);
     rest.and_then(|rest| rest.strip_prefix('/')).unwrap_or(name)
-}
-
-/// A name in so many columns; what is left out is in the middle, since ends tell names apart.
-pub(crate) fn shortened(name: &str, columns: usize) -> String {
-    let n = name.chars().count();
-    if n <= columns {
-        return name.to_owned();
-    }
-    let (head, tail) = ((columns - 1) / 2, columns / 2);
-    let mut short: String = name.chars().take(head).collect();
-    let _ = write!(short, "…");
-    short.extend(name.chars().skip(n - tail));
-    short
 }
 
 #[cfg(test)]

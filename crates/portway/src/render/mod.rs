@@ -3,12 +3,14 @@
 //! In: diagnostics, outlines, statuses. Out: text on stdout and stderr. Never: a decision; nor
 //! control characters from input on a terminal.
 
+pub(crate) mod cluster;
 pub(crate) mod demo;
 pub(crate) mod diagnostics;
 pub(crate) mod explain;
 pub(crate) mod instance;
 pub(crate) mod json;
 pub(crate) mod outline;
+pub(crate) mod page;
 mod paint;
 pub(crate) mod status;
 pub(crate) mod words;

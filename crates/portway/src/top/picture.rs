@@ -21,7 +21,7 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::reading::Head;
 use super::sheet::{Column, Row, Side};
 use super::view::{KINDS, Kind, Table, Top};
-use crate::render::instance::shortened;
+use crate::render::page::shortened;
 use crate::render::words::{count, duration};
 
 /// Lines that are no rows: two heads, names of tables, heads of columns, keys.

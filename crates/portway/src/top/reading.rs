@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::sheet::{Cell, Row};
-use crate::render::instance::{list, local, number, problems, whole, word};
+use crate::render::instance::{local, problems};
+use crate::render::page::{list, number, whole, word};
 
 /// What was counted of something: connections, bytes in, bytes out.
 type Counts = [u64; 3];

@@ -3,8 +3,9 @@
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
-use super::{COLUMNS, Extent, show};
+use super::show;
 use crate::render::Paint;
+use crate::render::page::{COLUMNS, Extent};
 
 fn listener(name: &str, port: u16, open: u64) -> Value {
     json!({

@@ -1,0 +1,179 @@
+//! What is taken from the objects of a cluster, and what it looks like.
+
+use expect_test::{Expect, expect};
+use portway_control::manifest;
+use portway_control::origin::Source;
+use portway_control::snapshot::CONTROLLER_NAME;
+
+use super::of;
+use crate::render::Paint;
+use crate::render::cluster::{n_problems, show};
+use crate::render::page::Extent;
+
+const CLASS: &str = "\
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: portway}
+spec: {controllerName: portway.dev/gateway-controller}
+---
+";
+
+/// A Gateway at generation 2 with two listeners; `{}` is its status.
+fn gateway(name: &str, class: &str, status: &str) -> String {
+    format!(
+        "apiVersion: gateway.networking.k8s.io/v1\n\
+         kind: Gateway\n\
+         metadata: {{name: {name}, namespace: default, generation: 2}}\n\
+         spec:\n  gatewayClassName: {class}\n  listeners:\n  \
+         - {{name: sql, protocol: TCP, port: 5432}}\n  \
+         - {{name: web, protocol: HTTP, port: 80}}\n\
+         status: {status}\n---\n"
+    )
+}
+
+fn route(name: &str, parent: &str, status: &str) -> String {
+    format!(
+        "apiVersion: gateway.networking.k8s.io/v1\n\
+         kind: TCPRoute\n\
+         metadata: {{name: {name}, namespace: default, generation: 1}}\n\
+         spec:\n  parentRefs: [{{name: {parent}, sectionName: sql}}]\n  \
+         rules: [{{backendRefs: [{{name: db, port: 5432}}]}}]\n\
+         status: {status}\n---\n"
+    )
+}
+
+fn condition(kind: &str, status: &str, of: u32, reason: &str) -> String {
+    format!(
+        "{{type: {kind}, status: '{status}', observedGeneration: {of}, reason: {reason}, \
+         message: because, lastTransitionTime: '2026-01-01T00:00:00Z'}}"
+    )
+}
+
+fn all(conditions: &[String]) -> String {
+    format!("conditions: [{}]", conditions.join(", "))
+}
+
+/// As a controller leaves a Gateway that serves all it can.
+fn well(generation: u32) -> String {
+    let yes = |kind: &str| condition(kind, "True", generation, kind);
+    let conditions = all(&[yes("Accepted"), yes("Programmed")]);
+    let sql = all(&[yes("Accepted"), yes("ResolvedRefs"), yes("Programmed")]);
+    let no = condition("Accepted", "False", generation, "UnsupportedProtocol");
+    let web = all(&[no, yes("ResolvedRefs")]);
+    format!(
+        "{{{conditions}, addresses: [{{type: IPAddress, value: 172.30.1.1}}], listeners: [\
+         {{name: sql, attachedRoutes: 3, supportedKinds: [], {sql}}}, \
+         {{name: web, attachedRoutes: 0, supportedKinds: [], {web}}}]}}"
+    )
+}
+
+fn attached(controller: &str, parent: &str, conditions: &[String]) -> String {
+    let conditions = all(conditions);
+    format!(
+        "{{parents: [{{controllerName: {controller}, parentRef: {{name: {parent}, \
+         sectionName: sql}}, {conditions}}}]}}"
+    )
+}
+
+fn stored(text: &str) -> serde_json::Value {
+    let source = Source {
+        name: "cluster".into(),
+        text: text.into(),
+    };
+    of(&manifest::read(&[source]).objects, CONTROLLER_NAME)
+}
+
+fn check(text: &str, want: &Expect) {
+    want.assert_eq(&show(&stored(text), Extent::WhatMatters, Paint::Plain));
+}
+
+#[test]
+fn gateways_listeners_and_routes_are_told_as_they_stand() {
+    let yes = |kind: &str| condition(kind, "True", 1, kind);
+    let unresolved = condition("ResolvedRefs", "False", 1, "BackendNotFound");
+    let fine = attached(
+        CONTROLLER_NAME,
+        "edge",
+        &[
+            yes("Accepted"),
+            yes("ResolvedRefs"),
+            yes("portway.dev/Active"),
+        ],
+    );
+    let broken = attached(CONTROLLER_NAME, "edge", &[yes("Accepted"), unresolved]);
+    let text = CLASS.to_owned()
+        + &gateway("edge", "portway", &well(2))
+        + &route("a-fine", "edge", &fine)
+        + &route("broken", "edge", &broken);
+    check(
+        &text,
+        &expect![[r#"
+        cluster: 1 Gateway and 2 routes of portway.dev/gateway-controller, 2 problems
+
+        GATEWAY default/edge, of class portway, at 172.30.1.1
+          LISTENER              PORT PROTOCOL ROUTES
+          web                     80 HTTP     ✗ UnsupportedProtocol: because
+          sql                   5432 TCP           3
+
+        ROUTES
+          ROUTE                                  ATTACHED TO
+          default/broken                         edge sql
+            ✗ BackendNotFound: because
+          default/a-fine                         edge sql
+    "#]],
+    );
+    assert_eq!(n_problems(&stored(&text)), 2);
+}
+
+#[test]
+fn what_no_controller_has_seen_is_pending() {
+    let text =
+        CLASS.to_owned() + &gateway("edge", "portway", &well(1)) + &route("new", "edge", "{}");
+    check(
+        &text,
+        &expect![[r#"
+        cluster: 1 Gateway and 1 route of portway.dev/gateway-controller, 4 problems
+
+        GATEWAY default/edge, of class portway, at 172.30.1.1
+          ✗ Pending: the controller has seen generation 1, and the object is at 2
+          LISTENER              PORT PROTOCOL ROUTES
+          sql                   5432 TCP      ✗ Pending: the controller has seen
+                                                generation 1, and the object is at 2
+          web                     80 HTTP     ✗ Pending: the controller has seen
+                                                generation 1, and the object is at 2
+
+        ROUTES
+          ROUTE                                  ATTACHED TO
+          default/new                            ✗ edge sql
+            ✗ Pending: no controller has said it yet
+    "#]],
+    );
+}
+
+#[test]
+fn other_classes_and_the_entries_of_others_are_left_out() {
+    let accepted = condition("Accepted", "True", 1, "Accepted");
+    let foreign = attached("example.com/other", "theirs", &[accepted]);
+    let text = CLASS.to_owned()
+        + &gateway("theirs", "other", &well(2))
+        + &route("theirs", "theirs", &foreign);
+    check(
+        &text,
+        &expect![[r#"
+        cluster: 0 Gateways and 0 routes of portway.dev/gateway-controller, no problems
+    "#]],
+    );
+    assert_eq!(n_problems(&stored(&text)), 0);
+}
+
+#[test]
+fn a_cluster_without_a_class_of_ours_says_so() {
+    check(
+        &gateway("edge", "portway", &well(2)),
+        &expect![[r#"
+        cluster: 0 Gateways and 0 routes of portway.dev/gateway-controller, no problems
+          no GatewayClass names it: is Portway installed, or is its name not
+          portway.dev/gateway-controller?
+    "#]],
+    );
+}
