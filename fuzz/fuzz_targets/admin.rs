@@ -8,7 +8,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Uri};
 use libfuzzer_sys::fuzz_target;
 
-use self::admin::query::Query;
+use self::admin::query::{Query, subject};
 use self::admin::request::{self, Ask, Reach};
 
 #[allow(dead_code, missing_docs, reason = "the binary uses the rest")]
@@ -27,6 +27,9 @@ mod limits;
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(text) = std::str::from_utf8(bytes) {
         check_query(text);
+        if let Ok(subject) = subject(text) {
+            assert!((1..=limits::QUERY_VALUE_BYTES_MAX).contains(&subject.len()));
+        }
     }
     let mut lines = bytes.split(|it| *it == b'\n');
     let method = lines.next().and_then(|it| Method::from_bytes(it).ok());
@@ -51,7 +54,9 @@ fuzz_target!(|bytes: &[u8]| {
         };
         assert_eq!(method, Method::GET);
         match (reach, ask) {
-            (Reach::Probes, Ask::Status | Ask::Connections(_)) => panic!("told to others"),
+            (Reach::Probes, Ask::Status | Ask::Connections(_) | Ask::Explain(_)) => {
+                panic!("told to others")
+            }
             (Reach::Loopback, _) => check_asker(&headers),
             _ => {}
         }

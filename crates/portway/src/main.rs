@@ -36,6 +36,7 @@ mod echo;
 
 mod outline;
 mod stored;
+mod subject;
 
 mod render;
 mod top;

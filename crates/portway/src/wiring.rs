@@ -198,6 +198,11 @@ impl Standalone {
         &self.snapshot.objects
     }
 
+    /// What came back from the world.
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.snapshot.facts
+    }
+
     /// The files that the objects come from, if they may change.
     pub(crate) fn inputs(&self) -> Option<&Inputs> {
         self.inputs.as_ref()

@@ -1,7 +1,7 @@
 //! From an [`Ask`] to an answer.
 //!
 //! In: what is asked, a [`View`]. Out: a response. Never: a wait on the thread that serves; nothing
-//! of a request comes back in its answer.
+//! of a request comes back in its answer but the name of an object that there is none of, as JSON.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use prometheus_client::encoding::prometheus_text;
 use serde_json::{Value, json};
 
 use super::request::{Ask, Refusal};
-use super::{Readiness, View};
+use super::{Readiness, Unexplained, View};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -55,12 +55,27 @@ fn tell(ask: &Ask, view: &dyn View) -> Response<String> {
         }
         Ask::Connections(query) => view.connections(query),
         Ask::Status => view.status(),
+        Ask::Explain(subject) => {
+            return match view.explain(subject) {
+                Ok(value) => json(StatusCode::OK, &value),
+                Err(why) => unexplained(&why),
+            };
+        }
         Ask::Health | Ask::Readiness => None,
     };
     match value {
         Some(value) => json(StatusCode::OK, &value),
         None => refused(Refusal::Nothing),
     }
+}
+
+fn unexplained(why: &Unexplained) -> Response<String> {
+    let status = match why {
+        Unexplained::NoSubject(_) => StatusCode::BAD_REQUEST,
+        Unexplained::Unknown(_) | Unexplained::NoObjects => StatusCode::NOT_FOUND,
+        Unexplained::TooEarly => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    json(status, &json!({ "error": why.to_string() }))
 }
 
 fn refused(refusal: Refusal) -> Response<String> {

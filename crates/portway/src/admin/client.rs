@@ -136,8 +136,10 @@ where
     let status = answer.status();
     let bytes = collect(answer.into_body()).await?;
     if status != StatusCode::OK {
-        let why = String::from_utf8_lossy(&bytes);
-        let why = annotate_snippets::normalize_untrusted_str(why.trim());
+        let said: Option<Value> = serde_json::from_slice(&bytes).ok();
+        let said = said.as_ref().and_then(|it| it["error"].as_str());
+        let text = String::from_utf8_lossy(&bytes);
+        let why = annotate_snippets::normalize_untrusted_str(said.unwrap_or(text.trim()));
         return Err(AnswerError::Refused { status, why });
     }
     serde_json::from_slice(&bytes).map_err(AnswerError::NotJson)

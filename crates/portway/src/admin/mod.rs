@@ -24,9 +24,9 @@ mod tests;
 
 pub(crate) use client::ask;
 pub(crate) use door::{At, Door, Wanted, default_socket};
+pub(crate) use query::{Client, Cursor, Query, SUBJECT};
 #[cfg(test)]
-pub(crate) use query::PARAMETERS;
-pub(crate) use query::{Client, Cursor, Query};
+pub(crate) use query::{PARAMETERS, SUBJECTS};
 pub(crate) use request::Reach;
 #[cfg(test)]
 pub(crate) use request::{ASKS, Everywhere};
@@ -61,6 +61,32 @@ pub(crate) trait View: Send + Sync {
 
     /// Connections that are open; `None` if this role has none.
     fn connections(&self, query: &Query) -> Option<Value>;
+
+    /// Why something is as it is.
+    ///
+    /// # Errors
+    /// When that is not known here.
+    fn explain(&self, subject: &str) -> Result<Value, Unexplained>;
+}
+
+/// Why something is not explained.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unexplained {
+    /// No object can be meant by that.
+    #[error("{0}")]
+    NoSubject(String),
+    /// There is none such.
+    #[error("{0}")]
+    Unknown(String),
+    /// It has its table from a controller, and no objects.
+    #[error(
+        "a proxy has a table and no objects: ask the cluster, with \
+         `portway explain SUBJECT --kube --target cluster`"
+    )]
+    NoObjects,
+    /// It has read none yet.
+    #[error("nothing is served yet")]
+    TooEarly,
 }
 
 /// Whether an instance takes connections.

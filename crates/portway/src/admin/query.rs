@@ -1,6 +1,7 @@
-//! The query of `/api/v1/connections`: which connections, and how many at once.
+//! The queries of `/api/v1/connections`, which connections and how many at once, and of
+//! `/api/v1/explain`.
 //!
-//! In: what stands behind `?`. Out: a [`Query`]. Never: I/O, a panic or unbounded work on hostile
+//! In: what stands behind `?`. Out: a [`Query`], a subject. Never: I/O, a panic or unbounded work on hostile
 //! input; this file is also built into the fuzz target `admin`. Spec: the URL Standard,
 //! application/x-www-form-urlencoded.
 
@@ -59,6 +60,9 @@ pub(crate) enum QueryError {
     /// A parameter stands there twice.
     #[error("`{0}` is given twice")]
     Twice(&'static str),
+    /// Nothing is asked about.
+    #[error("one parameter is needed: {}, {}", SUBJECT, SUBJECTS)]
+    NoSubject,
     /// A value cannot be read.
     #[error("`{0}` is not {1}")]
     Wrong(&'static str, &'static str),
@@ -90,6 +94,30 @@ pub(crate) const PARAMETERS: [(&str, &str, &str); 7] = [
         "the page behind this one",
     ),
 ];
+
+/// The parameter of `/api/v1/explain`.
+pub(crate) const SUBJECT: &str = "subject";
+
+/// What it is.
+pub(crate) const SUBJECTS: &str =
+    "tcproute/NAME, gateway/NAME, with or without NAMESPACE/ before NAME, or ADDRESS:PORT";
+
+/// Reads the query of `/api/v1/explain`.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub(crate) fn subject(text: &str) -> Result<String, QueryError> {
+    if text.len() > QUERY_BYTES_MAX {
+        return Err(QueryError::TooLong);
+    }
+    let mut pairs = form_urlencoded::parse(text.as_bytes());
+    match (pairs.next(), pairs.next()) {
+        (Some((name, value)), None) if name == SUBJECT => {
+            name_of(&value).ok_or(QueryError::Wrong(SUBJECT, SUBJECTS))
+        }
+        _ => Err(QueryError::NoSubject),
+    }
+}
 
 impl Default for Query {
     fn default() -> Self {

@@ -13,7 +13,7 @@ use hyper::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 use hyper::http::uri::Authority;
 use hyper::{Method, Uri};
 
-use super::query::{Query, QueryError};
+use super::query::{self, Query, QueryError};
 
 /// What a door lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub(crate) enum Ask {
     Status,
     /// Which connections are open.
     Connections(Query),
+    /// Why something is as it is.
+    Explain(String),
 }
 
 /// Why nothing is told.
@@ -65,7 +67,7 @@ pub(crate) enum Refusal {
 }
 
 /// Everything that can be asked: path, what it tells, and whether every door tells it.
-pub(crate) const ASKS: [(&str, &str, Everywhere); 5] = [
+pub(crate) const ASKS: [(&str, &str, Everywhere); 6] = [
     (
         "/healthz",
         "200 and `ok` while the instance runs",
@@ -89,6 +91,11 @@ pub(crate) const ASKS: [(&str, &str, Everywhere); 5] = [
     (
         "/api/v1/connections",
         "the connections that are open",
+        Everywhere::No,
+    ),
+    (
+        "/api/v1/explain",
+        "why an object or address is as it is",
         Everywhere::No,
     ),
 ];
@@ -128,6 +135,10 @@ pub(crate) fn read(
         "/readyz" => Ask::Readiness,
         "/metrics" => Ask::Metrics,
         "/api/v1/status" => Ask::Status,
+        "/api/v1/explain" => {
+            let subject = query::subject(uri.query().unwrap_or_default());
+            Ask::Explain(subject.map_err(Refusal::Query)?)
+        }
         _ => {
             let query = Query::parse(uri.query().unwrap_or_default());
             Ask::Connections(query.map_err(Refusal::Query)?)

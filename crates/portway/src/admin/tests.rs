@@ -113,7 +113,12 @@ fn only_get_is_taken() {
 
 #[test]
 fn a_door_for_probes_tells_no_status() {
-    for path in ["/api/v1/status", "/api/v1/connections", "/"] {
+    for path in [
+        "/api/v1/status",
+        "/api/v1/connections",
+        "/api/v1/explain?subject=:80",
+        "/",
+    ] {
         check_ask(Reach::Probes, &format!("GET {path}"), &expect!["Nothing"]);
     }
     check_ask(Reach::Probes, "GET /metrics", &expect!["Metrics"]);
@@ -200,6 +205,38 @@ fn a_wrong_query_says_what_is_wrong_and_nothing_of_what_was_sent() {
         &expect!["`after` is not a cursor as `next` gave it"],
     );
     check_query(&"a".repeat(5000), &expect!["longer than 4096 bytes"]);
+}
+
+#[test]
+fn one_subject_is_read() {
+    let check = |query: &str, want: &Expect| {
+        let head = format!("GET /api/v1/explain{query}\nHost: localhost");
+        check_ask(Reach::Loopback, &head, want);
+    };
+    check(
+        "?subject=tcproute/a%2Fb",
+        &expect![[r#"Explain("tcproute/a/b")"#]],
+    );
+    for none in [
+        "",
+        "?",
+        "?subjects=a",
+        "?subject=a&subject=b",
+        "?subject=a&x=",
+    ] {
+        check(none, &expect!["Query(NoSubject)"]);
+    }
+    let wrong = expect![[
+        r#"Query(Wrong("subject", "tcproute/NAME, gateway/NAME, with or without NAMESPACE/ before NAME, or ADDRESS:PORT"))"#
+    ]];
+    check("?subject=", &wrong);
+    check(&format!("?subject={}", "a".repeat(2000)), &wrong);
+    check(
+        &format!("?subject={}", "a".repeat(5000)),
+        &expect!["Query(TooLong)"],
+    );
+    let other = "GET /api/v1/explain?subject=:80\nHost: localhost\nOrigin: http://evil.example";
+    check_ask(Reach::Loopback, other, &expect!["Origin"]);
 }
 
 /// A directory that goes away with the test.

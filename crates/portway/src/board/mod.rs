@@ -5,6 +5,7 @@
 //! whoever reads them, longer than it takes to copy a pointer.
 
 mod connections;
+mod explain;
 mod metrics;
 mod status;
 #[cfg(test)]
@@ -23,7 +24,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::access_log::Tally;
-use crate::admin::{Query, Readiness, View};
+use crate::admin::{Query, Readiness, Unexplained, View};
 use crate::limits::APPLY_TIME_BOUNDS;
 use crate::metrics::{BUILD, FEED_FOLLOWING, READY, Samples, process, proxy};
 
@@ -222,5 +223,13 @@ impl View for Board {
 
     fn connections(&self, query: &Query) -> Option<Value> {
         Some(connections::of(self.observer.get()?, query))
+    }
+
+    fn explain(&self, subject: &str) -> Result<Value, Unexplained> {
+        if self.link.get().is_some() {
+            return Err(Unexplained::NoObjects);
+        }
+        let shown = self.shown().ok_or(Unexplained::TooEarly)?;
+        explain::of(&shown, subject)
     }
 }

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use portway_control::diagnostic::{Diagnostic, Severity};
 use portway_control::origin::{ObjectKey, Place};
-use portway_control::snapshot::Objects;
+use portway_control::snapshot::{Facts, Objects};
 use portway_control::status::reason::kind;
 use portway_control::status::{Condition, GatewayStatus, RouteParentStatus, Status};
 use portway_control::translate::Translation;
@@ -33,6 +33,8 @@ use crate::render;
 pub(crate) struct Shown {
     /// The objects it was given.
     pub(crate) objects: Objects,
+    /// What came back from the world.
+    pub(crate) facts: Facts,
     /// What they mean.
     pub(crate) translation: Translation,
     /// What is wrong or noteworthy in them.

@@ -15,11 +15,13 @@ use portway_control::snapshot::{CONTROLLER_NAME, Facts, Snapshot, Target};
 use portway_control::translate::translate;
 use portway_engine::limits::DIAL_TIMEOUT;
 use portway_engine::table::{ListenerKey, Protocol, RoutingTable, TableVersion};
+use portway_feed::Link;
 use portway_proxy::{Config, Proxy, Report};
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::{Board, Shown};
-use crate::admin::{ASKS, Everywhere, PARAMETERS, Query, View};
+use crate::admin::{ASKS, Everywhere, PARAMETERS, Query, SUBJECT, SUBJECTS, Unexplained, View};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -281,6 +283,28 @@ const CONNECTIONS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Fields of `/api/v1/explain`.
+const EXPLAIN: &[(&str, &str)] = &[
+    ("title", "what is explained"),
+    (
+        "steps[].depth",
+        "steps of a greater depth belong to the last one of a smaller depth",
+    ),
+    (
+        "steps[].verdict",
+        "`yes` and `no`: in favour of connections, or against them; `fact`: nothing was at stake",
+    ),
+    ("steps[].what", "what was decided"),
+    (
+        "steps[].place.file",
+        "where the field that decided was written",
+    ),
+    ("steps[].place.line", "the line, from 1"),
+    ("steps[].place.column", "the column, from 1"),
+    ("steps[].place.field", "the field"),
+    ("outcome", "what comes of it for connections"),
+];
+
 /// The paths of all leaves.
 fn collect(value: &Value, path: &str, paths: &mut BTreeSet<String>) {
     match value {
@@ -442,6 +466,7 @@ fn shown(text: &str) -> Shown {
     });
     Shown {
         objects: reading.objects,
+        facts: Facts::default(),
         findings: translation.diagnostics.clone(),
         translation,
         refused: [(SocketAddr::from(([127, 0, 0, 9], 9)), "in use".to_owned())].into(),
@@ -489,6 +514,34 @@ fn connections_have_what_is_documented() {
         stage.board.connections(&nobody).unwrap()["connections"],
         Value::Array(vec![])
     );
+}
+
+/// The same words as from files, with what the host says beside them.
+#[test]
+fn what_is_served_is_explained_where_it_is_served() {
+    let stage = Stage::new();
+    let route = stage.board.explain("tcproute/r").unwrap();
+    assert_eq!(route["title"], "TCPRoute `default/r`");
+    assert_eq!(route["steps"][0]["place"]["file"], "a.yaml");
+    check_fields(&route, EXPLAIN);
+    let again = stage.board.explain("TCPRoute/default/r").unwrap();
+    assert_eq!(again, route);
+    let address = stage.board.explain("127.0.0.1:1").unwrap();
+    let outcome = address["outcome"].as_str().unwrap();
+    assert!(outcome.contains("`default/r`"), "{outcome}");
+    let why = |subject: &str| stage.board.explain(subject).unwrap_err().to_string();
+    assert_eq!(
+        why("tcproute/other"),
+        "there is no TCPRoute `other`; there are default/r"
+    );
+    assert_eq!(why("PW0203"), "that is about no object");
+    assert!(why("nonsense").starts_with("`nonsense` is no subject"));
+    let early = Board::new("run").explain("tcproute/r").unwrap_err();
+    assert_eq!(early, Unexplained::TooEarly);
+    let fed = Board::new("proxy");
+    fed.follow(watch::channel(Link::Down(None)).1);
+    let none = fed.explain("tcproute/r").unwrap_err();
+    assert_eq!(none, Unexplained::NoObjects);
 }
 
 #[test]
@@ -564,6 +617,14 @@ fn the_reference_of_the_admin_server_is_current() {
     }
     page += "\n| field | is |\n|---|---|\n";
     for (path, what) in CONNECTIONS {
+        _ = writeln!(page, "| `{path}` | {what} |");
+    }
+    page += "\n## `/api/v1/explain`\n\nThe decisions behind one object or address, in order, as `portway explain --output json` prints them. \
+             They are made once more from what is served. A `portway proxy` has no objects and answers 404.\n\n\
+             | parameter | is |\n|---|---|\n";
+    _ = writeln!(page, "| `{SUBJECT}` | {SUBJECTS} |");
+    page += "\n| field | is |\n|---|---|\n";
+    for (path, what) in EXPLAIN {
         _ = writeln!(page, "| `{path}` | {what} |");
     }
     crate::reference::check("admin-api.md", &page);

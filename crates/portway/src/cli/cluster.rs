@@ -25,6 +25,11 @@ pub(crate) struct KubeArgs {
 }
 
 impl KubeArgs {
+    /// Whether a cluster was asked for.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.kube
+    }
+
     /// All objects of the cluster; `None` if none was asked for.
     ///
     /// # Errors

@@ -1,26 +1,34 @@
 //! `portway explain`: why something is as it is.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use portway_control::diagnostic::{Code, catalog};
+use portway_control::snapshot::Target;
 use portway_control::translate::explain::explain;
+use serde_json::Value;
 
+use super::admin::AskArgs;
 use super::check::TargetArg;
 use super::cluster::KubeArgs;
 use super::input::{Input, Strictness};
-use super::subject::Wanted;
+use crate::admin::{SUBJECT, ask};
 use crate::exit::Exit;
 use crate::render::{self, Paint};
+use crate::subject::Wanted;
 
-/// Say why something is as it is: a route, a Gateway, an address, a code
+/// Say why something is as it is: a route, a Gateway, an address, a connection, a code
 ///
 /// Tells the decisions in the order in which they are made, each with the field that decided, who
-/// wins and why, and what a connection would get.
+/// wins and why, and what a connection would get. Asks the running instance, as `status` does,
+/// unless files or a cluster are given.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  portway explain tcproute/tcp-app-1                          as the running instance has it
+  portway explain connection 10.0.0.7:51234                   what became of that client there
   portway explain tcproute/tcp-app-1 -f examples/tcp-routing
   portway explain gateway/team-a/edge -f gateways/ --target cluster
   portway explain 127.0.0.1:8080 -f examples/tcp-routing      what a connection there gets
@@ -30,11 +38,16 @@ Examples:
 
 Exit codes:
   0  explained
-  2  could not run: no such object or code, unreadable input, wrong flags")]
+  2  could not run: no such object, code or connection, no running instance, unreadable input,
+     wrong flags")]
 pub(crate) struct Args {
-    /// tcproute/[NAMESPACE/]NAME, gateway/[NAMESPACE/]NAME, HOST:PORT, or a code.
+    /// tcproute/[NAMESPACE/]NAME, gateway/[NAMESPACE/]NAME, HOST:PORT, a code, or `connection`.
     #[arg(value_name = "SUBJECT")]
     subject: Wanted,
+
+    /// Of a connection: the address and port of its client.
+    #[arg(value_name = "ADDR:PORT")]
+    client: Option<SocketAddr>,
 
     /// A file, a directory, or `-` for standard input; may be given several times.
     #[arg(
@@ -48,6 +61,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     kube: KubeArgs,
+
+    #[command(flatten)]
+    admin: AskArgs,
 
     /// Where the objects would be used.
     #[arg(
@@ -82,11 +98,32 @@ enum Output {
 /// Explains.
 ///
 /// # Errors
-/// When there is no such subject, the input cannot be read or the result cannot be written.
+/// When there is no such subject, the input cannot be read, no instance answers or the result cannot
+/// be written.
 pub(crate) fn run(args: &Args) -> Result<Exit> {
-    let text = match &args.subject {
-        Wanted::Code(code) => page(*code, args.output)?,
-        subject => from_files(args, subject)?,
+    let is_here = args.files.is_empty() && !args.kube.is_wanted();
+    let text = match (&args.subject, args.client) {
+        (Wanted::Connection, None) => {
+            bail!("which connection? give the address and port of its client")
+        }
+        (Wanted::Connection, Some(client)) if is_here => connections(args, client)?,
+        (Wanted::Connection, Some(_)) => {
+            bail!("connections are of the running instance: without `-f` and `--kube`")
+        }
+        (_, Some(client)) => {
+            bail!("`{client}` is one subject too many: only a connection has an address of its own")
+        }
+        (Wanted::Code(code), None) => page(*code, args.output)?,
+        (subject, None) => {
+            let explanation = match is_here {
+                true => from_instance(args, subject)?,
+                false => from_objects(args, subject)?,
+            };
+            match args.output {
+                Output::Text => render::explain::show(&explanation, Paint::for_stdout()),
+                Output::Json => format!("{explanation:#}\n"),
+            }
+        }
     };
     render::stdout(&text).context("write the result")?;
     Ok(Exit::Fine)
@@ -102,19 +139,59 @@ fn page(code: Code, output: Output) -> Result<String> {
     })
 }
 
-fn from_files(args: &Args, wanted: &Wanted) -> Result<String> {
+fn from_objects(args: &Args, wanted: &Wanted) -> Result<Value> {
     let cluster = args.kube.objects()?;
-    if args.files.is_empty() && cluster.is_none() {
-        bail!("nothing to explain it from: give the files with `-f PATH`, or `--kube`");
-    }
     let mut input = Input::read(&args.files, Strictness::Usual)?;
     input.reading.objects.complete(cluster.unwrap_or_default());
     let snapshot = input.snapshot(args.target.target());
     let subject = wanted.subject(&snapshot.objects)?;
     let explanation = subject.and_then(|subject| explain(&snapshot, &subject));
     let explanation = explanation.context("there is no such object")?;
-    Ok(match args.output {
-        Output::Text => render::explain::show(&explanation, Paint::for_stdout()),
-        Output::Json => render::explain::json(&explanation),
-    })
+    Ok(render::explain::value(&explanation))
+}
+
+fn from_instance(args: &Args, wanted: &Wanted) -> Result<Value> {
+    if args.target.target() != Target::Standalone {
+        bail!("a running instance is no cluster: give `--kube`, or the files with `-f PATH`");
+    }
+    let query = query(&[(SUBJECT, &wanted.to_string())]);
+    let asked = ask(&args.admin.places(), &format!("/api/v1/explain?{query}"));
+    asked.context("explain it from the running instance (`-f PATH` explains files)")
+}
+
+/// All connections of a client's socket: it may have one to each listener.
+fn connections(args: &Args, client: SocketAddr) -> Result<String> {
+    let places = args.admin.places();
+    let client = client.to_string();
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let mut pairs = vec![("client", &*client)];
+        pairs.extend(after.as_deref().map(|it| ("after", it)));
+        let path = format!("/api/v1/connections?{}", query(&pairs));
+        let mut page = ask(&places, &path)?;
+        if let Some(connections) = page["connections"].as_array_mut() {
+            found.append(connections);
+        }
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        // A page that leads to itself would never end.
+        if after.replace(next.to_owned()).as_deref() == Some(next) {
+            break;
+        }
+    }
+    if found.is_empty() {
+        bail!("no connection from {client} is open there; `portway top` shows those that are");
+    }
+    let paint = Paint::for_stdout();
+    let shown = found.iter().map(|it| match args.output {
+        Output::Text => render::explain::connection(it, paint),
+        Output::Json => format!("{it:#}\n"),
+    });
+    Ok(shown.collect())
+}
+
+fn query(pairs: &[(&str, &str)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(pairs).finish()
 }

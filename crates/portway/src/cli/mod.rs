@@ -16,7 +16,6 @@ mod plane;
 mod proxy;
 mod run;
 mod status;
-mod subject;
 mod top;
 mod wait;
 

@@ -242,6 +242,7 @@ impl Log {
         let refused = standalone.refused().iter();
         self.board.show(Shown {
             objects: standalone.objects().clone(),
+            facts: standalone.facts().clone(),
             translation: standalone.translation().clone(),
             findings: self.told.iter().cloned().collect(),
             refused: refused

@@ -279,3 +279,44 @@ fn pretty(value: &Value) -> impl Iterator<Item = String> + use<> {
         .collect::<Vec<_>>()
         .into_iter()
 }
+
+/// What failed before is told before what serves.
+#[test]
+fn a_connection_tells_its_tries_and_that_it_must_go() {
+    let connection = serde_json::json!({
+        "client": "10.0.0.7:51234", "listener": "default/edge/sql", "route": "TCPRoute default/sql",
+        "backend": "default/pg:5432", "endpoint": "10.1.0.6:5432", "state": "client_finished",
+        "draining": true, "ageSeconds": 3723.0, "bytesToBackend": 1200, "bytesToClient": 3_400_000,
+        "failedDials": [
+            { "endpoint": "10.1.0.5:5432", "error": "refused", "errno": null },
+            { "endpoint": "10.1.0.4:5432", "error": "other", "errno": 71 },
+        ],
+    });
+    let shown = super::explain::connection(&connection, Paint::Plain);
+    expect![[r#"
+        connection from `10.0.0.7:51234`, open for 1h 2m
+          · listener `default/edge/sql` accepted it
+          · TCPRoute `default/sql` gets it
+          · backend `default/pg:5432` has its turn
+          ✗ endpoint `10.1.0.5:5432` was tried: nothing listens at that address and port
+          ✗ endpoint `10.1.0.4:5432` was tried: error 71 of the kernel
+          ✓ endpoint `10.1.0.6:5432` serves it
+          ✗ its place in the configuration is gone: it is to end (`portway.dev/drain`)
+          → 1.2 kB to the endpoint, 3.4 MB to the client so far; the client has sent its FIN
+    "#]]
+    .assert_eq(&shown);
+    let dialling = serde_json::json!({
+        "client": "10.0.0.7:51234", "listener": "a/b\u{1b}[31m", "route": "r", "backend": "s",
+        "endpoint": "10.1.0.6:5432", "state": "dialling", "ageSeconds": 0.1,
+    });
+    let shown = super::explain::connection(&dialling, Paint::Plain);
+    expect![[r#"
+        connection from `10.0.0.7:51234`, open for 0s
+          · listener `a/b␛[31m` accepted it
+          · `r` gets it
+          · backend `s` has its turn
+          ✓ endpoint `10.1.0.6:5432` is dialled
+          → no endpoint has taken it yet
+    "#]]
+    .assert_eq(&shown);
+}

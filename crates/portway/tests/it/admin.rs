@@ -14,20 +14,20 @@ use crate::files::{Dir, guide, replace_once, services};
 use crate::portway::{Ended, Running, command, run};
 
 /// The guide, running, with an admin server on a port that the kernel chose and a socket.
-struct Instance {
-    running: Running,
-    admin: SocketAddr,
-    ports: [u16; 2],
-    _dir: Dir,
+pub(crate) struct Instance {
+    pub(crate) running: Running,
+    pub(crate) admin: SocketAddr,
+    pub(crate) ports: [u16; 2],
+    pub(crate) dir: Dir,
     sockets: Dir,
 }
 
 impl Instance {
-    fn start(more: &[&str]) -> Self {
+    pub(crate) fn start(more: &[&str]) -> Self {
         Self::start_with([backend::start("foo"), backend::start("bar")], more)
     }
 
-    fn start_with(endpoints: [SocketAddr; 2], more: &[&str]) -> Self {
+    pub(crate) fn start_with(endpoints: [SocketAddr; 2], more: &[&str]) -> Self {
         let ports = [free_port(), free_port()];
         let dir = Dir::new()
             .with("tcp-routing.yaml", guide(ports))
@@ -46,7 +46,7 @@ impl Instance {
             running,
             admin,
             ports,
-            _dir: dir,
+            dir,
             sockets,
         }
     }
@@ -73,7 +73,7 @@ impl Instance {
             .unwrap()
     }
 
-    fn wait_for_metric(&self, series: &str, want: f64) {
+    pub(crate) fn wait_for_metric(&self, series: &str, want: f64) {
         let start = Instant::now();
         while self.metric(series) != want {
             assert!(
@@ -82,6 +82,12 @@ impl Instance {
                 self.metric(series)
             );
         }
+    }
+
+    /// A verb that asks it.
+    pub(crate) fn asked(&self, arguments: &[&str]) -> Ended {
+        let admin = self.admin.to_string();
+        run(&[arguments, &["--admin", &admin]].concat())
     }
 
     fn status(&self, more: &[&str]) -> Ended {
@@ -103,7 +109,7 @@ fn ask(mut stream: impl Read + Write, path: &str) -> (u16, String) {
 }
 
 /// A connection that was greeted.
-fn open(port: u16) -> TcpStream {
+pub(crate) fn open(port: u16) -> TcpStream {
     let client = TcpStream::connect_timeout(&loopback(port)[0], DEADLINE).unwrap();
     client.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut answers = BufReader::new(client.try_clone().unwrap());

@@ -1,7 +1,10 @@
 //! `portway explain`: what it prints and how it ends.
 
 use expect_test::{Expect, expect};
+use serde_json::Value;
 
+use crate::admin::{Instance, open};
+use crate::backend;
 use crate::portway::run;
 
 fn check(arguments: &[&str], code: i32, want: &Expect) {
@@ -35,14 +38,76 @@ fn a_code_that_is_none_is_said() {
 }
 
 #[test]
-fn without_files_there_is_nothing_to_explain() {
+fn without_files_and_instance_there_is_nothing_to_explain() {
     check(
-        &["tcproute/app"],
+        &["tcproute/app", "--admin-socket", "/nonexistent/socket"],
         2,
         &expect![[r#"
-        error: nothing to explain it from: give the files with `-f PATH`, or `--kube`
+        error: explain it from the running instance (`-f PATH` explains files): no running instance found; tried /nonexistent/socket (No such file or directory (os error 2))
     "#]],
     );
+}
+
+/// What a running instance says is what is said of its files, but for what the host says.
+#[test]
+fn a_running_instance_explains_what_it_serves() {
+    let instance = Instance::start(&[]);
+    let subjects = ["tcproute/tcp-app-1", "gateway/default/my-tcp-gateway"];
+    let address = format!("127.0.0.1:{}", instance.ports[1]);
+    for subject in subjects.into_iter().chain([&*address]) {
+        let running = instance.asked(&["explain", subject]);
+        assert_eq!(running.code, 0, "{}", running.stderr);
+        let files = run(&["explain", subject, "-f", instance.dir.path()]);
+        assert_eq!(running.stdout, files.stdout);
+        let json = instance.asked(&["explain", subject, "--output", "json"]);
+        let value: Value = serde_json::from_str(&json.stdout).unwrap();
+        let title = value["title"].as_str().unwrap();
+        assert_eq!(running.stdout.lines().next(), Some(title));
+    }
+    let none = instance.asked(&["explain", "tcproute/tcp-app"]);
+    assert_eq!(none.code, 2);
+    let why = "there is no TCPRoute `tcp-app`; there are default/tcp-app-1, default/tcp-app-2\n";
+    assert!(none.stderr.ends_with(why), "{}", none.stderr);
+    let cluster = instance.asked(&["explain", "tcproute/a", "--target", "cluster"]);
+    assert_eq!(cluster.code, 2, "{}", cluster.stdout);
+}
+
+#[test]
+fn an_open_connection_is_explained_and_one_that_is_none_is_said() {
+    let echo = backend::start("foo");
+    let instance = Instance::start_with([echo, backend::start("bar")], &[]);
+    let client = open(instance.ports[0]);
+    let addr = client.local_addr().unwrap().to_string();
+    let ended = instance.asked(&["explain", "connection", &addr]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let title = format!("connection from `{addr}`, open for ");
+    assert!(ended.stdout.starts_with(&title), "{}", ended.stdout);
+    let serves = format!("endpoint `{echo}` serves it");
+    for part in [
+        "listener `default/my-tcp-gateway/foo` accepted it",
+        "TCPRoute `default/tcp-app-1` gets it",
+        "backend `default/my-foo-service:6000` has its turn",
+        &serves,
+        "0 B to the endpoint, 4 B to the client so far",
+    ] {
+        assert!(ended.stdout.contains(part), "{part}\n{}", ended.stdout);
+    }
+    let json = instance.asked(&["explain", "connection", &addr, "--output", "json"]);
+    let value: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(value["client"], addr);
+    for wrong in [
+        &["explain", "connection"][..],
+        &["explain", "connection", &addr, "-f", "."],
+        &["explain", "tcproute/tcp-app-1", &addr],
+    ] {
+        assert_eq!(instance.asked(wrong).code, 2, "{wrong:?}");
+    }
+    drop(client);
+    instance.wait_for_metric("portway_connections_open", 0.0);
+    let gone = instance.asked(&["explain", "connection", &addr]);
+    assert_eq!(gone.code, 2);
+    let why = format!("error: no connection from {addr} is open there");
+    assert!(gone.stderr.starts_with(&why), "{}", gone.stderr);
 }
 
 #[test]
@@ -83,7 +148,7 @@ fn an_address_is_explained_for_machines() {
     let files = ["-f", "examples/tcp-routing", "--output", "json"];
     let ended = run(&[&["explain", "127.0.0.1:8090"], &files[..]].concat());
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    let value: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let value: Value = serde_json::from_str(&ended.stdout).unwrap();
     let outcome =
         "TCPRoute `default/tcp-app-2` sends its connections: all to `default/my-bar-service:6000`";
     assert_eq!(value["outcome"], outcome);

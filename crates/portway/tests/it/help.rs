@@ -30,7 +30,7 @@ fn the_program_says_what_it_is() {
               run          Be the gateway that the objects in files describe
               check        Say what the objects in files mean, and what is wrong with them
               status       Say what a running instance serves, what it does not and why
-              explain      Say why something is as it is: a route, a Gateway, an address, a code
+              explain      Say why something is as it is: a route, a Gateway, an address, a connection, a code
               top          Follow listeners, routes, endpoints and connections on a terminal
               controller   Watch a Kubernetes cluster, provision proxies for its Gateways, and feed them
               proxy        Be the data plane of one Gateway, fed by a controller
@@ -203,16 +203,20 @@ fn explain_says_what_can_be_asked() {
     check(
         &["explain", "--help"],
         &expect![[r#"
-            Say why something is as it is: a route, a Gateway, an address, a code
+            Say why something is as it is: a route, a Gateway, an address, a connection, a code
 
             Tells the decisions in the order in which they are made, each with the field that decided, who wins
-            and why, and what a connection would get.
+            and why, and what a connection would get. Asks the running instance, as `status` does, unless files
+            or a cluster are given.
 
-            Usage: portway explain [OPTIONS] <SUBJECT>
+            Usage: portway explain [OPTIONS] <SUBJECT> [ADDR:PORT]
 
             Arguments:
               <SUBJECT>
-                      tcproute/[NAMESPACE/]NAME, gateway/[NAMESPACE/]NAME, HOST:PORT, or a code
+                      tcproute/[NAMESPACE/]NAME, gateway/[NAMESPACE/]NAME, HOST:PORT, a code, or `connection`
+
+              [ADDR:PORT]
+                      Of a connection: the address and port of its client
 
             Options:
               -f, --file <PATH>
@@ -229,6 +233,16 @@ fn explain_says_what_can_be_asked() {
                       Which entry of the kubeconfig; by default the current one
 
                       [env: PORTWAY_KUBE_CONTEXT]
+
+                  --admin <ADDR>
+                      Address of the instance; by default its socket is tried, then 127.0.0.1:9180
+
+                      [env: PORTWAY_ADMIN]
+
+                  --admin-socket <PATH>
+                      Socket of the instance; by default in $XDG_RUNTIME_DIR or /run/portway
+
+                      [env: PORTWAY_ADMIN_SOCKET]
 
                   --target <TARGET>
                       Where the objects would be used
@@ -254,6 +268,8 @@ fn explain_says_what_can_be_asked() {
                       Print help (see a summary with '-h')
 
             Examples:
+              portway explain tcproute/tcp-app-1                          as the running instance has it
+              portway explain connection 10.0.0.7:51234                   what became of that client there
               portway explain tcproute/tcp-app-1 -f examples/tcp-routing
               portway explain gateway/team-a/edge -f gateways/ --target cluster
               portway explain 127.0.0.1:8080 -f examples/tcp-routing      what a connection there gets
@@ -263,7 +279,8 @@ fn explain_says_what_can_be_asked() {
 
             Exit codes:
               0  explained
-              2  could not run: no such object or code, unreadable input, wrong flags
+              2  could not run: no such object, code or connection, no running instance, unreadable input,
+                 wrong flags
         "#]],
     );
 }

@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::admin::open;
 use crate::backend::{self, DEADLINE, free_port, talk};
 use crate::files::Dir;
 use crate::portway::{Running, command, run};
@@ -166,6 +167,32 @@ fn a_fed_proxy_serves_and_says_so() {
     proxy.signal(Signal::TERM);
     assert_eq!(proxy.wait().code(), Some(0), "{}", proxy.seen());
     assert!(proxy.seen().contains("stopped"), "{}", proxy.seen());
+}
+
+/// It knows its connections, and of objects who does.
+#[test]
+fn a_fed_proxy_explains_connections_and_no_objects() {
+    let mut controller = Controller::start();
+    let listener = free();
+    let (pod_addr, admin) = (free().to_string(), free().to_string());
+    let _proxy = controller.proxy(&["--pod-addr", &pod_addr, "--admin", &admin]);
+    let first = table(listener, backend::start("one"));
+    controller.feed.publish(&gateway(), 1, &first).unwrap();
+    controller.wait_for(|it| it.acknowledged == Some(1));
+    let client = open(listener.port());
+    let addr = client.local_addr().unwrap().to_string();
+    let connection = run(&["explain", "connection", &addr, "--admin", &admin]);
+    assert_eq!(connection.code, 0, "{}", connection.stderr);
+    let title = format!("connection from `{addr}`, open for ");
+    assert!(
+        connection.stdout.starts_with(&title),
+        "{}",
+        connection.stdout
+    );
+    let object = run(&["explain", "tcproute/a", "--admin", &admin]);
+    assert_eq!(object.code, 2);
+    let who = "portway explain SUBJECT --kube --target cluster";
+    assert!(object.stderr.contains(who), "{}", object.stderr);
 }
 
 #[test]

@@ -12,6 +12,7 @@ fn check(word: &str, want: &str) {
         }) => format!("{} {}/{name}", kind.name(), namespace.unwrap_or_default()),
         Ok(Wanted::Address(Some(ip), port)) => format!("{ip} port {port}"),
         Ok(Wanted::Address(None, port)) => format!("port {port}"),
+        Ok(Wanted::Connection) => "a connection".to_owned(),
         Err(_) => "nothing".to_owned(),
     };
     assert_eq!(got, want, "{word}");
@@ -30,6 +31,23 @@ fn a_word_is_a_code_an_object_or_an_address() {
     check("localhost:80", "127.0.0.1 port 80");
     check(":80", "port 80");
     check("*:80", "port 80");
+    check("connection", "a connection");
+}
+
+/// A subject goes to an instance as it is shown.
+#[test]
+fn what_is_shown_is_read_as_the_same() {
+    for word in [
+        "PW0203",
+        "tcproute/app",
+        "gateway/shop/edge",
+        "[::1]:80",
+        ":80",
+        "connection",
+    ] {
+        let wanted: Wanted = word.parse().unwrap();
+        assert_eq!(wanted.to_string(), word);
+    }
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! What `explain` is asked about, as it is typed: `tcproute/NAME`, `gateway/NAME`, `HOST:PORT`,
-//! `PW0203`.
+//! `PW0203`, `connection`.
 //!
-//! In: one word. Out: a [`Wanted`], and with the objects a [`Subject`]. Never: a guess between two
+//! In: one word, from a command line or a query. Out: a [`Wanted`], and with the objects a [`Subject`]. Never: a guess between two
 //! objects of one name.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -32,11 +33,36 @@ pub(crate) enum Wanted {
     },
     /// Where a client connects to.
     Address(Option<IpAddr>, u16),
+    /// A connection that is open; which one stands in another word.
+    Connection,
+}
+
+/// As it can be read again.
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "{code}"),
+            Self::Object {
+                kind,
+                namespace,
+                name,
+            } => {
+                let space = namespace.as_deref();
+                let space = space.map(|it| format!("{it}/")).unwrap_or_default();
+                write!(f, "{}/{space}{name}", kind.name().to_ascii_lowercase())
+            }
+            Self::Address(Some(ip), port) => write!(f, "{}", SocketAddr::new(*ip, *port)),
+            Self::Address(None, port) => write!(f, ":{port}"),
+            Self::Connection => write!(f, "connection"),
+        }
+    }
 }
 
 /// A word that names nothing that can be explained.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no subject: give tcproute/NAME, gateway/NAME, HOST:PORT or a code as PW0203")]
+#[error(
+    "`{0}` is no subject: give tcproute/NAME, gateway/NAME, HOST:PORT, connection ADDR:PORT or a code as PW0203"
+)]
 pub(crate) struct WantedError(String);
 
 /// An object that is not there, or not the only one.
@@ -70,7 +96,8 @@ impl FromStr for Wanted {
     fn from_str(word: &str) -> Result<Self, WantedError> {
         let wanted = code(word)
             .or_else(|| object(word))
-            .or_else(|| address(word));
+            .or_else(|| address(word))
+            .or_else(|| (word == "connection").then_some(Self::Connection));
         wanted.ok_or_else(|| WantedError(word.to_owned()))
     }
 }
@@ -154,13 +181,13 @@ pub(crate) fn object_key(
 }
 
 impl Wanted {
-    /// What is meant among `objects`; `None` for a code, which is about no object.
+    /// What is meant among `objects`; `None` for what is about no object.
     ///
     /// # Errors
     /// When there is no such object, or more than one.
     pub(crate) fn subject(&self, objects: &Objects) -> Result<Option<Subject>, SubjectError> {
         Ok(match self {
-            Self::Code(_) => None,
+            Self::Code(_) | Self::Connection => None,
             Self::Address(ip, port) => Some(Subject::Address(*ip, *port)),
             Self::Object {
                 kind,
