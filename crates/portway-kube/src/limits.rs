@@ -36,8 +36,13 @@ pub(crate) const ACKNOWLEDGE_MAX: Duration = Duration::from_secs(2);
 pub(crate) const ADOPTION: Duration = Duration::from_secs(10);
 
 /// Between two writes of a Gateway's status that differ in nothing but `attachedRoutes`: with a
-/// thousand routes being created each write costs the API server as much as ten routes.
-pub(crate) const COUNTS_INTERVAL: Duration = Duration::from_millis(500);
+/// thousand routes being created each write costs the API server as much as ten routes. With it the
+/// number is right within a second.
+pub(crate) const COUNTS_INTERVAL: Duration = Duration::from_millis(800);
+
+/// How long a route's status waits that says the same in other words: nobody acts on those, and what
+/// they name may be gone again by then.
+pub(crate) const WORDS_WAIT: Duration = Duration::from_secs(5);
 
 /// First wait after a write that failed; it doubles up to the next.
 pub(crate) const RETRY_FIRST: Duration = Duration::from_millis(200);

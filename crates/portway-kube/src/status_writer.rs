@@ -6,7 +6,8 @@
 //!
 //! A status that a new table makes true waits for the proxies that serve to acknowledge that table, at
 //! most [`ACKNOWLEDGE_MAX`]; then facts say who is missing. A Gateway's status that differs in nothing
-//! but the numbers of routes is written so often at most as [`COUNTS_INTERVAL`] allows.
+//! but the numbers of routes is written so often at most as [`COUNTS_INTERVAL`] allows, and a route's that
+//! differs in nothing but words waits for [`WORDS_WAIT`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,7 +19,9 @@ use portway_control::status::{RouteStatus, Status, Statuses, merge};
 use serde_json::{Map, Value, json};
 
 use crate::call::Place;
-use crate::limits::{ACKNOWLEDGE_MAX, COUNTS_INTERVAL, RETRY_FIRST, RETRY_MAX, STATUS_WRITES_MAX};
+use crate::limits::{
+    ACKNOWLEDGE_MAX, COUNTS_INTERVAL, RETRY_FIRST, RETRY_MAX, STATUS_WRITES_MAX, WORDS_WAIT,
+};
 use crate::store::{Store, Stored};
 
 /// A table that must be acknowledged: the Gateway's, and which one.
@@ -57,6 +60,8 @@ pub(crate) enum Outcome {
 /// A status that may have to be written.
 #[derive(Debug, Clone)]
 struct Wait {
+    /// Since when something has been different, whatever else became so later.
+    since: Instant,
     /// It is written then, acknowledged or not.
     gates_until: Instant,
     gates: Vec<Gate>,
@@ -111,7 +116,9 @@ impl StatusWriter {
         let gone = gone.filter(|key| !self.desired.contains_key(key));
         changed.extend(gone.map(|key| (key, Vec::new())));
         for (key, gates) in changed {
+            let since = self.waits.get(&key).map_or(now, |wait| wait.since);
             let wait = Wait {
+                since,
                 gates_until: gates_until.max(now + ACKNOWLEDGE_MAX),
                 gates,
                 not_before: now,
@@ -125,6 +132,7 @@ impl StatusWriter {
         for key in keys {
             if self.desired.contains_key(&key) || key.kind == Kind::TcpRoute {
                 self.waits.entry(key).or_insert(Wait {
+                    since: now,
                     gates_until: now,
                     gates: Vec::new(),
                     not_before: now,
@@ -164,9 +172,13 @@ impl StatusWriter {
             }
             let write = self.write(&key, store, now_text);
             if let Some(write) = &write {
-                let again = self.counts_again(&key, write, now);
-                if let (Some(again), Some(wait)) = (again, self.waits.get_mut(&key)) {
-                    wait.not_before = again;
+                let later = match key.kind {
+                    Kind::Gateway => self.counts_again(&key, write, now),
+                    Kind::TcpRoute => self.words_later(&key, write, now),
+                    _ => None,
+                };
+                if let (Some(later), Some(wait)) = (later, self.waits.get_mut(&key)) {
+                    wait.not_before = later;
                     continue;
                 }
                 self.in_flight.insert(key.clone());
@@ -206,6 +218,7 @@ impl StatusWriter {
                 *n_failures += 1;
                 let not_before = now + wait.min(RETRY_MAX);
                 self.waits.entry(key.clone()).or_insert(Wait {
+                    since: now,
                     gates_until: now,
                     gates: Vec::new(),
                     not_before,
@@ -247,9 +260,6 @@ impl StatusWriter {
     /// When a Gateway may be written whose numbers of routes alone changed, if not now.
     fn counts_again(&self, key: &ObjectKey, write: &Write, now: Instant) -> Option<Instant> {
         let again = *self.written.get(key)? + COUNTS_INTERVAL;
-        if key.kind != Kind::Gateway || now >= again {
-            return None;
-        }
         let without = |status: &Value| {
             let mut status = status.clone();
             let listeners = status["listeners"].as_array_mut();
@@ -258,7 +268,25 @@ impl StatusWriter {
             }
             status
         };
-        (without(&write.before) == without(&write.after)).then_some(again)
+        (now < again && without(&write.before) == without(&write.after)).then_some(again)
+    }
+
+    /// When a route may be written whose conditions say the same in other words, if not now.
+    ///
+    /// The words of a route that gets no connections name the one that does. Of a thousand routes of a
+    /// listener that go one by one, each would otherwise have all the others written again.
+    fn words_later(&self, key: &ObjectKey, write: &Write, now: Instant) -> Option<Instant> {
+        let later = self.waits.get(key)?.since + WORDS_WAIT;
+        let without = |status: &Value| {
+            let mut status = status.clone();
+            let parents = status["parents"].as_array_mut().into_iter().flatten();
+            let conditions = parents.filter_map(|parent| parent["conditions"].as_array_mut());
+            for condition in conditions.flatten() {
+                condition["message"] = Value::Null;
+            }
+            status
+        };
+        (now < later && without(&write.before) == without(&write.after)).then_some(later)
     }
 }
 
