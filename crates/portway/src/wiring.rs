@@ -36,7 +36,7 @@ use crate::inputs::Inputs;
 use crate::limits::{FIRST_RESOLUTION_TIMEOUT, REPORTS_MAX};
 use crate::news::News;
 use crate::watch::{Dirty, Watch};
-use crate::{host, resolver, signals};
+use crate::{host, resolver, signals, systemd};
 
 /// How a gateway runs.
 #[derive(Debug, Clone)]
@@ -73,6 +73,8 @@ pub(crate) struct Standalone {
     inputs: Option<Inputs>,
     names: Option<resolver::Names>,
     drain_timeout: Duration,
+    /// Everything was read again, and the workers may not have what came of it.
+    is_reloading: bool,
     snapshot: Snapshot,
     translation: Translation,
     table: Option<Arc<RoutingTable>>,
@@ -122,6 +124,7 @@ impl Standalone {
             inputs,
             names: None,
             drain_timeout: config.drain_timeout,
+            is_reloading: false,
             snapshot: Snapshot {
                 target: Target::Standalone,
                 controller_name: CONTROLLER_NAME.into(),
@@ -161,7 +164,11 @@ impl Standalone {
                 }
                 News::Resolved(resolved) => self.snapshot.facts.resolved = resolved,
                 News::Files(dirty) => self.read_again(dirty),
-                News::ReadAgain => self.read_again(Dirty::everything()),
+                News::ReadAgain => {
+                    systemd::reloading();
+                    self.is_reloading = true;
+                    self.read_again(Dirty::everything());
+                }
                 News::WorkerDied => return Ok(Change::WorkerDied),
                 News::Stop => return Ok(Change::Stop),
             }
@@ -173,6 +180,9 @@ impl Standalone {
                 continue;
             }
             if self.snapshot.facts.applied == Applied::Acknowledged {
+                if std::mem::take(&mut self.is_reloading) {
+                    systemd::ready();
+                }
                 return Ok(Change::Translated);
             }
         }
