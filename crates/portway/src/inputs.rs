@@ -41,6 +41,26 @@ struct Fault {
     diagnostics: Vec<Diagnostic>,
 }
 
+/// What is not used as it is now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Unused {
+    /// Files, in their order.
+    pub(crate) files: Vec<UnusedFile>,
+    /// What could not be looked at, and why.
+    pub(crate) unread: Vec<String>,
+}
+
+/// A file that is not used as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnusedFile {
+    /// Its name.
+    pub(crate) file: String,
+    /// Errors in it.
+    pub(crate) n_errors: usize,
+    /// Whether what it held before stays; otherwise nothing of it is used.
+    pub(crate) holds: bool,
+}
+
 impl Inputs {
     /// Reads everything for the first time.
     ///
@@ -77,6 +97,24 @@ impl Inputs {
         let mut all = self.collection.diagnostics(objects);
         all.extend(self.faults.values().flat_map(|it| it.diagnostics.clone()));
         all
+    }
+
+    /// What is not used as it is now.
+    pub(crate) fn unused(&self) -> Unused {
+        let files = self.faults.iter().map(|(rank, fault)| {
+            let found = fault.diagnostics.iter();
+            let n_errors = found.filter(|it| it.severity == Severity::Error).count();
+            let named = fault.diagnostics.first();
+            let file = named.and_then(|it| it.place.source.as_deref());
+            UnusedFile {
+                file: file.unwrap_or_default().to_owned(),
+                n_errors,
+                holds: self.sources.contains_key(rank),
+            }
+        });
+        let files = files.collect();
+        let unread = self.unread.clone();
+        Unused { files, unread }
     }
 
     /// The texts that diagnostics point into: of a file that keeps what it had its text now.

@@ -11,7 +11,8 @@ use crate::access_log::Tally;
 use crate::limits::APPLY_TIME_BOUNDS;
 use crate::metrics::{
     ACCESS_LOG_DROPPED, ACCESS_LOG_WRITTEN, CONFIG_APPLIED, CONFIG_APPLIED_AT, CONFIG_APPLY_TIMES,
-    CONFIG_ERROR_AT, CONFIG_ERRORS, CONFIG_FINDINGS, CONFIG_VERSION, SOCKETS_REFUSED, Samples,
+    CONFIG_ERROR_AT, CONFIG_ERRORS, CONFIG_FINDINGS, CONFIG_VERSION, FILES_UNREAD, FILES_UNUSED,
+    SOCKETS_REFUSED, Samples,
 };
 
 /// Adds how configuration goes.
@@ -36,6 +37,9 @@ pub(super) fn shown(shown: &Shown, samples: &mut Samples) {
         let n = shown.n_findings(severity);
         samples.count(&CONFIG_FINDINGS, &[name], n as u64);
     }
+    let unused = &shown.unused;
+    samples.count(&FILES_UNUSED, &[], unused.files.len() as u64);
+    samples.count(&FILES_UNREAD, &[], unused.unread.len() as u64);
     samples.count(&SOCKETS_REFUSED, &[], shown.refused.len() as u64);
 }
 

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use super::{Board, Progress};
 use crate::admin::View;
+use crate::inputs::Unused;
 use crate::limits::{
     STATUS_ENDPOINTS_MAX, STATUS_FINDINGS_MAX, STATUS_LISTENERS_MAX, STATUS_ROUTES_MAX,
 };
@@ -37,6 +38,8 @@ pub(crate) struct Shown {
     pub(crate) facts: Facts,
     /// What they mean.
     pub(crate) translation: Translation,
+    /// What of the files is not used as it is now.
+    pub(crate) unused: Unused,
     /// What is wrong or noteworthy in them.
     pub(crate) findings: Vec<Diagnostic>,
     /// Sockets that cannot be bound, and why.
@@ -207,7 +210,22 @@ fn served(shown: &Shown, numbers: &Numbers) -> Value {
         "routes": routes(shown, numbers),
         "routesLeftOut": shown.objects.tcp_routes.len().saturating_sub(STATUS_ROUTES_MAX),
         "refusedSockets": refused.collect::<Vec<_>>(),
+        "files": files(&shown.unused),
         "findings": findings(shown),
+    })
+}
+
+fn files(unused: &Unused) -> Value {
+    let files =
+        unused.files.iter().take(STATUS_FINDINGS_MAX).map(
+            |it| json!({ "file": it.file, "errors": it.n_errors, "holdsWhatItHeld": it.holds }),
+        );
+    let unread = unused.unread.iter().take(STATUS_FINDINGS_MAX);
+    json!({
+        "unusedCount": unused.files.len(),
+        "unused": files.collect::<Vec<_>>(),
+        "unreadCount": unused.unread.len(),
+        "unread": unread.collect::<Vec<_>>(),
     })
 }
 

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 
 use super::{Board, Shown};
 use crate::admin::{ASKS, Everywhere, PARAMETERS, Query, SUBJECT, SUBJECTS, Unexplained, View};
+use crate::inputs::{Unused, UnusedFile};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -221,6 +222,24 @@ const STATUS: &[(&str, &str)] = &[
     ),
     ("routes[].connections.bytesToClient", "bytes to clients"),
     ("routesLeftOut", "routes beyond the 10,000 that are told of"),
+    (
+        "files.unusedCount",
+        "files that are not used as they are now, since they are broken",
+    ),
+    ("files.unused[].file", "the first 200 of them"),
+    ("files.unused[].errors", "errors in it"),
+    (
+        "files.unused[].holdsWhatItHeld",
+        "whether what it held before is used; otherwise nothing of it is",
+    ),
+    (
+        "files.unreadCount",
+        "paths that could not be read the last time; what they held before is used",
+    ),
+    (
+        "files.unread[]",
+        "the first 200 of them, each with the cause",
+    ),
     ("refusedSockets[].address", "a socket that cannot be bound"),
     ("refusedSockets[].reason", "why"),
     (
@@ -381,8 +400,8 @@ endpoints: [{addresses: [127.0.0.2]}, {addresses: [127.0.0.1]}]
 /// A board and its data plane, through which one connection is open and one was closed.
 struct Stage {
     board: Board,
-    _proxy: Proxy,
-    _open: TcpStream,
+    proxy: Proxy,
+    open: TcpStream,
 }
 
 impl Stage {
@@ -430,11 +449,7 @@ impl Stage {
         while observer.counters().bytes_to_client < 10 {
             std::thread::yield_now();
         }
-        Self {
-            board,
-            _proxy: proxy,
-            _open: open,
-        }
+        Self { board, proxy, open }
     }
 }
 
@@ -467,6 +482,14 @@ fn shown(text: &str) -> Shown {
     Shown {
         objects: reading.objects,
         facts: Facts::default(),
+        unused: Unused {
+            files: vec![UnusedFile {
+                file: "b.yaml".into(),
+                n_errors: 2,
+                holds: true,
+            }],
+            unread: vec!["read c: no such file".into()],
+        },
         findings: translation.diagnostics.clone(),
         translation,
         refused: [(SocketAddr::from(([127, 0, 0, 9], 9)), "in use".to_owned())].into(),
@@ -559,6 +582,8 @@ fn every_metric_of_the_data_plane_is_told() {
         "portway_config_errors_total 1",
         "portway_config_findings{severity=\"warning\"} 1",
         "portway_sockets_refused 1",
+        "portway_config_files_unused 1",
+        "portway_config_files_unread 1",
         "portway_worker_connections_total{worker=\"0\"} 2",
         "portway_dial_seconds_count 2",
     ] {
@@ -572,6 +597,29 @@ fn every_metric_of_the_data_plane_is_told() {
     for metric in here.filter(|it| !is_elsewhere(it.name)) {
         assert!(told(metric.name), "{}", metric.name);
     }
+}
+
+/// Nobody takes reports of this stage any more.
+#[test]
+fn records_that_nobody_takes_are_told() {
+    let stage = Stage::new();
+    assert!(
+        stage
+            .board
+            .metrics()
+            .contains("\nportway_records_dropped_total 0\n")
+    );
+    drop(talk(stage.open.peer_addr().unwrap()));
+    let observer = stage.proxy.observer();
+    while observer.counters().reports_dropped == 0 {
+        std::thread::yield_now();
+    }
+    assert!(
+        stage
+            .board
+            .metrics()
+            .contains("\nportway_records_dropped_total 1\n")
+    );
 }
 
 /// The board says nothing of what is not there yet, and does not wait for it.

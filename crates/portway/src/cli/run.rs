@@ -244,6 +244,7 @@ impl Log {
             objects: standalone.objects().clone(),
             facts: standalone.facts().clone(),
             translation: standalone.translation().clone(),
+            unused: standalone.inputs().map(Inputs::unused).unwrap_or_default(),
             findings: self.told.iter().cloned().collect(),
             refused: refused
                 .map(|(addr, error)| (*addr, host::refusal(error)))

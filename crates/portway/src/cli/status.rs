@@ -159,7 +159,8 @@ fn show(status: &Value, args: &Args) -> Result<String> {
 }
 
 fn exit(status: &Value) -> Exit {
-    let n_errors = status["findings"]["errors"].as_u64().unwrap_or(0);
+    let n = |of: &str, what: &str| status[of][what].as_u64().unwrap_or(0);
+    let n_errors = n("findings", "errors") + n("files", "unusedCount") + n("files", "unreadCount");
     match status["state"] == "ready" && n_errors == 0 {
         true => Exit::Fine,
         false => Exit::Problems,

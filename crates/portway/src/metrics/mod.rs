@@ -131,6 +131,10 @@ metrics! {
         "When the last of them was found, in seconds since 1970; 0: never";
     CONFIG_FINDINGS: Gauge "portway_config_findings" ["severity"]
         "Findings in the configuration as it is now";
+    FILES_UNUSED: Gauge "portway_config_files_unused" []
+        "Files that are not used as they are now: broken, so what they held before stays";
+    FILES_UNREAD: Gauge "portway_config_files_unread" []
+        "Paths of -f that could not be read the last time; what they held before stays";
     SOCKETS_REFUSED: Gauge "portway_sockets_refused" []
         "Sockets of listeners that cannot be bound now";
 

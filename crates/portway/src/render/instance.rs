@@ -30,6 +30,7 @@ use crate::limits::STATUS_ROWS;
 pub(crate) fn show(status: &Value, extent: Extent, paint: Paint) -> String {
     let mut page = Page::new(extent, paint);
     page.head(status);
+    page.files(status);
     page.errors(status);
     page.gateways(status);
     page.routes(status);
@@ -123,6 +124,31 @@ impl Page {
         self.line(&format!(
             "config    version {version}, {applied}; {errors}, {warnings}"
         ));
+    }
+
+    /// Files that are not used as they are.
+    fn files(&mut self, status: &Value) {
+        let files = &status["files"];
+        let mark = self.paint.bad("✗");
+        let unused = list(&files["unused"]);
+        let n = self.rows(unused.len());
+        for file in unused.iter().take(n) {
+            let (name, errors) = (word(&file["file"]), count_of(&file["errors"], "error"));
+            let what = match file["holdsWhatItHeld"] == true {
+                true => "what it held before stays",
+                false => "nothing of it is used",
+            };
+            self.wrapped(
+                2,
+                &format!("{mark} {name} is not used as it is, {errors}: {what}"),
+            );
+        }
+        let n_all = usize::try_from(whole(&files["unusedCount"])).unwrap_or(usize::MAX);
+        self.more(n_all, n, "such file");
+        for cause in list(&files["unread"]).iter().take(STATUS_ROWS) {
+            let cause = word(cause);
+            self.wrapped(2, &format!("{mark} {cause}: what was there before stays"));
+        }
     }
 
     /// What is wrong in the configuration, and what was last.

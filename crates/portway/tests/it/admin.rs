@@ -96,7 +96,7 @@ impl Instance {
     }
 }
 
-fn ask(mut stream: impl Read + Write, path: &str) -> (u16, String) {
+pub(crate) fn ask(mut stream: impl Read + Write, path: &str) -> (u16, String) {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
@@ -462,6 +462,65 @@ fn status_says_what_is_wrong_and_where() {
     let place = found.unwrap()["where"].as_str().unwrap();
     assert!(place.contains("tcp-routing.yaml:"), "{place}");
     assert_ne!(json["refusedSockets"].as_array().unwrap().len(), 0);
+}
+
+/// Whoever asks hears it, not only who reads the log; and that it is over.
+#[test]
+fn status_says_which_file_is_not_used_and_what_counts_instead() {
+    let instance = Instance::start(&[]);
+    let path = instance.dir.0.join("services.yaml");
+    let good = fs::read_to_string(&path).unwrap();
+    fs::write(&path, "{").unwrap();
+    instance.wait_for_metric("portway_config_files_unused", 1.0);
+    let ended = instance.status(&[]);
+    assert_eq!(ended.code, 1);
+    let words = ended
+        .stdout
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    let want = "services.yaml is not used as it is, 1 error: what it held before stays";
+    assert!(words.contains(want), "{}", ended.stdout);
+    let file = &instance.json("/api/v1/status")["files"]["unused"][0];
+    assert_eq!(file["file"], path.to_str().unwrap());
+    assert_eq!(file["holdsWhatItHeld"], true);
+    assert_eq!(talk(loopback(instance.ports[0])[0]), "foo");
+    fs::write(&path, good).unwrap();
+    instance.wait_for_metric("portway_config_files_unused", 0.0);
+    assert_eq!(instance.status(&[]).code, 0);
+}
+
+/// Each look is whole, and it ends when the instance does.
+#[test]
+fn status_is_watched_until_the_instance_is_gone() {
+    let instance = Instance::start(&[]);
+    let admin = instance.admin.to_string();
+    let watch = ["status", "--watch", "100ms", "--admin", &admin];
+    let mut text = Running::start(command(&watch));
+    let mut json = Running::start(command(&[&watch[..], &["--output", "json"]].concat()));
+    let open_now = |json: &mut Running, want: u64| {
+        let start = Instant::now();
+        loop {
+            let line = json.wait_for("{");
+            let status: Value = serde_json::from_str(&line).unwrap();
+            if status["connections"]["open"] == want {
+                break;
+            }
+            assert!(start.elapsed() < DEADLINE, "{line}");
+        }
+    };
+    open_now(&mut json, 0);
+    text.wait_for("traffic   0 open of 0 connections");
+    let client = open(instance.ports[0]);
+    open_now(&mut json, 1);
+    text.wait_for("traffic   1 open of 1 connection");
+    drop(client);
+    open_now(&mut json, 0);
+    drop(instance);
+    for watcher in [&mut text, &mut json] {
+        assert_eq!(watcher.wait().code(), Some(2), "{}", watcher.seen());
+        assert!(watcher.seen().contains("error: "), "{}", watcher.seen());
+    }
 }
 
 #[test]
