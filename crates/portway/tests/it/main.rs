@@ -12,6 +12,7 @@ mod demo;
 mod explain;
 mod help;
 mod live;
+mod metrics;
 mod pages;
 mod proxy;
 mod run;
