@@ -14,6 +14,7 @@ mod never_reads;
 
 mod close_reasons;
 mod drain;
+mod edits;
 mod vanish;
 
 mod fd_exhaustion;
@@ -83,7 +84,7 @@ impl Proof {
 }
 
 /// All of them.
-pub(crate) const ALL: [Proof; 17] = [
+pub(crate) const ALL: [Proof; 18] = [
     proof(
         "demo",
         "`demo` sends real streams through both its listeners",
@@ -139,6 +140,11 @@ pub(crate) const ALL: [Proof; 17] = [
         "drain",
         "drained connections end as spread as was asked for",
         drain::run,
+    ),
+    proof(
+        "edits",
+        "1,000 edits a second for 10 s: coalesced, and the last one wins",
+        edits::run,
     ),
     proof(
         "idle",
