@@ -201,3 +201,25 @@ fn a_gateway_that_is_deleted_and_written_again_serves_again() {
     assert_eq!(live.answer(), "foo");
     assert!(open.is_alive());
 }
+
+/// What is below `localhost` is this host (RFC 6761, 6.3), so no server is asked.
+#[test]
+fn names_that_come_with_a_change_are_resolved() {
+    let mut live = Live::start();
+    let [foo, bar] = live.endpoints;
+    // The first Service has the other's endpoint, so that the answer shows which table it is.
+    // Each is two tables: until it is resolved the name's share is rejected.
+    for (name, endpoints, who, table) in [
+        ("localhost", [bar, foo], "bar", 3),
+        ("db.localhost", [foo, bar], "foo", 5),
+    ] {
+        let text = services(endpoints);
+        let text = text.replacen("addressType: IPv4", "addressType: FQDN", 1);
+        let text = text.replacen("[127.0.0.1]", &format!("[{name}]"), 1);
+        live.write("services.yaml", &text);
+        let resolved = live.running.wait_for("name resolved");
+        assert!(resolved.contains(&format!("name=\"{name}\"")), "{resolved}");
+        live.running.wait_for(&format!("{APPLIED} table={table}"));
+        assert_eq!(live.answer(), who);
+    }
+}

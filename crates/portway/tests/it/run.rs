@@ -296,20 +296,31 @@ fn an_open_connection_finishes_before_the_end() {
     assert!(TcpStream::connect(loopback(guide.ports[0])[0]).is_err());
 }
 
+/// Either of both signals, in any order; SIGHUP is none of them.
 #[test]
 fn a_second_signal_ends_at_once() {
-    let guide = Guide::new(|guide, _| guide);
-    let mut running = guide.run(&["--drain-timeout", "24h"]);
-    let _open = open(loopback(guide.ports[0])[0]);
-    running.signal(Signal::INT);
-    running.wait_for("draining");
-    running.signal(Signal::INT);
-    assert_eq!(running.wait().code(), Some(0), "{}", running.seen());
-    assert!(
-        running.seen().contains("ended at once"),
-        "{}",
-        running.seen()
-    );
+    for (first, second) in [
+        (Signal::INT, Signal::INT),
+        (Signal::TERM, Signal::TERM),
+        (Signal::TERM, Signal::INT),
+        (Signal::INT, Signal::TERM),
+    ] {
+        let guide = Guide::new(|guide, _| guide);
+        let mut running = guide.run(&["--drain-timeout", "24h"]);
+        let (client, mut answers) = open(loopback(guide.ports[0])[0]);
+        running.signal(first);
+        running.wait_for("draining");
+        running.signal(Signal::HUP);
+        (&client).write_all(b"still here\n").unwrap();
+        answers.read_line(&mut String::new()).unwrap();
+        running.signal(second);
+        assert_eq!(running.wait().code(), Some(0), "{}", running.seen());
+        let seen = running.seen();
+        assert!(
+            seen.contains("ended at once"),
+            "{first:?} {second:?} {seen}"
+        );
+    }
 }
 
 #[test]
