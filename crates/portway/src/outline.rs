@@ -70,6 +70,8 @@ pub(crate) struct Share {
 pub(crate) enum Target {
     /// Each to one of these, in turn.
     Endpoints(Vec<SocketAddr>),
+    /// To what these, `name:port`, give while Portway runs, and to these addresses.
+    Names(Vec<String>, Vec<SocketAddr>),
     /// Accepted and reset.
     Rejected(RejectReason),
 }
@@ -96,6 +98,7 @@ pub(crate) fn of(objects: &Objects, translation: &Translation) -> Vec<ListenerLi
 
 /// What the tables hold, by name. Two tables of a cluster name the same route alike.
 struct Planned<'a> {
+    translation: &'a Translation,
     listeners: BTreeMap<&'a str, &'a ListenerSpec>,
     routes: BTreeMap<&'a str, &'a RouteSpec>,
 }
@@ -106,6 +109,7 @@ impl<'a> Planned<'a> {
         let listeners = tables().flat_map(|table: &TableSpec| &table.listeners);
         let routes = tables().flat_map(|table: &TableSpec| &table.routes);
         Self {
+            translation,
             listeners: listeners.map(|it| (&*it.name, it)).collect(),
             routes: routes.map(|it| (&*it.name, it)).collect(),
         }
@@ -130,20 +134,26 @@ impl<'a> Planned<'a> {
         }
         Fate::Serves {
             route: Arc::clone(&route.name),
-            backends: route.backends.iter().map(|it| share(it, of)).collect(),
+            backends: route.backends.iter().map(|it| self.share(it, of)).collect(),
         }
     }
-}
 
-fn share(backend: &BackendSpec, of: u64) -> Share {
-    Share {
-        backend: Arc::clone(&backend.name),
-        weight: backend.weight,
-        of,
-        target: match &backend.target {
-            TargetSpec::Endpoints(endpoints) => Target::Endpoints(endpoints.clone()),
-            TargetSpec::Reject(reason) => Target::Rejected(*reason),
-        },
+    fn share(&self, backend: &BackendSpec, of: u64) -> Share {
+        let names = self.translation.unasked.get(&backend.name);
+        let names = names.map(|names| names.iter().cloned().collect());
+        Share {
+            backend: Arc::clone(&backend.name),
+            weight: backend.weight,
+            of,
+            target: match (&backend.target, names) {
+                (TargetSpec::Endpoints(sockets), None) => Target::Endpoints(sockets.clone()),
+                (TargetSpec::Endpoints(sockets), Some(names)) => {
+                    Target::Names(names, sockets.clone())
+                }
+                (TargetSpec::Reject(_), Some(names)) => Target::Names(names, Vec::new()),
+                (TargetSpec::Reject(reason), None) => Target::Rejected(*reason),
+            },
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use portway_control::api::{AddressType, Kind};
+use portway_control::api::Kind;
 use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
 use portway_control::translate::{Translation, translate};
 use portway_engine::record::ConnRecord;
@@ -396,11 +396,9 @@ pub(crate) fn hear_reports(
     Ok((sender, thread))
 }
 
-/// The names that FQDN slices hold; of each endpoint the first address counts.
+/// The names that FQDN slices hold.
 fn names_to_resolve(objects: &Objects) -> BTreeSet<Arc<str>> {
     let slices = objects.endpoint_slices.values();
-    let named = slices.filter(|slice| slice.object.address_type == AddressType::Fqdn);
-    let endpoints = named.flat_map(|slice| &slice.object.endpoints);
-    let names = endpoints.filter_map(|endpoint| endpoint.addresses.first());
-    names.map(|name| name.as_str().into()).collect()
+    let names = slices.flat_map(|slice| slice.object.names());
+    names.map(Arc::from).collect()
 }

@@ -14,6 +14,7 @@ mod reference_grant;
 mod service;
 mod tcp_route;
 
+pub(crate) use endpoint_slice::is_domain_name;
 pub use endpoint_slice::{
     AddressType, Endpoint, EndpointConditions, EndpointPort, EndpointSlice, SERVICE_NAME_LABEL,
 };

@@ -90,8 +90,9 @@ pub(super) const ALL: &[Entry] = &[
         title: "the name of an endpoint has no address yet",
         page: "`portway run` resolves the names in slices with `addressType: FQDN`, and again \
                when their time to live is over; the last good answer is kept. This one has no \
-               answer so far, so the endpoint gets no connections. `portway check` resolves \
-               nothing, so there it only says that the name will have to resolve.",
+               answer so far, so the endpoint gets no connections. `portway check` and the \
+               start with `--strict` resolve nothing: there it is a note, and what the name will \
+               give counts as an endpoint.",
     },
     Entry {
         code: Code(213),
@@ -104,8 +105,9 @@ pub(super) const ALL: &[Entry] = &[
         code: Code(214),
         title: "an endpoint's address is not of its slice's type",
         page: "All addresses of an EndpointSlice are of its `addressType`. One that is not an \
-               address of that family is skipped; the others of the slice are used. Only the \
-               first address of an endpoint counts.",
+               address of that family, or no name for `FQDN`, is skipped; the others of the slice \
+               are used. Only the first address of an endpoint counts. An API server refuses the \
+               slice, for any of its addresses.",
     },
     Entry {
         code: Code(215),

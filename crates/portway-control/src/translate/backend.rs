@@ -33,6 +33,8 @@ pub(super) struct Backends {
     pub(super) resolved: Vec<BackendSpec>,
     /// Why the share of a reference is rejected, by the index of the reference.
     faults: BTreeMap<usize, String>,
+    /// `name:port` of endpoints that show when Portway runs, by the index of the reference.
+    unasked: BTreeMap<usize, BTreeSet<String>>,
     /// Why not all references are resolved.
     pub(super) problem: Option<Refusal>,
     /// Whether the route gets connections, so that it stands in a table.
@@ -43,6 +45,17 @@ impl Backends {
     /// For the table; empty if the route gets no connections.
     pub(super) fn specs(&self) -> &[BackendSpec] {
         if self.is_served { &self.resolved } else { &[] }
+    }
+
+    /// The same for all references, by the name of the backend.
+    pub(super) fn all_unasked(&self) -> impl Iterator<Item = (Arc<str>, BTreeSet<String>)> {
+        let all = self.unasked.iter();
+        all.map(|(at, names)| (Arc::clone(&self.resolved[*at].name), names.clone()))
+    }
+
+    /// `name:port` of endpoints whose names nobody has asked for yet, of a reference.
+    pub(super) fn unasked(&self, index: usize) -> Option<&BTreeSet<String>> {
+        self.unasked.get(&index)
     }
 
     /// Why the share of a reference is rejected.
@@ -192,6 +205,7 @@ impl<'a> Resolver<'a, '_> {
         let sum: u64 = sum.sum();
         self.report_weightless(route, sum, &served);
         let (mut resolved, mut faults) = (Vec::new(), BTreeMap::new());
+        let mut unasked = BTreeMap::new();
         let mut problems: Vec<(Unresolved, String)> = Vec::new();
         let mut names: BTreeMap<String, usize> = BTreeMap::new();
         for (index, spec) in rule.backend_refs.iter().enumerate() {
@@ -209,6 +223,10 @@ impl<'a> Resolver<'a, '_> {
                 self.report.add(problem.diagnostic.effect(effect));
                 TargetSpec::Reject(problem.reject)
             });
+            let later = self
+                .unasked(reference)
+                .filter(|_| !faults.contains_key(&index));
+            unasked.extend(later.map(|later| (index, later)));
             let mut name = reference.name();
             let n_before = names.entry(name.clone()).or_default();
             *n_before += 1;
@@ -233,6 +251,7 @@ impl<'a> Resolver<'a, '_> {
         Backends {
             resolved,
             faults,
+            unasked,
             problem,
             is_served: !served.is_empty(),
         }
@@ -278,6 +297,9 @@ impl<'a> Resolver<'a, '_> {
         if found.usable.is_empty() {
             return Err(match found.loops.first() {
                 Some(_) => only_loops(reference, service, &found),
+                None if !found.unasked.is_empty() => {
+                    return Ok(TargetSpec::Reject(RejectReason::NoEndpoint));
+                }
                 None => self.no_endpoint(reference, service, &found),
             });
         }
@@ -288,6 +310,17 @@ impl<'a> Resolver<'a, '_> {
             return Err(too_many(reference, service));
         }
         Ok(TargetSpec::Endpoints(found.usable.clone()))
+    }
+
+    /// Endpoints of a reference that was just resolved whose names nobody has asked for yet.
+    fn unasked(&self, reference: Reference<'_>) -> Option<BTreeSet<String>> {
+        let key = (
+            reference.namespace(),
+            &*reference.spec.name,
+            reference.spec.port?,
+        );
+        let found = self.known.get(&key).filter(|_| reference.is_service())?;
+        Some(found.unasked.clone()).filter(|names| !names.is_empty())
     }
 
     fn unknown_kind(&mut self, reference: Reference<'_>) -> Problem {
@@ -503,35 +536,4 @@ fn too_many(reference: Reference<'_>, service: &Sourced<Service>) -> Problem {
         ))
         .help("spread the routes over several instances");
     Problem::useless(RejectReason::NoEndpoint, diagnostic)
-}
-
-/// Says which slices belong to no Service that is there.
-pub(super) fn report_stray_slices(index: &Index<'_>, report: &mut Report) {
-    for slice in index.snapshot.objects.endpoint_slices.values() {
-        let labels = &slice.object.metadata.labels;
-        let Some(service) = labels.get(crate::api::SERVICE_NAME_LABEL) else {
-            let what = format!("{} belongs to no Service", slice.key);
-            let label = crate::api::SERVICE_NAME_LABEL;
-            report.add(
-                warning(210, slice.origin.place("metadata.labels"), what)
-                    .label(format!("has no label `{label}`"))
-                    .effect("its endpoints get no connections")
-                    .help(format!(
-                        "add the label `{label}` with the name of its Service"
-                    )),
-            );
-            continue;
-        };
-        let namespace = &*slice.key.namespace;
-        if index.services.contains_key(&(namespace, service.as_str())) {
-            continue;
-        }
-        let field = format!("metadata.labels.{}", crate::api::SERVICE_NAME_LABEL);
-        let what = format!("there is no Service `{namespace}/{service}`");
-        let mut found = warning(216, slice.origin.place(&field), what)
-            .label("this slice names it")
-            .effect("its endpoints get no connections");
-        found.help = report.guess(service, index.services_in(namespace));
-        report.add(found);
-    }
 }

@@ -13,11 +13,12 @@ use portway_engine::limits::ENDPOINTS_PER_BACKEND_MAX;
 
 use super::index::{Index, Slices};
 use super::own::OwnSockets;
-use super::report::{Report, error, warning};
-use crate::api::{AddressType, Endpoint, EndpointConditions, EndpointSlice, Service, ServicePort};
+use super::report::{Report, note, warning};
+use super::slices::of_family;
+use crate::api::{AddressType, Endpoint, EndpointConditions, Service, ServicePort, is_domain_name};
 use crate::limits::NAMES_SHOWN_MAX;
 use crate::origin::{Place, Sourced};
-use crate::snapshot::Target;
+use crate::snapshot::{Applied, Snapshot, Target};
 
 /// What a port of a Service gives.
 #[derive(Debug, Default)]
@@ -26,6 +27,9 @@ pub(super) struct Endpoints {
     pub(super) usable: Vec<SocketAddr>,
     /// Addresses left out because they are listeners of ours, and where they are written.
     pub(super) loops: Vec<(SocketAddr, Arc<str>, Place)>,
+    /// `name:port` of endpoints whose names nobody has asked for yet: what they give shows when
+    /// Portway runs.
+    pub(super) unasked: BTreeSet<String>,
     /// Why there are none, if so: a few words and a way out.
     pub(super) why_none: (String, String),
 }
@@ -54,6 +58,7 @@ struct Found {
     ready: BTreeSet<SocketAddr>,
     terminating: BTreeSet<SocketAddr>,
     loops: BTreeSet<(SocketAddr, Arc<str>, Place)>,
+    unasked: BTreeSet<String>,
     n_endpoints: usize,
     n_unready: usize,
     n_slices: usize,
@@ -82,12 +87,24 @@ pub(super) fn find(
             found.n_endpoints += 1;
             found.n_unready += usize::from(state(endpoint.conditions) == State::Unusable);
             let place = || slice.origin.place(&format!("endpoints[{at}].addresses[0]"));
-            for ip in addresses(index, slice, endpoint, place, report) {
+            let Some(address) = endpoint.addresses.first() else {
+                continue;
+            };
+            if slice.object.address_type != AddressType::Fqdn {
+                if let Some(ip) = of_family(slice.object.address_type, address) {
+                    let socket = SocketAddr::new(ip, *number);
+                    take(&mut found, own, socket, (endpoint, &place));
+                }
+                continue;
+            }
+            if state(endpoint.conditions) != State::Unusable && is_unasked(index, address) {
+                found.unasked.insert(format!("{address}:{number}"));
+            }
+            for ip in resolved(index, address, place, report) {
                 let socket = SocketAddr::new(ip, *number);
                 take(&mut found, own, socket, (endpoint, &place));
             }
         }
-        report_refused_by_clusters(index, slice, report);
     }
     let why_none = why_none(service, port, slices, &found);
     let chosen = if found.ready.is_empty() {
@@ -98,6 +115,7 @@ pub(super) fn find(
     Endpoints {
         usable: prefer_family(&chosen, &service.object.spec.ip_families),
         loops: found.loops.into_iter().collect(),
+        unasked: found.unasked,
         why_none,
     }
 }
@@ -123,111 +141,39 @@ fn take(
     };
 }
 
-/// The addresses of an endpoint: the first of its list, or what its name resolved to.
-fn addresses(
-    index: &Index<'_>,
-    slice: &Sourced<EndpointSlice>,
-    endpoint: &Endpoint,
-    place: impl Fn() -> Place,
-    report: &mut Report,
-) -> Vec<IpAddr> {
-    let Some(address) = endpoint.addresses.first() else {
-        return Vec::new();
-    };
-    if slice.object.address_type == AddressType::Fqdn {
-        return resolved(index, address, place, report);
-    }
-    let parsed = address.parse::<IpAddr>().ok().filter(|ip| {
-        let is_ipv4 = slice.object.address_type == AddressType::IPv4;
-        ip.is_ipv4() == is_ipv4
-    });
-    if parsed.is_none() {
-        let kind = match slice.object.address_type {
-            AddressType::IPv4 => "IPv4",
-            AddressType::IPv6 | AddressType::Fqdn => "IPv6",
-        };
-        report.add(
-            error(
-                214,
-                place(),
-                format!("`{address}` is not an {kind} address"),
-            )
-            .label(format!("the slice has `addressType: {kind}`"))
-            .effect("this endpoint gets no connections"),
-        );
-    }
-    parsed.into_iter().collect()
+/// Whether nobody could ask for a name yet: nothing is known of the world.
+fn is_unasked(index: &Index<'_>, name: &str) -> bool {
+    let Snapshot { target, facts, .. } = index.snapshot;
+    *target == Target::Standalone
+        && facts.applied == Applied::Assumed
+        && !facts.resolved.contains_key(name)
+        && is_domain_name(name)
 }
 
+/// What a name resolved to. One that cannot be a name is told of by [`super::slices`].
 fn resolved(
     index: &Index<'_>,
     name: &str,
     place: impl Fn() -> Place,
     report: &mut Report,
 ) -> Vec<IpAddr> {
-    let effect = "this endpoint gets no connections";
-    if index.snapshot.target == Target::Cluster {
-        report.add(
-            warning(211, place(), format!("`{name}` is a name, not an address"))
-                .label("names are resolved on a host only, not in a cluster")
-                .effect(effect)
-                .help("write addresses, or run this file with `portway run`"),
-        );
+    if index.snapshot.target == Target::Cluster || !is_domain_name(name) {
         return Vec::new();
     }
     let known = index.snapshot.facts.resolved.get(name);
     let known = known.filter(|known| !known.is_empty());
     if known.is_none() {
-        report.add(
-            warning(212, place(), format!("`{name}` has no address yet"))
+        report.add(match is_unasked(index, name) {
+            true => note(212, place(), format!("`{name}` is not resolved here"))
+                .label("resolved while Portway runs")
+                .help("check that the name exists where Portway will run"),
+            false => warning(212, place(), format!("`{name}` has no address yet"))
                 .label("not resolved")
-                .effect(effect)
-                .help("it is resolved while Portway runs; check that the name exists"),
-        );
+                .effect("this endpoint gets no connections")
+                .help("check that the name exists; Portway goes on asking for it"),
+        });
     }
     known.cloned().unwrap_or_default()
-}
-
-/// Addresses that an API server does not take: they mean the node or the link they are read on.
-fn report_refused_by_clusters(
-    index: &Index<'_>,
-    slice: &Sourced<EndpointSlice>,
-    report: &mut Report,
-) {
-    if index.snapshot.target == Target::Standalone {
-        return;
-    }
-    let is_refused = |endpoint: &Endpoint| {
-        let first = endpoint.addresses.first();
-        first
-            .and_then(|address| address.parse().ok())
-            .is_some_and(|ip: IpAddr| match ip.to_canonical() {
-                IpAddr::V4(ip) => {
-                    let local_multicast = matches!(ip.octets(), [224, 0, 0, _]);
-                    ip.is_unspecified() || ip.is_loopback() || ip.is_link_local() || local_multicast
-                }
-                IpAddr::V6(ip) => {
-                    let local_multicast = ip.segments()[0] & 0xff0f == 0xff02;
-                    ip.is_unspecified()
-                        || ip.is_loopback()
-                        || ip.is_unicast_link_local()
-                        || local_multicast
-                }
-            })
-    };
-    let endpoints = &slice.object.endpoints;
-    let Some(at) = endpoints.iter().position(is_refused) else {
-        return;
-    };
-    let address = endpoints[at].addresses.first().map_or("", String::as_str);
-    let place = slice.origin.place(&format!("endpoints[{at}].addresses[0]"));
-    let what = format!("a cluster refuses the endpoint address `{address}`");
-    report.add(
-        warning(213, place, what)
-            .label("loopback, link-local and unspecified addresses name no other machine")
-            .effect("an API server does not take this slice; `portway run` does")
-            .help("use the Pod's or machine's own address in a cluster"),
-    );
 }
 
 /// Both families of a Service with `ipFamilies` show the same Pods, so one is enough: the first

@@ -25,6 +25,8 @@ mod winner;
 mod grant;
 mod own;
 
+mod slices;
+
 mod endpoint;
 
 mod backend;
@@ -38,7 +40,8 @@ pub mod explain;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use portway_engine::table::TableSpec;
 
@@ -60,6 +63,9 @@ pub struct Translation {
     pub fleets: BTreeMap<ObjectKey, Fleet>,
     /// Statuses of every object of ours.
     pub statuses: Statuses,
+    /// `name:port` of endpoints whose names nobody has asked for yet, by the name of their backend:
+    /// they show when Portway runs.
+    pub unasked: BTreeMap<Arc<str>, BTreeSet<String>>,
     /// Findings, in order of place.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -92,6 +98,10 @@ pub fn translate(snapshot: &Snapshot) -> Translation {
     translation.statuses.extend(more);
     let more = outcome::routes(snapshot, gateways, routes, backends);
     translation.statuses.extend(more);
+    translation.unasked = backends
+        .iter()
+        .flat_map(backend::Backends::all_unasked)
+        .collect();
     translation.diagnostics = report.finish();
     translation
 }
@@ -124,7 +134,7 @@ fn decide<'a>(index: &'a index::Index<'a>, report: &mut report::Report) -> Decid
 
     // Where they send them.
     let backends = backend::resolve(index, &gateways, &routes, report);
-    backend::report_stray_slices(index, report);
+    slices::check(index, report);
     drain::check(index, &routes, report);
     Decided {
         index,

@@ -60,6 +60,7 @@ fn backend(share: &Share) -> String {
             [only] => format!("{name} → {only}"),
             several => format!("{name} → {}", count(several.len(), "endpoint")),
         },
+        Target::Names(names, _) => format!("{name} at {}", names.join(", ")),
         Target::Rejected(reason) => format!("{name}: {}", reason.sentence()),
     }
 }

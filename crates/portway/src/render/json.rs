@@ -71,18 +71,18 @@ pub(crate) fn listener(line: &ListenerLine) -> Value {
 }
 
 fn share(share: &Share) -> Value {
-    let (endpoints, rejected) = match &share.target {
-        Target::Endpoints(endpoints) => {
-            let endpoints: Vec<String> = endpoints.iter().map(|it| it.to_string()).collect();
-            (endpoints, None)
-        }
-        Target::Rejected(reason) => (Vec::new(), Some(reason.name())),
+    let (endpoints, names, rejected) = match &share.target {
+        Target::Endpoints(endpoints) => (endpoints.as_slice(), &[][..], None),
+        Target::Names(names, endpoints) => (endpoints.as_slice(), names.as_slice(), None),
+        Target::Rejected(reason) => (&[][..], &[][..], Some(reason.name())),
     };
+    let endpoints: Vec<String> = endpoints.iter().map(|it| it.to_string()).collect();
     json!({
         "name": share.backend,
         "weight": share.weight,
         "weightSum": share.of,
         "endpoints": endpoints,
+        "names": names,
         "rejected": rejected,
     })
 }

@@ -13,6 +13,8 @@ use std::fmt::{self, Write};
 
 use annotate_snippets::normalize_untrusted_str;
 
+use portway_control::limits::NAMES_SHOWN_MAX;
+
 use super::paint::Paint;
 use super::words::count;
 use crate::outline::{Fate, ListenerLine, Share, Target};
@@ -59,7 +61,7 @@ fn push(shown: &mut String, line: &ListenerLine, paint: Paint) {
 /// One backend that serves stands on the line of its listener, all else on lines of its own.
 fn push_backends(shown: &mut String, shares: &[Share], space: &str, paint: Paint) -> fmt::Result {
     if let [only] = shares
-        && let Target::Endpoints(_) = only.target
+        && let Target::Endpoints(_) | Target::Names(..) = only.target
     {
         return writeln!(shown, " → {}", target(only, space, paint));
     }
@@ -75,6 +77,19 @@ fn target(share: &Share, space: &str, paint: Paint) -> String {
     match &share.target {
         Target::Endpoints(endpoints) => {
             format!("{backend} ({})", count(endpoints.len(), "endpoint"))
+        }
+        Target::Names(names, sockets) => {
+            let more = names.len().saturating_sub(NAMES_SHOWN_MAX);
+            let shown = names.iter().take(NAMES_SHOWN_MAX).map(String::as_str);
+            let mut shown = normalize_untrusted_str(&shown.collect::<Vec<_>>().join(", "));
+            if more > 0 {
+                shown += &format!(" and {more} more");
+            }
+            let known = match sockets.len() {
+                0 => String::new(),
+                n => format!("{}; ", count(n, "endpoint")),
+            };
+            format!("{backend} ({known}{shown} resolved while running)")
         }
         Target::Rejected(reason) => {
             format!("{backend} → {} {}", paint.bad("reset:"), reason.sentence())

@@ -278,3 +278,50 @@ fn colour_is_for_terminals() {
     let ended = broken(&[]);
     assert!(!ended.stdout.contains('\u{1b}'));
 }
+
+/// Names are resolved while Portway runs, so with `--strict` too they are no reason not to start.
+#[test]
+fn a_name_that_nobody_asked_for_yet_is_no_problem() {
+    let dir = Dir::new().with(
+        "named.yaml",
+        "apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec:
+  gatewayClassName: portway
+  listeners: [{name: db, protocol: TCP, port: 5432}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TCPRoute
+metadata: {name: db}
+spec:
+  parentRefs: [{name: edge}]
+  rules: [{backendRefs: [{name: db, port: 5432}]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db}
+spec: {ports: [{port: 5432}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: db-1, labels: {kubernetes.io/service-name: db}}
+addressType: FQDN
+endpoints: [{addresses: [db.example.com]}]
+ports: [{port: 6000}]
+",
+    );
+    let ended = run(&[
+        "check",
+        "--strict",
+        "--target",
+        "standalone",
+        "-f",
+        dir.path(),
+    ]);
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    let listener = "listener default/edge/db TCP 5432 → db → db:5432 \
+                    (db.example.com:6000 resolved while running)";
+    assert!(ended.stdout.contains(listener), "{}", ended.stdout);
+    assert!(ended.stdout.contains("note[PW0212]"), "{}", ended.stdout);
+}

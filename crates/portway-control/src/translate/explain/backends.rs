@@ -21,6 +21,13 @@ pub(super) fn tell(story: &mut Story, source: &Sourced<TcpRoute>, backends: &Bac
         };
         let what = format!("backendRefs[{index}], `{}`: {share}", backend.name);
         story.tell(0, Verdict::Fact, what, place.clone());
+        if let Some(names) = backends.unasked(index) {
+            let what = format!("to {}, resolved while Portway runs", words::names(names));
+            story.tell(1, Verdict::Yes, what, place.clone());
+            if matches!(backend.target, TargetSpec::Reject(_)) {
+                continue;
+            }
+        }
         match (&backend.target, backends.fault(index)) {
             (TargetSpec::Endpoints(endpoints), _) => {
                 let what = format!("to {}", endpoints_in_turn(endpoints));
@@ -52,13 +59,15 @@ pub(super) fn shares(backends: &Backends, route: &str) -> String {
     if sum == 0 {
         return format!("a connection is accepted and reset: {route} has no weight to give");
     }
-    let used = backends.resolved.iter().filter(|it| it.weight > 0);
-    let shares = used.take(NAMES_SHOWN_MAX).map(|backend| {
+    let all = backends.resolved.iter().enumerate();
+    let used = all.filter(|(_, it)| it.weight > 0);
+    let shares = used.take(NAMES_SHOWN_MAX).map(|(at, backend)| {
         let share = match weight(backend) {
             all if all == sum => "all".to_owned(),
             part => words::share(part, sum),
         };
         match &backend.target {
+            _ if backends.unasked(at).is_some() => format!("{share} to `{}`", backend.name),
             TargetSpec::Endpoints(_) => format!("{share} to `{}`", backend.name),
             TargetSpec::Reject(_) => {
                 format!("{share} accepted and reset instead of `{}`", backend.name)
