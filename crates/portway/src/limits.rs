@@ -19,7 +19,8 @@ pub(crate) const WALKS_MAX: usize = 8;
 /// closer together.
 pub(crate) const QUIET: Duration = Duration::from_millis(2);
 
-/// Longest time events in directories are gathered: one that never rests is read from too.
+/// Longest time events in directories are gathered, and answers about names: what never rests is
+/// heard too.
 pub(crate) const COALESCE_MAX: Duration = Duration::from_millis(20);
 
 /// Wait for open connections at the end, by default: what Kubernetes grants a Pod.
@@ -49,8 +50,9 @@ pub(crate) const RESOLUTION_TTL_MIN: Duration = Duration::from_secs(5);
 /// Longest time an answer about a name is kept: a day-long TTL must not hide a failover.
 pub(crate) const RESOLUTION_TTL_MAX: Duration = Duration::from_secs(300);
 
-/// Names looked up at the same time.
-pub(crate) const LOOKUPS_AT_ONCE: usize = 16;
+/// Names looked up at the same time: so many must be slow before one more has to wait, and each may
+/// hold two descriptors.
+pub(crate) const LOOKUPS_AT_ONCE: usize = 64;
 
 /// Addresses taken from the answer about one name: a DNS message over TCP holds at most some
 /// thousand, a Service behind one name has a few.

@@ -9,7 +9,7 @@ use portway_engine::table::{ListenerKey, TableVersion};
 
 use crate::watch::Dirty;
 
-/// Addresses by name, for those names that were ever answered.
+/// Addresses by name, for those names that were asked for; none, if there never was an answer.
 pub(crate) type Resolved = BTreeMap<Arc<str>, Vec<IpAddr>>;
 
 /// One piece of news.

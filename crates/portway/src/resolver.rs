@@ -1,7 +1,7 @@
 //! Names of FQDN endpoints → addresses, again and again.
 //!
-//! In: names. Out: all addresses of all of them as [`News::Resolved`], first when every name was
-//! asked once, then whenever an answer differs. An answer holds for its TTL, kept within
+//! In: names. Out: all addresses of all of them as [`News::Resolved`] whenever an answer differs; a
+//! name that was asked for in vain has none, one that was not asked for yet is absent. An answer holds for its TTL, kept within
 //! [`RESOLUTION_TTL_MIN`] and [`RESOLUTION_TTL_MAX`]; a failure keeps the last good answer.
 //! `/etc/hosts` comes first and is read anew each time, as everything else on the host does it.
 //! Never: a decision what an address is good for.
@@ -17,9 +17,9 @@ use std::thread;
 use std::time::Duration;
 
 use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts};
-use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::op::Query;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::{Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::{Hosts, TokioResolver};
 use tokio::sync::watch;
@@ -28,7 +28,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use crate::limits::{
-    ADDRESSES_PER_NAME_MAX, LOOKUPS_AT_ONCE, RESOLUTION_TTL_MAX, RESOLUTION_TTL_MIN,
+    ADDRESSES_PER_NAME_MAX, COALESCE_MAX, LOOKUPS_AT_ONCE, RESOLUTION_TTL_MAX, RESOLUTION_TTL_MIN,
 };
 use crate::news::{News, Resolved};
 
@@ -55,43 +55,80 @@ pub(crate) fn start(names: BTreeSet<Arc<str>>, news: Sender<News>) -> io::Result
 /// What is known of one name.
 #[derive(Debug)]
 struct Known {
+    /// `None` until it was asked once.
     addresses: Option<Vec<IpAddr>>,
     ask_again: Instant,
+    is_asked: bool,
     failing: bool,
 }
 
+/// A name and what came back.
+type Answer = (Arc<str>, Result<(Vec<IpAddr>, Duration), NetError>);
+
+/// Each name is asked for when its time has come: one that is slow holds back no other.
 async fn watch_names(
     client: &TokioResolver,
     wanted: &mut watch::Receiver<BTreeSet<Arc<str>>>,
     news: &Sender<News>,
 ) {
     let mut book: BTreeMap<Arc<str>, Known> = BTreeMap::new();
-    let mut told: Option<Resolved> = None;
+    let mut lookups: JoinSet<Answer> = JoinSet::new();
+    let mut told = Resolved::new();
+    // Answers that come close together are told together.
+    let mut tell_at: Option<Instant> = None;
     loop {
         keep(&mut book, &wanted.borrow_and_update());
-        ask_due(client, &mut book).await;
-        let resolved = answers(&book);
-        if told.as_ref() != Some(&resolved) {
-            if news.send(News::Resolved(resolved.clone())).is_err() {
-                return;
+        ask_due(client, &mut book, &mut lookups);
+        let is_all_here = lookups.is_empty();
+        if tell_at.is_some_and(|at| is_all_here || at <= Instant::now()) {
+            tell_at = None;
+            let resolved = answers(&book);
+            if told != resolved {
+                if news.send(News::Resolved(resolved.clone())).is_err() {
+                    return;
+                }
+                told = resolved;
             }
-            told = Some(resolved);
         }
-        let next = book.values().map(|known| known.ask_again).min();
-        let wait = async {
-            match next {
-                Some(next) => tokio::time::sleep_until(next).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
-            () = wait => {}
+            () = sleep_until(next_due(&book, &lookups)) => {}
+            () = sleep_until(tell_at) => {}
+            Some(answer) = lookups.join_next() => {
+                learn(&mut book, answer.ok());
+                while let Some(answer) = lookups.try_join_next() {
+                    learn(&mut book, answer.ok());
+                }
+                tell_at.get_or_insert_with(|| Instant::now() + COALESCE_MAX);
+            }
             changed = wanted.changed() => {
                 if changed.is_err() {
                     return;
                 }
             }
         }
+    }
+}
+
+async fn sleep_until(then: Option<Instant>) {
+    match then {
+        Some(then) => tokio::time::sleep_until(then).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// When the next name must be asked for; while no more may be, the next answer comes first.
+fn next_due(book: &BTreeMap<Arc<str>, Known>, lookups: &JoinSet<Answer>) -> Option<Instant> {
+    if lookups.len() >= LOOKUPS_AT_ONCE {
+        return None;
+    }
+    let waiting = book.values().filter(|known| !known.is_asked);
+    waiting.map(|known| known.ask_again).min()
+}
+
+fn learn(book: &mut BTreeMap<Arc<str>, Known>, answer: Option<Answer>) {
+    let Some((name, answer)) = answer else { return };
+    if let Some(known) = book.get_mut(&name) {
+        known.learn(&name, answer);
     }
 }
 
@@ -102,6 +139,7 @@ fn keep(book: &mut BTreeMap<Arc<str>, Known>, names: &BTreeSet<Arc<str>>) {
         book.entry(Arc::clone(name)).or_insert_with(|| Known {
             addresses: None,
             ask_again: Instant::now(),
+            is_asked: false,
             failing: false,
         });
     }
@@ -115,35 +153,41 @@ fn answers(book: &BTreeMap<Arc<str>, Known>) -> Resolved {
     book.iter().filter_map(answered).collect()
 }
 
-/// Asks for every name whose time has come, [`LOOKUPS_AT_ONCE`] at a time.
-async fn ask_due(client: &TokioResolver, book: &mut BTreeMap<Arc<str>, Known>) {
-    let now = Instant::now();
-    let due = book.iter().filter(|(_, known)| known.ask_again <= now);
-    let due: Vec<Arc<str>> = due.map(|(name, _)| Arc::clone(name)).collect();
+/// Asks for the names whose time has come, those that wait longest first, [`LOOKUPS_AT_ONCE`] at a
+/// time.
+fn ask_due(
+    client: &TokioResolver,
+    book: &mut BTreeMap<Arc<str>, Known>,
+    lookups: &mut JoinSet<Answer>,
+) {
+    let (now, free) = (
+        Instant::now(),
+        LOOKUPS_AT_ONCE.saturating_sub(lookups.len()),
+    );
+    if free == 0 {
+        return;
+    }
+    let waiting = book.iter_mut().filter(|(_, known)| !known.is_asked);
+    let mut due: Vec<_> = waiting.filter(|(_, it)| it.ask_again <= now).collect();
     if due.is_empty() {
         return;
     }
+    due.sort_by_key(|(_, known)| known.ask_again);
     let hosts = Arc::new(Hosts::from_system().unwrap_or_default());
-    for names in due.chunks(LOOKUPS_AT_ONCE) {
-        let mut lookups = JoinSet::new();
-        for name in names {
-            let (name, hosts) = (Arc::clone(name), Arc::clone(&hosts));
-            let client = client.clone();
-            lookups.spawn(async move {
-                let answer = look_up(&client, &hosts, &name).await;
-                (name, answer)
-            });
-        }
-        while let Some(Ok((name, answer))) = lookups.join_next().await {
-            if let Some(known) = book.get_mut(&name) {
-                known.learn(&name, answer);
-            }
-        }
+    for (name, known) in due.into_iter().take(free) {
+        known.is_asked = true;
+        let (name, hosts) = (Arc::clone(name), Arc::clone(&hosts));
+        let client = client.clone();
+        lookups.spawn(async move {
+            let answer = look_up(&client, &hosts, &name).await;
+            (name, answer)
+        });
     }
 }
 
 impl Known {
     fn learn(&mut self, name: &str, answer: Result<(Vec<IpAddr>, Duration), NetError>) {
+        self.is_asked = false;
         let ttl = match answer {
             Ok((addresses, ttl)) => {
                 if self.failing || self.addresses.as_ref() != Some(&addresses) {
@@ -154,17 +198,33 @@ impl Known {
                 ttl
             }
             Err(error) => {
+                let error = in_words(&error);
+                let kept = self.addresses.get_or_insert_default();
                 if self.failing {
-                    debug!(name, %error, "name still not resolved");
+                    debug!(name, error, "name still not resolved");
                 } else {
-                    let kept = self.addresses.as_deref().unwrap_or_default();
-                    warn!(name, %error, ?kept, "name not resolved");
+                    warn!(name, error, ?kept, "name not resolved");
                 }
                 self.failing = true;
                 RESOLUTION_TTL_MIN
             }
         };
         self.ask_again = Instant::now() + ttl.clamp(RESOLUTION_TTL_MIN, RESOLUTION_TTL_MAX);
+    }
+}
+
+/// Why there is no answer. The client's own words show a query as Rust does.
+fn in_words(error: &NetError) -> String {
+    match error {
+        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
+            ResponseCode::NXDomain => "there is no such name".to_owned(),
+            ResponseCode::NoError => "the name has no address".to_owned(),
+            code => format!("the name server says: {code}"),
+        },
+        NetError::Dns(DnsError::ResponseCode(code)) => format!("the name server says: {code}"),
+        NetError::Timeout => "no name server answered in time".to_owned(),
+        NetError::NoConnections => "no name server can be reached".to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -34,7 +34,7 @@ use tracing::{error, info, warn};
 
 use crate::inputs::Inputs;
 use crate::limits::{FIRST_RESOLUTION_TIMEOUT, REPORTS_MAX};
-use crate::news::News;
+use crate::news::{News, Resolved};
 use crate::watch::{Dirty, Watch};
 use crate::{host, resolver, signals, systemd};
 
@@ -256,14 +256,28 @@ impl Standalone {
             .context("the workers did not apply the table in time")
     }
 
-    /// Streams that come while names are unknown would be rejected: so a short wait first.
+    /// Streams that come while names are unknown would be rejected: so a short wait first, until
+    /// each was asked for once.
     fn await_first_answers(&mut self) {
-        match self.news.recv_timeout(FIRST_RESOLUTION_TIMEOUT) {
-            Ok(News::Resolved(resolved)) => self.snapshot.facts.resolved = resolved,
-            // A signal, say: it is heard in its turn.
-            Ok(other) => self.held.push_back(other),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                warn!("names not resolved yet, their endpoints come later");
+        let deadline = Instant::now() + FIRST_RESOLUTION_TIMEOUT;
+        let names = names_to_resolve(&self.snapshot.objects);
+        let is_known = |resolved: &Resolved| names.iter().all(|it| resolved.contains_key(it));
+        while !is_known(&self.snapshot.facts.resolved) {
+            let wait = deadline.saturating_duration_since(Instant::now());
+            match self.news.recv_timeout(wait) {
+                Ok(News::Resolved(resolved)) => self.snapshot.facts.resolved = resolved,
+                // It is heard in its turn, and whoever wants an end does not wait for names.
+                Ok(other) => {
+                    let is_end = matches!(other, News::Stop | News::WorkerDied);
+                    self.held.push_back(other);
+                    if is_end {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    warn!("not all names resolved yet, their endpoints come later");
+                    return;
+                }
             }
         }
     }
