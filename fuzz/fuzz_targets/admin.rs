@@ -1,4 +1,5 @@
-//! What the admin server reads: who asks what, and the query of `/api/v1/connections`.
+//! What the admin server reads: who asks what, the query of `/api/v1/connections`, and what
+//! `/api/v1/explain` is asked about.
 //!
 //! In: a method, a target and headers, a line each. Out: nothing but that what is taken keeps its
 //! bounds. HTTP itself is hyper's to parse; these files of the binary are built in here as they are.
@@ -10,6 +11,7 @@ use libfuzzer_sys::fuzz_target;
 
 use self::admin::query::{Query, subject};
 use self::admin::request::{self, Ask, Reach};
+use self::subject::Wanted;
 
 #[allow(dead_code, missing_docs, reason = "the binary uses the rest")]
 #[path = "."]
@@ -24,11 +26,16 @@ mod admin {
 #[path = "../../crates/portway/src/limits.rs"]
 mod limits;
 
+#[allow(dead_code, missing_docs, reason = "the binary uses the rest")]
+#[path = "../../crates/portway/src/subject/mod.rs"]
+mod subject;
+
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(text) = std::str::from_utf8(bytes) {
         check_query(text);
         if let Ok(subject) = subject(text) {
             assert!((1..=limits::QUERY_VALUE_BYTES_MAX).contains(&subject.len()));
+            check_subject(&subject);
         }
     }
     let mut lines = bytes.split(|it| *it == b'\n');
@@ -74,6 +81,13 @@ fn check_asker(headers: &HeaderMap) {
     let is_address = host.starts_with(|it: char| it.is_ascii_digit() || it == '[');
     assert!(is_address || host.starts_with("localhost"), "{host}");
     assert!(!headers.contains_key("origin"));
+}
+
+/// What is read of a subject is read of how it is shown.
+fn check_subject(word: &str) {
+    if let Ok(wanted) = word.parse::<Wanted>() {
+        assert_eq!(wanted.to_string().parse().ok(), Some(wanted), "{word}");
+    }
 }
 
 fn check_query(text: &str) {
