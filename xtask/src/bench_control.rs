@@ -1,12 +1,13 @@
 //! `cargo xtask bench-control`: how soon the cluster's objects are true of traffic, and what it
 //! costs, beside a peer on the same cluster.
 //!
-//! In: rounds. Out: `bench/results/DATE/control.jsonl`, and a table on stdout with medians and
-//! spread. Never: both at once; each scenario runs alone, and starts from no routes.
+//! In: rounds. Out: `bench/results/DATE/control-SCENARIO.jsonl`, and `bench/CONTROL.md` made from the
+//! newest of them. Never: both at once; each scenario runs alone, and starts from no routes.
 
-use std::collections::BTreeMap;
+mod report;
+
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
@@ -53,6 +54,14 @@ pub(crate) struct Args {
     /// With the Portway that is in the cluster, instead of one built now
     #[arg(long)]
     as_installed: bool,
+
+    /// A binary to install, instead of one built now
+    #[arg(long, value_name = "FILE")]
+    portway: Option<PathBuf>,
+
+    /// Write bench/CONTROL.md again, from the newest results
+    #[arg(long)]
+    report: bool,
 }
 
 /// Measures.
@@ -60,12 +69,16 @@ pub(crate) struct Args {
 /// # Errors
 /// When the cluster, an implementation or a scenario fails.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if args.report {
+        report::write()?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let interrupt = Interrupt::listen()?;
     let site = Site::here();
     let bench = golang::BENCH.built(&interrupt)?;
     ensure_up(&site, Channel::Standard, &interrupt)?;
     if !args.as_installed {
-        install::portway(&site, None, &interrupt)?;
+        install::portway(&site, args.portway.as_deref(), &interrupt)?;
     }
     let peer = Peer::Traefik.find()?;
     let mut traefik = start_traefik(&site, &peer)?;
@@ -82,19 +95,17 @@ fn measure(
     interrupt: &Interrupt,
     peer: &Found,
 ) -> Result<()> {
-    let mut results = Results::begin("control", None)?;
-    results.add(&json!({"kind": "target", "target": "traefik", "version": peer.version}))?;
-    let mut samples: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let asked = |name: &str| args.only.as_deref().is_none_or(|only| only == name);
-    for round in 1..=args.rounds {
-        for (scenario, n, beside_peer) in SCENARIOS.iter().filter(|(name, ..)| asked(name)) {
-            let classes: &[&str] = if *beside_peer {
-                &[install::CLASS, "traefik"]
-            } else {
-                &[install::CLASS]
-            };
+    for (scenario, n, beside_peer) in SCENARIOS.iter().filter(|(name, ..)| asked(name)) {
+        let mut results = Results::begin(&format!("control-{scenario}"), None)?;
+        results.add(&json!({"kind": "target", "target": "traefik", "version": peer.version}))?;
+        let classes: &[&str] = match beside_peer {
+            true => &[install::CLASS, "traefik"],
+            false => &[install::CLASS],
+        };
+        let n = (n / args.smaller).max(4);
+        for round in 1..=args.rounds {
             for class in classes {
-                let n = (n / args.smaller).max(4);
                 let mut command = scenario_command(site, bench, scenario, class);
                 command.arg(format!("-n={n}"));
                 let mut line = None;
@@ -102,24 +113,11 @@ fn measure(
                 ensure!(status.success(), "{scenario} fails with {class}");
                 let sample: Value = serde_json::from_str(&line.context("no result")?)?;
                 say(&format!("round {round}: {sample}"));
-                keep(&mut samples, &format!("{scenario} {class}"), &sample);
                 results.add(&json!({"kind": "control", "round": round, "sample": sample}))?;
             }
         }
     }
-    say("\n| what | median | least | most |\n|---|---|---|---|");
-    for (name, mut values) in samples {
-        values.sort_by(f64::total_cmp);
-        let (Some(least), Some(most)) = (values.first(), values.last()) else {
-            continue;
-        };
-        let median = values.get(values.len() / 2).unwrap_or(least);
-        say(&format!(
-            "| {name} | {median:.1} | {least:.1} | {most:.1} |"
-        ));
-    }
-    say(&format!("all samples: {}", results.path.display()));
-    Ok(())
+    report::write()
 }
 
 fn scenario_command(site: &Site, bench: &Path, scenario: &str, class: &str) -> Command {
@@ -136,18 +134,6 @@ fn scenario_command(site: &Site, bench: &Path, scenario: &str, class: &str) -> C
     command.arg(format!("-audit={}", site.log("audit").display()));
     command.arg("-processes=controller=@controller,proxy=@proxy");
     command
-}
-
-/// Every number of a sample, by what it is.
-fn keep(samples: &mut BTreeMap<String, Vec<f64>>, prefix: &str, value: &Value) {
-    if let Some(number) = value.as_f64() {
-        samples.entry(prefix.to_owned()).or_default().push(number);
-    }
-    for (name, inner) in value.as_object().into_iter().flatten() {
-        if name != "n" {
-            keep(samples, &format!("{prefix} {name}"), inner);
-        }
-    }
 }
 
 /// The peer as a process in the cluster's network, with a class. It serves all Gateways at one

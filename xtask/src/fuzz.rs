@@ -42,11 +42,16 @@ struct Target {
     bytes_max: u32,
 }
 
-const TARGETS: [Target; 3] = [
+const TARGETS: [Target; 4] = [
     Target {
         name: "admin",
         seeds: &["fuzz/seeds/admin"],
         bytes_max: 2 * 1024,
+    },
+    Target {
+        name: "feed",
+        seeds: &["fuzz/seeds/feed"],
+        bytes_max: 4 * 1024,
     },
     Target {
         name: "manifest",

@@ -1,0 +1,197 @@
+//! `bench/CONTROL.md`: tables of how soon and how cheap a control plane is, made from results alone.
+//!
+//! In: the newest `control-SCENARIO.jsonl` of each scenario. Out: the page. Never: a figure that is in
+//! no result, nor one without how often it was taken.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::bench::results::Lines;
+use crate::install;
+use crate::repo::root;
+use crate::tally::say;
+
+/// A line of the table: what it says, the scenario, where the figure is in a sample, and what we aim at.
+struct Row {
+    what: &'static str,
+    scenario: &'static str,
+    figure: &'static str,
+    aim: &'static str,
+}
+
+const fn row(
+    what: &'static str,
+    scenario: &'static str,
+    figure: &'static str,
+    aim: &'static str,
+) -> Row {
+    Row {
+        what,
+        scenario,
+        figure,
+        aim,
+    }
+}
+
+const ROWS: [Row; 20] = [
+    row("routes created at once", "attached", "/n", ""),
+    row("creating them, ms", "attached", "/create_ms", ""),
+    row(
+        "last create → `attachedRoutes` right, ms",
+        "attached",
+        "/attached_ms",
+        "≤ 1000",
+    ),
+    row(
+        "last create → all Accepted, ms",
+        "attached",
+        "/accepted_ms",
+        "≤ 2000",
+    ),
+    row(
+        "Gateway status writes meanwhile",
+        "attached",
+        "/writes_create/gateways",
+        "≤ 20",
+    ),
+    row(
+        "last delete → `attachedRoutes` right, ms",
+        "attached",
+        "/detached_ms",
+        "≤ 1000",
+    ),
+    row(
+        "Gateway status writes meanwhile",
+        "attached",
+        "/writes_delete/gateways",
+        "≤ 20",
+    ),
+    row(
+        "of these in conflict",
+        "attached",
+        "/writes_delete/gateways conflicts",
+        "0",
+    ),
+    row(
+        "route status writes while they were deleted",
+        "attached",
+        "/writes_delete/tcproutes",
+        "",
+    ),
+    row(
+        "route → first right answer, p50, ms",
+        "propagation",
+        "/p50_ms",
+        "≤ 5",
+    ),
+    row("the same, p99, ms", "propagation", "/p99_ms", "≤ 15"),
+    row("wrong answers", "propagation", "/wrong_answers", "0"),
+    row(
+        "backend switched under load: failed connections",
+        "change",
+        "/failed",
+        "0",
+    ),
+    row("of connections", "change", "/connections", ""),
+    row("broken streams of ten", "change", "/streams_broken", "0"),
+    row(
+        "old backend still answers, at most, ms",
+        "change",
+        "/old_answers_max_ms",
+        "≤ 10",
+    ),
+    row(
+        "a minute of churn: controller, CPU seconds",
+        "churn",
+        "/cpu_seconds/controller",
+        "≤ 0.5",
+    ),
+    row("proxy, CPU seconds", "churn", "/cpu_seconds/proxy", "≤ 0.1"),
+    row(
+        "controller, RSS in MB",
+        "churn",
+        "/rss_mb/controller",
+        "≤ 60",
+    ),
+    row("proxy, RSS in MB", "churn", "/rss_mb/proxy", "≤ 20"),
+];
+
+/// Writes the page.
+///
+/// # Errors
+/// When there are no results, or it cannot be written.
+pub(super) fn write() -> Result<()> {
+    let mut text = String::from(
+        "# How soon a cluster's objects are true of traffic\n\n\
+         Written by `cargo xtask bench-control` from `bench/results`; not to be changed by hand. Portway \
+         and a peer on the same cluster of one node, one after the other, each figure the median of its \
+         rounds with the least and the most; TCPRoutes only. The peer is one process for all Gateways, \
+         told to hold nothing back; Portway has a controller, and proxies for each Gateway. What a figure \
+         means is told by `conformance/suite/bench`.\n",
+    );
+    let mut scenario = "";
+    for row in ROWS {
+        let Some(path) = Lines::newest(&format!("control-{}", row.scenario)) else {
+            continue;
+        };
+        let lines = Lines::read(&path)?;
+        if row.scenario != scenario {
+            scenario = row.scenario;
+            let _ = write!(text, "\n## {scenario}\n\n{}\n", of_run(&lines));
+            text.push_str("| | Portway | Traefik | aim |\n|---|---|---|---|\n");
+        }
+        let ours = figure(&lines, install::CLASS, row.figure);
+        let theirs = figure(&lines, "traefik", row.figure);
+        let _ = writeln!(text, "| {} | {ours} | {theirs} | {} |", row.what, row.aim);
+    }
+    let path = root().join("bench/CONTROL.md");
+    fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+    say(&format!("{} is written", path.display()));
+    Ok(())
+}
+
+/// When and where it was measured.
+fn of_run(lines: &Lines) -> String {
+    let run = lines.of_kind("run").next().unwrap_or(&Value::Null);
+    let word = |name: &str| run[name].as_str().unwrap_or("?").to_owned();
+    let peer = lines.of_kind("target").next().unwrap_or(&Value::Null);
+    format!(
+        "{}, commit {}, {} CPUs ({}), {}; {}.\n",
+        word("date"),
+        word("commit"),
+        run["cpus"],
+        word("cpu"),
+        word("kernel"),
+        peer["version"].as_str().unwrap_or("no peer"),
+    )
+}
+
+/// Median, and the least and the most if they differ.
+fn figure(lines: &Lines, class: &str, pointer: &str) -> String {
+    let samples = lines.of_kind("control").map(|it| &it["sample"]);
+    let samples: Vec<&Value> = samples.filter(|it| it["class"] == class).collect();
+    if samples.is_empty() {
+        return "".to_owned();
+    }
+    let values = samples.iter().map(|it| it.pointer(pointer));
+    // What was counted never is not in the sample.
+    let values = values.map(|it| it.and_then(Value::as_f64).unwrap_or(0.0));
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let at = |index: usize| number(values.get(index).copied().unwrap_or(0.0));
+    let (least, median, most) = (at(0), at(values.len() / 2), at(values.len() - 1));
+    match least == most {
+        true => median,
+        false => format!("{median} ({least}–{most})"),
+    }
+}
+
+fn number(value: f64) -> String {
+    match value.fract() == 0.0 || value >= 100.0 {
+        true => format!("{value:.0}"),
+        false => format!("{value:.1}"),
+    }
+}
