@@ -13,12 +13,16 @@ const greeting = "Gateway API Test TCP Server\n"
 
 // ask opens one connection and gives the name of the backend that answers.
 func ask(address string) (string, error) {
+	return askWithin(address, 3*time.Second)
+}
+
+func askWithin(address string, patience time.Duration) (string, error) {
 	socket, err := net.DialTimeout("tcp", address, time.Second)
 	if err != nil {
 		return "", err
 	}
 	defer socket.Close()
-	_ = socket.SetDeadline(time.Now().Add(3 * time.Second))
+	_ = socket.SetDeadline(time.Now().Add(patience))
 	reader := bufio.NewReader(socket)
 	if line, err := reader.ReadString('\n'); err != nil || line != greeting {
 		return "", fmt.Errorf("greeting %q: %w", line, err)

@@ -112,26 +112,46 @@ func propagation(ctx context.Context, b *bench) error {
 		if err := b.Create(ctx, made); err != nil {
 			return err
 		}
-		begin := time.Now()
-		for {
-			got, err := ask(at(addresses[of], port))
-			if err == nil && got == backend {
-				break
-			}
-			if err == nil {
-				wrong++
-			}
-			if time.Since(begin) > time.Minute {
-				return fmt.Errorf("route %d: no answer within a minute: %v", i, err)
-			}
-			time.Sleep(500 * time.Microsecond)
+		elapsed, n, err := firstAnswer(at(addresses[of], port), backend)
+		if err != nil {
+			return fmt.Errorf("route %d: %w", i, err)
 		}
-		took = append(took, milliseconds(time.Since(begin)))
+		wrong += n
+		took = append(took, milliseconds(elapsed))
 	}
 	slices.Sort(took)
 	b.result["p50_ms"], b.result["p99_ms"] = took[len(took)/2], took[len(took)*99/100]
 	b.result["max_ms"], b.result["wrong_answers"] = took[len(took)-1], wrong
 	return nil
+}
+
+// firstAnswer gives how long it takes until the right backend answers, and how many others did before.
+// A client comes every 2 ms and gives up after 250: where a listener without a route holds what it
+// accepts, one that waited would only measure its own patience.
+func firstAnswer(address, backend string) (time.Duration, int, error) {
+	answers := make(chan string, 1000)
+	begin, wrong := time.Now(), 0
+	next := time.NewTicker(2 * time.Millisecond)
+	defer next.Stop()
+	for time.Since(begin) < time.Minute {
+		select {
+		case got := <-answers:
+			if got == backend {
+				return time.Since(begin), wrong, nil
+			}
+			wrong++
+		case <-next.C:
+			go func() {
+				if got, err := askWithin(address, 250*time.Millisecond); err == nil {
+					select {
+					case answers <- got:
+					default:
+					}
+				}
+			}()
+		}
+	}
+	return 0, 0, fmt.Errorf("no answer within a minute")
 }
 
 // change switches a route between two backends n times, every half second, under load. Measured:
