@@ -23,6 +23,8 @@ pub(crate) struct Check<'a> {
     path: Vec<Step<'a>>,
     /// An alternative names only some of the fields.
     is_partial: bool,
+    /// How many findings are flaws that a rule found.
+    n_flaws: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -39,6 +41,7 @@ impl<'a> Check<'a> {
             effect,
             path: Vec::new(),
             is_partial: false,
+            n_flaws: 0,
         }
     }
 
@@ -58,7 +61,7 @@ impl<'a> Check<'a> {
             self.wrong_type(node, schema);
             return;
         }
-        let n_before = self.found.count();
+        let n_before = self.n_structural();
         match &node.value {
             Written::Map(fields) => self.map(node, fields, schema),
             Written::List(items) => self.list(node, items, schema),
@@ -67,10 +70,16 @@ impl<'a> Check<'a> {
             _ => {}
         }
         self.alternatives(node, schema);
-        // A rule may count on what the types say, as in an API server.
-        if self.found.count() == n_before {
+        // A rule may count on what the types say, but not on other rules: an API server runs them
+        // all once the types are right.
+        if self.n_structural() == n_before {
             self.rules(node, schema);
         }
+    }
+
+    /// Findings so far about types and bounds.
+    const fn n_structural(&self) -> usize {
+        self.found.count() - self.n_flaws
     }
 
     fn rules(&mut self, node: &'a Node, schema: &'a Schema) {
@@ -94,6 +103,7 @@ impl<'a> Check<'a> {
                     finding = finding.related(at(span), words);
                 }
                 self.found.add(finding);
+                self.n_flaws += 1;
             }
         }
     }
