@@ -228,3 +228,5 @@ fn our_types_have_the_fields_defaults_and_bounds_of_the_facts() {
     holds_the_facts::<Service>(Kind::Service);
     holds_the_facts::<EndpointSlice>(Kind::EndpointSlice);
 }
+
+mod bounds;
