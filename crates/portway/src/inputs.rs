@@ -2,12 +2,14 @@
 //!
 //! In: paths, then [`Dirty`] ones. Out: objects, and what is wrong with the files. A file that cannot
 //! be read as a whole any more keeps the objects of the last text that could, loudly; when there was
-//! none, at the start or because the file is new, what is whole of it is used. Never: a decision what
-//! objects mean.
+//! none, at the start or because the file is new, what is whole of it is used. A file that lacks
+//! objects it had may be about to be written: it is believed when it says so twice. Never: a decision
+//! what objects mean.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use portway_control::api::Kind;
 use portway_control::diagnostic::{Diagnostic, NOT_TEXT, Severity};
@@ -17,6 +19,7 @@ use portway_control::origin::{Place, Source, Span};
 use portway_control::snapshot::Objects;
 use tracing::{error, info};
 
+use crate::limits::{DOUBT, DOUBT_MAX};
 use crate::source_files::{NotText, Refresh, SourceError, Text, Tracked};
 use crate::watch::{Dirty, Watch};
 
@@ -29,8 +32,21 @@ pub(crate) struct Inputs {
     sources: BTreeMap<Rank, Source>,
     /// Files that are not used as they are now.
     faults: BTreeMap<Rank, Fault>,
+    /// Files that are believed only when they say the same again.
+    doubts: BTreeMap<Rank, Doubt>,
     /// What could not be looked at the last time.
     unread: Vec<String>,
+}
+
+/// A file that lacks objects it had, while they stay.
+#[derive(Debug)]
+struct Doubt {
+    /// What it says.
+    source: Source,
+    /// When it is looked at again.
+    due: Instant,
+    /// When anything it says is believed.
+    latest: Instant,
 }
 
 /// A file that keeps what it had.
@@ -73,23 +89,40 @@ impl Inputs {
             collection: Collection::default(),
             sources: BTreeMap::new(),
             faults: BTreeMap::new(),
+            doubts: BTreeMap::new(),
             unread: Vec::new(),
         };
         let mut objects = Objects::default();
-        inputs.take(&mut objects, refresh);
+        inputs.take(&mut objects, refresh, Instant::now());
         Ok((inputs, objects))
     }
 
     /// Hears of changes from now on; those since the first reading are taken in at once.
-    pub(crate) fn follow(&mut self, objects: &mut Objects, watch: Watch) {
+    pub(crate) fn follow(&mut self, objects: &mut Objects, watch: Watch, now: Instant) {
         let refresh = self.tracked.follow(watch);
-        self.take(objects, refresh);
+        self.take(objects, refresh, now);
     }
 
-    /// Reads again what is dirty. Gives the kinds of objects that came, changed or went.
-    pub(crate) fn refresh(&mut self, objects: &mut Objects, dirty: &Dirty) -> BTreeSet<Kind> {
-        let refresh = self.tracked.refresh(dirty);
-        self.take(objects, refresh)
+    /// Reads again what is dirty, and what is in doubt for long enough. Gives the kinds of objects
+    /// that came, changed or went.
+    pub(crate) fn refresh(
+        &mut self,
+        objects: &mut Objects,
+        dirty: &Dirty,
+        now: Instant,
+    ) -> BTreeSet<Kind> {
+        let mut refresh = self.tracked.refresh(dirty);
+        let due = self.doubts.iter().filter(|(_, doubt)| doubt.due <= now);
+        let due: BTreeSet<Rank> = due.map(|(rank, _)| *rank).collect();
+        if !due.is_empty() {
+            self.tracked.look_again(&due, &mut refresh);
+        }
+        self.take(objects, refresh, now)
+    }
+
+    /// When a refresh is due though nothing is dirty.
+    pub(crate) fn next_look(&self) -> Option<Instant> {
+        self.doubts.values().map(|doubt| doubt.due).min()
     }
 
     /// All that is wrong with the files, in order.
@@ -131,18 +164,19 @@ impl Inputs {
         self.sources.iter().map(now).chain(new).collect()
     }
 
-    fn take(&mut self, objects: &mut Objects, refresh: Refresh) -> BTreeSet<Kind> {
+    fn take(&mut self, objects: &mut Objects, refresh: Refresh, now: Instant) -> BTreeSet<Kind> {
         self.tell_unread(&refresh.errors);
         let mut exchange = Vec::new();
         for (rank, text) in refresh.texts {
             match text {
                 None => {
+                    self.doubts.remove(&rank);
                     self.faults.remove(&rank);
                     if self.sources.remove(&rank).is_some() {
                         exchange.push((rank, None));
                     }
                 }
-                Some(Text::Is(source)) => exchange.extend(self.take_text(rank, source)),
+                Some(Text::Is(source)) => exchange.extend(self.take_text(rank, source, now)),
                 Some(Text::Not(binary)) => {
                     let diagnostics = vec![not_text(&binary)];
                     let source = None;
@@ -161,8 +195,14 @@ impl Inputs {
     }
 
     /// A text that changed: what is to be exchanged for it.
-    fn take_text(&mut self, rank: Rank, source: Source) -> Option<(Rank, Option<SourceReading>)> {
+    fn take_text(
+        &mut self,
+        rank: Rank,
+        source: Source,
+        now: Instant,
+    ) -> Option<(Rank, Option<SourceReading>)> {
         if self.sources.get(&rank) == Some(&source) {
+            self.doubts.remove(&rank);
             self.repaired(rank, &source.name);
             return None;
         }
@@ -181,12 +221,35 @@ impl Inputs {
             );
             return None;
         }
+        if self.collection.loses(rank, &reading) && self.doubt(rank, &source, now) {
+            return None;
+        }
+        self.doubts.remove(&rank);
         self.repaired(rank, &source.name);
         self.sources.insert(rank, source);
         Some((rank, Some(reading)))
     }
 
+    /// Whether to wait before a file is believed that lacks objects it had.
+    fn doubt(&mut self, rank: Rank, source: &Source, now: Instant) -> bool {
+        let doubt = self.doubts.entry(rank).or_insert_with(|| Doubt {
+            source: source.clone(),
+            due: now + DOUBT,
+            latest: now + DOUBT_MAX,
+        });
+        if doubt.latest <= now {
+            return false;
+        }
+        if doubt.source == *source {
+            return now < doubt.due;
+        }
+        doubt.source = source.clone();
+        doubt.due = now + DOUBT;
+        true
+    }
+
     fn fault(&mut self, rank: Rank, file: &str, fault: Fault) {
+        self.doubts.remove(&rank);
         if self.sources.contains_key(&rank) {
             let errors = fault.diagnostics.iter();
             let problems = errors.filter(|it| it.severity == Severity::Error).count();
@@ -237,3 +300,6 @@ pub(crate) fn not_text(file: &NotText) -> Diagnostic {
         .effect("nothing in this file is used")
         .help("save it as UTF-8, or leave it out")
 }
+
+#[cfg(test)]
+mod tests;

@@ -247,13 +247,20 @@ impl Standalone {
         if let Some(news) = self.held.pop_front() {
             return Ok(news);
         }
-        let Some(deadline) = deadline else {
+        let now = Instant::now();
+        let look = self.inputs.as_ref().and_then(Inputs::next_look);
+        if look.is_some_and(|look| look <= now) {
+            return Ok(News::Files(Dirty::default()));
+        }
+        let Some(until) = deadline.into_iter().chain(look).min() else {
             return self.news.recv().context("every thread that has news ended");
         };
-        let wait = deadline.saturating_duration_since(Instant::now());
-        self.news
-            .recv_timeout(wait)
-            .context("the workers did not apply the table in time")
+        match self.news.recv_timeout(until.saturating_duration_since(now)) {
+            Err(RecvTimeoutError::Timeout) if Some(until) == look => {
+                Ok(News::Files(Dirty::default()))
+            }
+            other => other.context("the workers did not apply the table in time"),
+        }
     }
 
     /// Streams that come while names are unknown would be rejected: so a short wait first, until
@@ -294,7 +301,7 @@ impl Standalone {
             return;
         };
         let objects = &mut self.snapshot.objects;
-        let kinds = inputs.refresh(objects, &dirty);
+        let kinds = inputs.refresh(objects, &dirty, Instant::now());
         if kinds.contains(&Kind::Gateway) {
             self.snapshot.facts.host_addresses = Some(host::addresses(objects));
         }
@@ -372,7 +379,7 @@ fn follow(inputs: &mut Inputs, objects: &mut Objects, news: &Sender<News>) {
         Err(_) => ControlFlow::Break(()),
     };
     match Watch::start(tell) {
-        Ok(watch) => inputs.follow(objects, watch),
+        Ok(watch) => inputs.follow(objects, watch, Instant::now()),
         Err(error) => warn!(%error, "changes of files are not noticed, SIGHUP reads them again"),
     }
 }

@@ -76,6 +76,20 @@ impl Collection {
         kinds
     }
 
+    /// Whether an object that a source gave would go if it were exchanged for `reading`.
+    pub fn loses(&self, rank: Rank, reading: &SourceReading) -> bool {
+        let Some(before) = self.sources.get(&rank) else {
+            return false;
+        };
+        let before = before.objects.iter().map(Object::key);
+        let after = reading.objects.iter().map(Object::key);
+        if before.clone().eq(after.clone()) {
+            return false;
+        }
+        let after: BTreeSet<&ObjectKey> = after.collect();
+        !before.into_iter().all(|key| after.contains(key))
+    }
+
     /// All problems, in order of the sources.
     pub fn diagnostics(&self, objects: &Objects) -> Vec<Diagnostic> {
         let read = self.telling.iter().filter_map(|it| self.sources.get(it));

@@ -155,6 +155,17 @@ impl Tracked {
         refresh
     }
 
+    /// Reads these files again, unless that was done already.
+    pub(crate) fn look_again(&mut self, ranks: &BTreeSet<Rank>, refresh: &mut Refresh) {
+        let again =
+            |file: &File| ranks.contains(&file.rank) && !refresh.texts.contains_key(&file.rank);
+        let names = self.files.iter().filter(|(_, file)| again(file));
+        let names: Vec<Name> = names.map(|(name, _)| name.clone()).collect();
+        for name in names {
+            self.read_named(name, refresh);
+        }
+    }
+
     /// Reads the file at a path that somebody has written, moved or removed, by all names it has here.
     fn read_written(&mut self, path: &Path, refresh: &mut Refresh) {
         let mut names: BTreeSet<Name> = self.targets.get(path).cloned().unwrap_or_default();
