@@ -28,7 +28,7 @@ use portway_control::api::Kind;
 use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
 use portway_control::translate::{Translation, translate};
 use portway_engine::record::ConnRecord;
-use portway_engine::table::{ListenerKey, RoutingTable, TableSpec, TableVersion};
+use portway_engine::table::{ListenerKey, RoutingTable, TableVersion};
 use portway_proxy::{Observer, Proxy, Report};
 use tracing::{error, info, warn};
 
@@ -76,13 +76,12 @@ pub(crate) struct Standalone {
     /// Everything was read again, and the workers may not have what came of it.
     is_reloading: bool,
     snapshot: Snapshot,
-    translation: Translation,
+    translation: Arc<Translation>,
     table: Option<Arc<RoutingTable>>,
     /// When the table was handed out.
     handed_out: Instant,
     /// How long it took until all workers had it.
     apply_time: Option<Duration>,
-    spec: TableSpec,
     refused: BTreeMap<SocketAddr, io::Error>,
     absent: BTreeSet<SocketAddr>,
 }
@@ -131,11 +130,10 @@ impl Standalone {
                 objects,
                 facts,
             },
-            translation: Translation::default(),
+            translation: Arc::default(),
             table: None,
             handed_out: Instant::now(),
             apply_time: None,
-            spec: TableSpec::default(),
             refused: BTreeMap::new(),
             absent: BTreeSet::new(),
         };
@@ -188,8 +186,8 @@ impl Standalone {
         }
     }
 
-    /// What the objects mean now.
-    pub(crate) fn translation(&self) -> &Translation {
+    /// What the objects mean. Right after [`Change::Translated`] it says what the workers have.
+    pub(crate) fn translation(&self) -> &Arc<Translation> {
         &self.translation
     }
 
@@ -225,7 +223,12 @@ impl Standalone {
 
     /// The sockets that listen.
     pub(crate) fn bound(&self) -> impl Iterator<Item = SocketAddr> {
-        let wanted = self.spec.listeners.iter().flat_map(|it| &it.binds);
+        let wanted = self
+            .translation
+            .host_table
+            .listeners
+            .iter()
+            .flat_map(|it| &it.binds);
         let is_bound =
             |it: &SocketAddr| !self.refused.contains_key(it) && !self.absent.contains(it);
         wanted.copied().filter(is_bound)
@@ -352,21 +355,17 @@ impl Standalone {
     fn translate(&mut self) -> anyhow::Result<()> {
         let translation = translate(&self.snapshot);
         let before = self.table.as_deref();
-        if before.is_some() && self.spec == translation.host_table {
-            self.translation = translation;
-            return Ok(());
+        if before.is_none() || self.translation.host_table != translation.host_table {
+            let version = before.map_or(FIRST, |table| TableVersion(table.version().0 + 1));
+            let table = RoutingTable::build(version, &translation.host_table, before);
+            let table = Arc::new(table.context("build the table")?);
+            self.table = Some(Arc::clone(&table));
+            (self.handed_out, self.apply_time) = (Instant::now(), None);
+            // What is new is not served, and nobody is told of it, until the workers say so.
+            self.snapshot.facts.applied = Applied::Pending;
+            self.proxy.apply(table);
         }
-        let version = before.map_or(FIRST, |table| TableVersion(table.version().0 + 1));
-        let spec = translation.host_table;
-        let table = RoutingTable::build(version, &spec, before).context("build the table")?;
-        let table = Arc::new(table);
-        self.table = Some(Arc::clone(&table));
-        self.spec = spec;
-        // What is new is not served until the workers say so.
-        self.snapshot.facts.applied = Applied::Pending;
-        self.translation = translate(&self.snapshot);
-        (self.handed_out, self.apply_time) = (Instant::now(), None);
-        self.proxy.apply(table);
+        self.translation = Arc::new(translation);
         Ok(())
     }
 }

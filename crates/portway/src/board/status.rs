@@ -37,7 +37,7 @@ pub(crate) struct Shown {
     /// What came back from the world.
     pub(crate) facts: Facts,
     /// What they mean.
-    pub(crate) translation: Translation,
+    pub(crate) translation: Arc<Translation>,
     /// What of the files is not used as it is now.
     pub(crate) unused: Unused,
     /// What is wrong or noteworthy in them.

@@ -491,7 +491,7 @@ fn shown(text: &str) -> Shown {
             unread: vec!["read c: no such file".into()],
         },
         findings: translation.diagnostics.clone(),
-        translation,
+        translation: translation.into(),
         refused: [(SocketAddr::from(([127, 0, 0, 9], 9)), "in use".to_owned())].into(),
     }
 }

@@ -243,7 +243,7 @@ impl Log {
         self.board.show(Shown {
             objects: standalone.objects().clone(),
             facts: standalone.facts().clone(),
-            translation: standalone.translation().clone(),
+            translation: Arc::clone(standalone.translation()),
             unused: standalone.inputs().map(Inputs::unused).unwrap_or_default(),
             findings: self.told.iter().cloned().collect(),
             refused: refused
