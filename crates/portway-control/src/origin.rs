@@ -80,8 +80,8 @@ pub enum Written {
     Int(i64),
     Float(f64),
     Text(Box<str>),
-    List(Vec<Node>),
-    Map(Vec<Field>),
+    List(Box<[Node]>),
+    Map(Box<[Field]>),
 }
 
 /// One field of a map.

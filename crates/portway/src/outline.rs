@@ -119,7 +119,7 @@ impl<'a> Planned<'a> {
         let name = format!("{}/{}/{listener}", gateway.namespace, gateway.name);
         if let Some(refusal) = refusal(listener, status) {
             return Fate::NotServed {
-                reason: refusal.reason.clone(),
+                reason: refusal.reason.clone().into_owned(),
                 message: refusal.message.clone(),
             };
         }

@@ -4,6 +4,7 @@
 //! time before; at the first time good ones are told only where they mean that traffic flows.
 //! Never: the same line twice.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use portway_control::status::reason::{self, kind};
@@ -24,7 +25,7 @@ struct Subject {
     what: What,
     /// Name for people, as tables and logs have it.
     name: String,
-    condition: String,
+    condition: Cow<'static, str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +40,7 @@ enum What {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Verdict {
     status: ConditionStatus,
-    reason: String,
+    reason: Cow<'static, str>,
     message: String,
 }
 
@@ -73,7 +74,7 @@ fn is_news(subject: &Subject, verdict: &Verdict, at_first: bool) -> bool {
 fn follows(subject: &Subject, verdict: &Verdict, now: &BTreeMap<Subject, Verdict>) -> bool {
     let is_accepted = || {
         let accepted = Subject {
-            condition: kind::ACCEPTED.to_owned(),
+            condition: kind::ACCEPTED.into(),
             ..subject.clone()
         };
         now.get(&accepted).map(|it| it.status)
@@ -91,6 +92,7 @@ fn tell_one(subject: &Subject, verdict: &Verdict, table: &TableSpec) {
     let Verdict {
         reason, message, ..
     } = verdict;
+    let reason = &**reason;
     if verdict.status != ConditionStatus::True {
         let status = format!("{condition}={:?}", verdict.status);
         warn!(name, status, reason, cause = message, "{phrase}");

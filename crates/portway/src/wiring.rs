@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  objects ─► Snapshot ─► translate ─┬─► statuses, diagnostics ─► state_log, demo
-//!                ▲                   └─► TableSpec ─► RoutingTable ─► Proxy::apply
+//!                ▲                   └─► TableSpec ─► RoutingTable ─► Proxy::apply (first)
 //!              Facts                                                      │
 //!                ▲            ┌── reports (thread) ◄── Report ◄── workers ◄
 //!              News ◄─────────┼── resolver (thread) ◄── DNS, /etc/hosts
@@ -26,9 +26,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use portway_control::api::Kind;
 use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
-use portway_control::translate::{Translation, translate};
+use portway_control::translate::{Translation, host_table, translate};
 use portway_engine::record::ConnRecord;
-use portway_engine::table::{ListenerKey, RoutingTable, TableVersion};
+use portway_engine::table::{ListenerKey, RoutingTable, TableSpec, TableVersion};
 use portway_proxy::{Observer, Proxy, Report};
 use tracing::{error, info, warn};
 
@@ -82,6 +82,7 @@ pub(crate) struct Standalone {
     handed_out: Instant,
     /// How long it took until all workers had it.
     apply_time: Option<Duration>,
+    spec: TableSpec,
     refused: BTreeMap<SocketAddr, io::Error>,
     absent: BTreeSet<SocketAddr>,
 }
@@ -134,6 +135,7 @@ impl Standalone {
             table: None,
             handed_out: Instant::now(),
             apply_time: None,
+            spec: TableSpec::default(),
             refused: BTreeMap::new(),
             absent: BTreeSet::new(),
         };
@@ -186,7 +188,7 @@ impl Standalone {
         }
     }
 
-    /// What the objects mean. Right after [`Change::Translated`] it says what the workers have.
+    /// What the objects mean, as of the last [`Change::Translated`].
     pub(crate) fn translation(&self) -> &Arc<Translation> {
         &self.translation
     }
@@ -350,22 +352,27 @@ impl Standalone {
         self.snapshot.facts.applied = Applied::Acknowledged;
     }
 
-    /// Snapshot → translation, and a new table if it differs from the last one. When no table can
-    /// be built everything stays as it was.
+    /// Snapshot → a new table, if it differs from the last one, and otherwise what all of it means.
+    /// When no table can be built everything stays as it was.
     fn translate(&mut self) -> anyhow::Result<()> {
-        let translation = translate(&self.snapshot);
+        let spec = host_table(&self.snapshot);
         let before = self.table.as_deref();
-        if before.is_none() || self.translation.host_table != translation.host_table {
-            let version = before.map_or(FIRST, |table| TableVersion(table.version().0 + 1));
-            let table = RoutingTable::build(version, &translation.host_table, before);
-            let table = Arc::new(table.context("build the table")?);
-            self.table = Some(Arc::clone(&table));
-            (self.handed_out, self.apply_time) = (Instant::now(), None);
-            // What is new is not served, and nobody is told of it, until the workers say so.
-            self.snapshot.facts.applied = Applied::Pending;
-            self.proxy.apply(table);
+        if before.is_some() && self.spec == spec {
+            self.translation = Arc::new(translate(&self.snapshot));
+            return Ok(());
         }
-        self.translation = Arc::new(translation);
+        let version = before.map_or(FIRST, |table| TableVersion(table.version().0 + 1));
+        let table = RoutingTable::build(version, &spec, before).context("build the table")?;
+        let table = Arc::new(table);
+        self.table = Some(Arc::clone(&table));
+        self.spec = spec;
+        // What is new is not served until the workers say so; only then the rest is worked out.
+        self.snapshot.facts.applied = Applied::Pending;
+        (self.handed_out, self.apply_time) = (Instant::now(), None);
+        self.proxy.apply(table);
+        if version == FIRST {
+            self.translation = Arc::new(translate(&self.snapshot));
+        }
         Ok(())
     }
 }

@@ -206,12 +206,12 @@ impl Reader<'_> {
         let (value, last) = match open.inside {
             Inside::List(items) => {
                 let last = items.last().map(|item| item.span.end);
-                (Written::List(items), last)
+                (Written::List(items.into()), last)
             }
             Inside::Map { fields, .. } => {
                 let fields = merged(fields);
                 let last = fields.last().map(|field| field.node.span.end);
-                (Written::Map(fields), last)
+                (Written::Map(fields.into()), last)
             }
         };
         // In block style the end is where the next thing starts; what counts is the last value.
@@ -368,7 +368,7 @@ fn merged(fields: Vec<Field>) -> Vec<Field> {
     for merge in merges {
         let maps = match merge.node.value {
             Written::List(items) => items,
-            _ => vec![merge.node],
+            _ => Box::new([merge.node]),
         };
         for map in maps {
             let Written::Map(fields) = map.value else {

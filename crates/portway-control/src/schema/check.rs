@@ -478,7 +478,7 @@ const fn format_name(format: Format) -> &'static str {
 
 /// A map with the text that defaults would give it.
 fn with_defaults(node: &Node, schema: &Schema) -> Node {
-    let mut node = node.clone();
+    let mut full = node.clone();
     let absent = schema
         .properties
         .iter()
@@ -494,11 +494,11 @@ fn with_defaults(node: &Node, schema: &Schema) -> Node {
             },
         })
     });
-    let defaults: Vec<Field> = defaults.collect();
-    if let Written::Map(fields) = &mut node.value {
-        fields.extend(defaults);
+    if let Written::Map(fields) = &mut full.value {
+        let own = std::mem::take(fields);
+        *fields = own.into_iter().chain(defaults).collect();
     }
-    node
+    full
 }
 
 fn written_text(node: &Node) -> String {

@@ -10,6 +10,7 @@ mod tests;
 
 pub use merge::merge;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ use crate::origin::ObjectKey;
 pub struct Condition {
     /// `Accepted`, `Programmed`, …; ours are under `portway.dev/`.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// `True`, `False` or `Unknown`.
     pub status: ConditionStatus,
     /// Generation of the object this was decided for.
@@ -31,7 +32,7 @@ pub struct Condition {
     /// RFC 3339; empty until it is written.
     pub last_transition_time: String,
     /// One word.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// For people.
     pub message: String,
 }
@@ -39,18 +40,18 @@ pub struct Condition {
 impl Condition {
     /// A condition that is not yet written anywhere.
     pub fn new(
-        kind: &str,
+        kind: &'static str,
         status: ConditionStatus,
-        reason: &str,
+        reason: &'static str,
         message: impl Into<String>,
         generation: i64,
     ) -> Self {
         Self {
-            kind: kind.to_owned(),
+            kind: kind.into(),
             status,
             observed_generation: generation,
             last_transition_time: String::new(),
-            reason: reason.to_owned(),
+            reason: reason.into(),
             message: message.into(),
         }
     }

@@ -106,6 +106,13 @@ pub fn translate(snapshot: &Snapshot) -> Translation {
     translation
 }
 
+/// Only the [`Translation::host_table`] of a snapshot: what must not wait for the rest.
+pub fn host_table(snapshot: &Snapshot) -> TableSpec {
+    let index = index::Index::of(snapshot);
+    let decided = decide(&index, &mut report::Report::default());
+    table::one(&index, &decided.gateways, &decided.routes, &decided.backends)
+}
+
 /// Everything that is decided about a snapshot, before it becomes tables, statuses or a story.
 #[derive(Debug)]
 struct Decided<'a> {

@@ -30,7 +30,7 @@ fn no(reason: &'static str, message: impl Into<String>) -> Verdict {
     (ConditionStatus::False, reason, message.into())
 }
 
-fn condition(kind: &str, (status, reason, message): Verdict, generation: i64) -> Condition {
+fn condition(kind: &'static str, (status, reason, message): Verdict, generation: i64) -> Condition {
     Condition::new(kind, status, reason, message, generation)
 }
 
