@@ -5,11 +5,15 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::io::Errno;
 
 use crate::prove::bytes::{Block, Stream};
 use crate::prove::limits::DEADLINE;
@@ -22,8 +26,14 @@ pub(crate) const GREETING_BYTES: usize = 4;
 /// Most bytes under way in one stream.
 const WINDOW_BYTES: u64 = 8 * 1024;
 
-/// Rest of a thread between two looks at all its streams.
-const REST: Duration = Duration::from_millis(10);
+/// Time between two turns of a thread, in each of which some streams send.
+const TURN: Duration = Duration::from_millis(10);
+
+/// A stream sends about once in so many turns: thousands of messages a second, over all of them.
+const TURNS_PER_SEND: usize = 40;
+
+/// Events that are taken at once.
+const EVENTS: usize = 256;
 
 /// What happened to all streams.
 #[derive(Debug, Default)]
@@ -59,40 +69,94 @@ pub(crate) fn keep(
     tally: &Tally,
     stop: &AtomicBool,
 ) -> Result<()> {
-    let block = Block::new(seed);
-    let mut random = Random::new(seed);
-    let mut streams: Vec<One> = Vec::with_capacity(n);
+    let mut many = Many {
+        block: Block::new(seed),
+        random: Random::new(seed),
+        epoll: epoll::create(CreateFlags::CLOEXEC)?,
+        streams: Vec::with_capacity(n),
+        tally,
+    };
     for nth in 0..n {
-        let to = listeners[nth % listeners.len()];
-        streams.push(One::open(to, &block, random.next()).context("open the first streams")?);
-        Tally::add(&tally.opened, 1);
+        let one = many
+            .open(nth, listeners)
+            .context("open the first streams")?;
+        many.streams.push(one);
         Tally::add(&tally.open, 1);
     }
+    let mut next_turn = Instant::now() + TURN;
     let mut oldest = 0;
     while !stop.load(Ordering::Relaxed) {
-        for one in &mut streams {
-            one.turn(&mut random, tally);
-        }
+        many.hear_until(next_turn)?;
+        next_turn = Instant::now() + TURN;
+        many.send();
         // One after the other ends in order, and another begins.
-        let nth = oldest % n;
+        many.streams[oldest % n].finish(tally);
         oldest += 1;
-        streams[nth].finish(tally);
         for nth in 0..n {
-            if streams[nth].is_over {
-                let to = listeners[nth % listeners.len()];
-                match One::open(to, &block, random.next()) {
-                    Ok(one) => {
-                        streams[nth] = one;
-                        Tally::add(&tally.opened, 1);
-                    }
+            if many.streams[nth].is_over {
+                match many.open(nth, listeners) {
+                    Ok(one) => many.streams[nth] = one,
                     Err(_) => Tally::add(&tally.refused, 1),
                 }
             }
         }
-        thread::sleep(REST);
     }
-    streams.iter_mut().for_each(|it| it.finish(tally));
+    many.streams.iter_mut().for_each(|it| it.finish(tally));
     Ok(())
+}
+
+/// The streams of one thread.
+struct Many<'t> {
+    block: Block,
+    random: Random,
+    epoll: OwnedFd,
+    streams: Vec<One>,
+    tally: &'t Tally,
+}
+
+impl Many<'_> {
+    fn open(&mut self, nth: usize, listeners: &[SocketAddr]) -> Result<One> {
+        let to = listeners[nth % listeners.len()];
+        let one = One::open(to, &self.block, self.random.next())?;
+        let number = EventData::new_u64(u64::try_from(nth)?);
+        epoll::add(&self.epoll, &one.socket, number, EventFlags::IN)?;
+        Tally::add(&self.tally.opened, 1);
+        Ok(one)
+    }
+
+    /// Hears what there is on any of them.
+    fn hear_until(&mut self, until: Instant) -> Result<()> {
+        let mut events = Vec::with_capacity(EVENTS);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            events.clear();
+            let left = Timespec::try_from(left)?;
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&left)) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            for event in &events {
+                let nth = usize::try_from(event.data.u64())?;
+                self.streams[nth].hear_and_count(self.tally);
+            }
+        }
+    }
+
+    /// Sends on some of them.
+    fn send(&mut self) {
+        for _ in 0..self.streams.len().div_ceil(TURNS_PER_SEND) {
+            let at = self.random.within(0..self.streams.len() as u64);
+            let one = usize::try_from(at)
+                .ok()
+                .and_then(|at| self.streams.get_mut(at));
+            if let Some(one) = one {
+                one.send_and_count(&mut self.random, self.tally);
+            }
+        }
+    }
 }
 
 /// One stream.
@@ -119,24 +183,32 @@ impl One {
         })
     }
 
-    /// Sends some and hears what is there.
-    fn turn(&mut self, random: &mut Random, tally: &Tally) {
-        if self.is_over {
-            return;
-        }
-        if let Err(error) = self.try_turn(random, tally) {
-            self.is_over = true;
-            let counter = match error.downcast_ref::<std::io::Error>() {
-                Some(_) => &tally.resets,
-                None => &tally.wrong,
-            };
-            Tally::add(counter, 1);
+    fn hear_and_count(&mut self, tally: &Tally) {
+        if !self.is_over {
+            let heard = self.hear(tally);
+            self.count(heard, tally);
         }
     }
 
-    fn try_turn(&mut self, random: &mut Random, tally: &Tally) -> Result<()> {
-        self.hear(tally)?;
-        if self.sent - self.heard >= WINDOW_BYTES / 2 || random.within(0..4) != 0 {
+    fn send_and_count(&mut self, random: &mut Random, tally: &Tally) {
+        if !self.is_over {
+            let sent = self.send(random);
+            self.count(sent, tally);
+        }
+    }
+
+    fn count(&mut self, result: Result<()>, tally: &Tally) {
+        let Err(error) = result else { return };
+        self.is_over = true;
+        let counter = match error.downcast_ref::<std::io::Error>() {
+            Some(_) => &tally.resets,
+            None => &tally.wrong,
+        };
+        Tally::add(counter, 1);
+    }
+
+    fn send(&mut self, random: &mut Random) -> Result<()> {
+        if self.sent - self.heard >= WINDOW_BYTES / 2 {
             return Ok(());
         }
         let n = usize::try_from(random.within(1..WINDOW_BYTES / 2))?;
