@@ -138,6 +138,10 @@ pub(crate) const APPLY_TIME_BOUNDS: [Duration; 9] = [
     Duration::from_secs(10),
 ];
 
+/// Lines that may wait for the log to be written; beyond it they are dropped and counted. A line is
+/// some hundred bytes, and at most what a diagnostic of the input has.
+pub(crate) const LOG_LINES_MAX: usize = 4096;
+
 /// Records that may wait for the access log to be written; beyond it they are dropped and counted.
 pub(crate) const ACCESS_LOG_RECORDS_MAX: usize = 16_384;
 

@@ -58,7 +58,9 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    match cli::Cli::parse().run() {
+    let result = cli::Cli::parse().run();
+    logging::finish();
+    match result {
         Ok(exit) => exit.into(),
         Err(error) => {
             render::failure(&error);

@@ -10,6 +10,7 @@ use std::thread;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
+use crate::logging;
 use crate::news::News;
 
 /// Starts to watch; when it returns no signal can be missed.
@@ -91,6 +92,7 @@ async fn watch(
     }
     let name = next(signals).await;
     warn!(signal = name, "ended at once: open connections are cut");
+    logging::finish();
     process::exit(0);
 }
 

@@ -13,7 +13,7 @@ const OURS: &str = "portway.dev/gateway-controller";
 const NOW: &str = "2026-11-24T12:00:00Z";
 const BEFORE: &str = "2026-11-24T11:00:00Z";
 
-fn condition(kind: &str, status: ConditionStatus, generation: i64) -> Condition {
+fn condition(kind: &'static str, status: ConditionStatus, generation: i64) -> Condition {
     Condition::new(kind, status, "Reason", "message", generation)
 }
 

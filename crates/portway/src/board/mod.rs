@@ -26,7 +26,8 @@ use tokio::sync::watch;
 use crate::access_log::Tally;
 use crate::admin::{Query, Readiness, Unexplained, View};
 use crate::limits::APPLY_TIME_BOUNDS;
-use crate::metrics::{BUILD, FEED_FOLLOWING, READY, Samples, process, proxy};
+use crate::logging;
+use crate::metrics::{BUILD, FEED_FOLLOWING, LOG_DROPPED, READY, Samples, process, proxy};
 
 /// The facts of one instance.
 #[derive(Debug)]
@@ -212,6 +213,7 @@ impl View for Board {
         if let Some(tally) = self.access_log.get() {
             metrics::access_log(tally, &mut samples);
         }
+        samples.count(&LOG_DROPPED, &[], logging::dropped());
         process(&mut samples);
         samples.show()
     }

@@ -22,7 +22,7 @@ use crate::exit::Exit;
 use crate::host::{self, LOW_PORT_HELP};
 use crate::inputs::Inputs;
 use crate::limits::FIRST_TABLE_TIMEOUT;
-use crate::logging::Format;
+use crate::logging::{self, Format};
 use crate::render::{self, Paint};
 use crate::state_log::StateLog;
 use crate::systemd;
@@ -258,7 +258,7 @@ fn tell_findings(findings: &[Diagnostic], sources: &[Source], format: Format) {
     match format {
         Format::Text => {
             let shown = render::diagnostics::show(findings, sources, Paint::for_stderr());
-            render::stderr(&shown);
+            logging::text(&shown);
         }
         Format::Json => findings.iter().for_each(tell_finding),
     }

@@ -1,9 +1,14 @@
 //! `portway run`: the guide verbatim, what is said, and how it ends.
 
+use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Instant;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::backend::{self, DEADLINE, free_port, loopback, talk};
 use crate::files::{Dir, guide, replace_once, services};
@@ -367,4 +372,47 @@ fn endpoints_by_name_are_resolved() {
         running.seen()
     );
     assert_eq!(talk(loopback(ports[0])[0]), "foo");
+}
+
+#[test]
+fn a_log_that_nobody_reads_stalls_nothing() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    rustix::pipe::fcntl_setpipe_size(&writer, 4096).unwrap();
+    let guide = Guide::new(|guide, _| guide);
+    let mut run = command(&["run", "-f", guide.dir.path(), "--log-level", "debug"]);
+    run.stderr(writer)
+        .stdout(Stdio::null())
+        .stdin(Stdio::null());
+    let mut child = run.spawn().unwrap();
+    drop(run);
+    let mut first = String::new();
+    while !first.contains(READY) {
+        let mut some = [0; 256];
+        let n = reader.read(&mut some).unwrap();
+        assert_ne!(n, 0, "{first}");
+        first += &String::from_utf8_lossy(&some[..n]);
+    }
+    // From now on nobody reads, and each connection has several lines to say.
+    for _ in 0..100 {
+        talk(loopback(guide.ports[0])[0]);
+    }
+    // A change is applied all the same.
+    let path = guide.dir.0.join("services.yaml");
+    fs::write(
+        &path,
+        services([backend::start("new"), backend::start("bar")]),
+    )
+    .unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    while talk(loopback(guide.ports[0])[0]) != "new" {
+        assert!(Instant::now() < deadline, "the change is not applied");
+    }
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    let (sender, ended) = mpsc::channel();
+    thread::spawn(move || sender.send(child.wait().unwrap().code()));
+    let ended = ended.recv_timeout(DEADLINE);
+    let _ = kill_process(pid, Signal::KILL);
+    assert_eq!(ended, Ok(Some(0)));
+    drop(reader);
 }
