@@ -381,7 +381,9 @@ fn gateway_and_route(rules: &Value) -> Vec<Value> {
 fn reasons(translation: &Translation, kind: &str) -> Vec<String> {
     let all = conditions(translation).into_iter();
     let of_kind = all.filter(|condition| condition.kind == kind);
-    of_kind.map(|condition| condition.reason.to_string()).collect()
+    of_kind
+        .map(|condition| condition.reason.to_string())
+        .collect()
 }
 
 /// An API server refuses such a route; objects built in code come without its checks.

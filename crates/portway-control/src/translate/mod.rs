@@ -110,7 +110,12 @@ pub fn translate(snapshot: &Snapshot) -> Translation {
 pub fn host_table(snapshot: &Snapshot) -> TableSpec {
     let index = index::Index::of(snapshot);
     let decided = decide(&index, &mut report::Report::default());
-    table::one(&index, &decided.gateways, &decided.routes, &decided.backends)
+    table::one(
+        &index,
+        &decided.gateways,
+        &decided.routes,
+        &decided.backends,
+    )
 }
 
 /// Everything that is decided about a snapshot, before it becomes tables, statuses or a story.

@@ -25,9 +25,10 @@ const STANDING: [&str; 6] = [
 ];
 
 /// What moves elsewhere: in a proxy that is fed, with a log that can be written, and while nobody
-/// takes records.
-const ELSEWHERE: [&str; 3] = [
+/// takes records or reads the log.
+const ELSEWHERE: [&str; 4] = [
     "portway_feed_following",
+    "portway_log_lines_dropped_total",
     "portway_access_log_records_total",
     "portway_records_dropped_total",
 ];

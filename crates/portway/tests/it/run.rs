@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::admin::ask;
 use crate::backend::{self, DEADLINE, free_port, loopback, talk};
 use crate::files::{Dir, guide, replace_once, services};
 use crate::portway::{Running, command, run, run_with};
@@ -380,6 +381,7 @@ fn a_log_that_nobody_reads_stalls_nothing() {
     rustix::pipe::fcntl_setpipe_size(&writer, 4096).unwrap();
     let guide = Guide::new(|guide, _| guide);
     let mut run = command(&["run", "-f", guide.dir.path(), "--log-level", "debug"]);
+    run.args(["--admin", "127.0.0.1:0", "--admin-socket", "off"]);
     run.stderr(writer)
         .stdout(Stdio::null())
         .stdin(Stdio::null());
@@ -392,9 +394,21 @@ fn a_log_that_nobody_reads_stalls_nothing() {
         assert_ne!(n, 0, "{first}");
         first += &String::from_utf8_lossy(&some[..n]);
     }
-    // From now on nobody reads, and each connection has several lines to say.
-    for _ in 0..100 {
-        talk(loopback(guide.ports[0])[0]);
+    let admin = first.split("admin server listening at=").nth(1).unwrap();
+    let admin: SocketAddr = admin.lines().next().unwrap().parse().unwrap();
+    // From now on nobody reads, and each connection has something to say.
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        for _ in 0..500 {
+            drop(TcpStream::connect(loopback(guide.ports[0])[0]).unwrap());
+        }
+        let (_, metrics) = ask(TcpStream::connect(admin).unwrap(), "/metrics");
+        let mut lines = metrics.lines();
+        let dropped = lines.find_map(|it| it.strip_prefix("portway_log_lines_dropped_total "));
+        if dropped.unwrap() != "0" {
+            break;
+        }
+        assert!(Instant::now() < deadline, "no line is dropped");
     }
     // A change is applied all the same.
     let path = guide.dir.0.join("services.yaml");
@@ -403,7 +417,6 @@ fn a_log_that_nobody_reads_stalls_nothing() {
         services([backend::start("new"), backend::start("bar")]),
     )
     .unwrap();
-    let deadline = Instant::now() + DEADLINE;
     while talk(loopback(guide.ports[0])[0]) != "new" {
         assert!(Instant::now() < deadline, "the change is not applied");
     }
