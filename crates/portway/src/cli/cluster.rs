@@ -3,6 +3,7 @@
 //! In: [`KubeArgs`]. Out: all objects of the cluster, read once. Never: a write.
 
 use anyhow::{Context, Result};
+use clap::builder::BoolishValueParser;
 use portway_control::snapshot::Objects;
 use portway_kube::Cluster;
 
@@ -10,7 +11,12 @@ use portway_kube::Cluster;
 #[derive(Debug, clap::Args)]
 pub(crate) struct KubeArgs {
     /// Take objects from the cluster, too: that of KUBECONFIG. Those in files count before them.
-    #[arg(long, env = "PORTWAY_KUBE", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "PORTWAY_KUBE",
+        hide_env_values = true,
+        value_parser = BoolishValueParser::new()
+    )]
     kube: bool,
 
     /// Which entry of the kubeconfig; by default the current one.

@@ -7,6 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use portway_control::diagnostic::{Diagnostic, Severity};
 use portway_control::manifest::{self, Reading};
 use portway_control::origin::Source;
@@ -34,7 +35,12 @@ pub(crate) struct InputArgs {
     files: Vec<PathBuf>,
 
     /// Take warnings for errors: also objects that are missing and that a cluster may have.
-    #[arg(long, env = "PORTWAY_STRICT", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "PORTWAY_STRICT",
+        hide_env_values = true,
+        value_parser = BoolishValueParser::new()
+    )]
     strict: bool,
 }
 

@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect, expect_file};
 
 use crate::files::Dir;
-use crate::portway::{Ended, run, run_with};
+use crate::portway::{Ended, command, run, run_with};
 
 const EXAMPLE: &str = "examples/tcp-routing";
 
@@ -324,4 +324,15 @@ ports: [{port: 6000}]
                     (db.example.com:6000 resolved while running)";
     assert!(ended.stdout.contains(listener), "{}", ended.stdout);
     assert!(ended.stdout.contains("note[PW0212]"), "{}", ended.stdout);
+}
+
+/// Units and containers write flags as `1` or `yes`.
+#[test]
+fn a_flag_by_its_variable_takes_what_people_write() {
+    for (value, code) in [("1", 1), ("yes", 1), ("true", 1), ("0", 0), ("off", 0)] {
+        let mut check = command(&["check", "-f", EXAMPLE]);
+        let ended = check.env("PORTWAY_STRICT", value).output().unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(code), "{value}: {stderr}");
+    }
 }
