@@ -52,7 +52,8 @@ pub(super) const ALL: &[Entry] = &[
         page: "Two objects have the same kind, namespace and name. In a cluster the later one \
                would replace the earlier; in files it is mostly a copy that was not renamed, so \
                the first counts and the second is left out. The finding names both places. \
-               Without `metadata.namespace` the namespace is `default`.",
+               Without `metadata.namespace` the namespace is `default`. A file that is given \
+               twice, by itself and with its directory say, is a note: its objects count once.",
     },
     Entry {
         code: Code(8),

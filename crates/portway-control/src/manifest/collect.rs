@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::SourceReading;
-use super::merge::there_twice;
+use super::merge::{tell, there_twice};
 use super::object::Object;
 use crate::api::Kind;
 use crate::diagnostic::Diagnostic;
@@ -97,7 +97,9 @@ impl Collection {
         for (key, orders) in &self.rivals {
             let first = objects.origin(key);
             for second in orders.iter().filter_map(|it| self.object(*it)) {
-                all.extend(first.map(|first| there_twice(key, second.origin(), first)));
+                if let Some(first) = first {
+                    tell(&mut all, there_twice(key, second.origin(), first));
+                }
             }
         }
         all.truncate(DIAGNOSTICS_MAX);

@@ -10,7 +10,7 @@ use super::object::Object;
 use super::{Reading, SourceReading};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::limits::DIAGNOSTICS_MAX;
-use crate::origin::{ObjectKey, Origin, Sourced};
+use crate::origin::{ObjectKey, Origin, Place, Sourced, Span};
 
 /// Merges.
 pub(super) fn merge<'a>(sources: impl Iterator<Item = &'a SourceReading>) -> Reading {
@@ -58,7 +58,7 @@ fn add(reading: &mut Reading, object: &Object, order: u64) {
     };
     match added {
         Ok(key) => reading.in_order.push(key),
-        Err(twice) => reading.diagnostics.push(*twice),
+        Err(twice) => tell(&mut reading.diagnostics, *twice),
     }
 }
 
@@ -80,13 +80,42 @@ fn put<T: Clone>(
     Ok(key)
 }
 
+/// Adds what [`there_twice`] says: of a file that is given twice it says the same for each object.
+pub(super) fn tell(diagnostics: &mut Vec<Diagnostic>, twice: Diagnostic) {
+    let mut told = diagnostics.iter().rev();
+    let is_told = twice.severity == Severity::Note && told.any(|it| *it == twice);
+    if !is_told {
+        diagnostics.push(twice);
+    }
+}
+
 /// What is said of an object that another of its name comes before.
 pub(super) fn there_twice(key: &ObjectKey, second: &Origin, first: &Origin) -> Diagnostic {
-    let what = format!("{key} is there twice");
     let place = second.place("metadata.name");
+    let first = first.place("metadata.name");
+    if let Some(file) = place.source.as_ref().filter(|_| place == first) {
+        let start = Place {
+            source: Some(file.clone()),
+            span: Span {
+                line: 1,
+                column: 1,
+                ..Span::default()
+            },
+            field: String::new(),
+        };
+        return Diagnostic::new(
+            Severity::Note,
+            Code(7),
+            start,
+            format!("`{file}` is given twice"),
+        )
+        .label("its objects count once")
+        .help("give it once: a directory is read with all in it");
+    }
+    let what = format!("{key} is there twice");
     Diagnostic::new(Severity::Error, Code(7), place, what)
         .label("the second, which is left out")
         .effect("only the first of the two is used")
         .help("remove or rename one of them")
-        .related(first.place("metadata.name"), "the first")
+        .related(first, "the first")
 }

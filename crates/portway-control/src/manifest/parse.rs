@@ -411,9 +411,13 @@ fn not_yaml(cause: &ScanError) -> Diagnostic {
     if matches!(cause.kind(), ErrorKind::RecursionLimitExceeded) {
         return too_deep(span);
     }
-    error(1, span, "this is not YAML")
+    let finding = error(1, span, "this is not YAML")
         .label(cause.info())
-        .effect("nothing of this document is used")
+        .effect("nothing of this document is used");
+    match cause.info().contains("tab") {
+        true => finding.help("indent with spaces"),
+        false => finding,
+    }
 }
 
 fn odd_key(span: Span) -> Diagnostic {
