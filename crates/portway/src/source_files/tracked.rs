@@ -5,18 +5,19 @@
 //! writes it: what is written in place is read when it was closed, which makes its path dirty.
 //!
 //! What cannot be read keeps what it had: a given path that is gone for the moment, a directory that
-//! became empty.
+//! became empty. A pipe has nothing to read a second time and stays what it was.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use portway_control::limits::INPUT_BYTES_MAX;
 use portway_control::manifest::collect::{RANK_MAX, Rank};
+use rustix::fs::OFlags;
 
 use super::walk::{Found, Walk};
 use super::{STDIN_NAME, SourceError, Text, is_manifest, is_stdin, read_one, unreadable};
@@ -39,8 +40,12 @@ pub(crate) struct Tracked {
     targets: BTreeMap<PathBuf, BTreeSet<Name>>,
     /// Bytes of all files.
     n_bytes: u64,
-    /// Standard input can be read only once.
-    stdin: Option<Text>,
+    /// What can be read only once, and was: standard input, a pipe.
+    once: BTreeMap<Name, Text>,
+    /// Whether everything was read for the first time.
+    is_open: bool,
+    /// Whether something could not be read the last time.
+    has_errors: bool,
     watch: Option<Watch>,
 }
 
@@ -99,14 +104,16 @@ impl Tracked {
             directories: BTreeMap::new(),
             targets: BTreeMap::new(),
             n_bytes: 0,
-            stdin: None,
+            once: BTreeMap::new(),
+            is_open: false,
+            has_errors: false,
             watch: None,
         };
         let mut refresh = Refresh::default();
         if let Some(at) = tracked.paths.iter().position(|path| is_stdin(path)) {
             let name = (at, STDIN_NAME.as_bytes().to_vec());
             let text = read_one(Path::new(STDIN_NAME), stdin, tracked.bytes_left(&name))?;
-            tracked.stdin = Some(text.clone());
+            tracked.once.insert(name.clone(), text.clone());
             let stamp = Stamp {
                 n_bytes: text.n_bytes(),
                 ..Stamp::default()
@@ -114,6 +121,7 @@ impl Tracked {
             tracked.keep(name, stamp, text, &mut refresh);
         }
         tracked.look_at_all(Again::All, &mut refresh);
+        tracked.is_open = true;
         match refresh.errors.pop() {
             Some(error) => Err(error),
             None => Ok((tracked, refresh)),
@@ -134,11 +142,17 @@ impl Tracked {
         let mut refresh = Refresh::default();
         if dirty.all {
             self.look_at_all(Again::All, &mut refresh);
-            return refresh;
+        } else {
+            self.read_dirty(dirty, &mut refresh);
         }
+        self.has_errors = !refresh.errors.is_empty();
+        refresh
+    }
+
+    fn read_dirty(&mut self, dirty: &Dirty, refresh: &mut Refresh) {
         let mut look_at_all = false;
         for path in &dirty.written {
-            self.read_written(path, &mut refresh);
+            self.read_written(path, refresh);
         }
         for path in &dirty.moved {
             // What is gone from here may be somewhere else in sight by now: it must not be missed
@@ -146,13 +160,16 @@ impl Tracked {
             let is_gone = self.is_file_here(path) && fs::symlink_metadata(path).is_err();
             look_at_all |= is_gone || self.may_lead_elsewhere(path);
             if !is_gone {
-                self.read_written(path, &mut refresh);
+                self.read_written(path, refresh);
             }
         }
-        if look_at_all {
-            self.look_at_all(Again::OtherFiles, &mut refresh);
+        if self.has_errors {
+            // What happened says nothing of what could not be read before: only a look does.
+            refresh.errors.clear();
+            self.look_at_all(Again::OtherStamps, refresh);
+        } else if look_at_all {
+            self.look_at_all(Again::OtherFiles, refresh);
         }
-        refresh
     }
 
     /// Reads these files again, unless that was done already.
@@ -193,6 +210,9 @@ impl Tracked {
     }
 
     fn read_named(&mut self, name: Name, refresh: &mut Refresh) {
+        if self.once.contains_key(&name) {
+            return;
+        }
         let path = PathBuf::from(OsStr::from_bytes(&name.1));
         let is_given = self.paths.get(name.0) == Some(&path);
         match fs::metadata(&path) {
@@ -290,12 +310,15 @@ impl Tracked {
         let mut gone: BTreeSet<Name> = self.files.keys().cloned().collect();
         gone.retain(|name| {
             let at = &name.0;
-            !seen.contains(name) && !walk.failed.contains(at) && !is_stdin(&self.paths[*at])
+            !seen.contains(name) && !walk.failed.contains(at) && !self.once.contains_key(name)
         });
         gone
     }
 
     fn must_read(&self, name: &Name, path: &Path, is_linked: bool, again: Again) -> bool {
+        if self.once.contains_key(name) {
+            return false;
+        }
         let Some(File { stamp: before, .. }) = self.files.get(name) else {
             return true;
         };
@@ -320,11 +343,25 @@ impl Tracked {
         }
     }
 
-    fn try_read(&self, name: &Name, path: &Path) -> Result<(Stamp, Text), SourceError> {
+    /// At the start a pipe is read to its end, once; later nothing is waited for.
+    fn try_read(&mut self, name: &Name, path: &Path) -> Result<(Stamp, Text), SourceError> {
         let bytes_left = self.bytes_left(name);
-        let mut file = fs::File::open(path).map_err(|error| unreadable(path, error))?;
+        let mut open = fs::OpenOptions::new();
+        open.read(true);
+        if self.is_open {
+            open.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+        }
+        let mut file = open.open(path).map_err(|error| unreadable(path, error))?;
         let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
+        if self.is_open && !metadata.is_file() {
+            let error =
+                io::Error::other("it is no regular file, and such are read only at the start");
+            return Err(unreadable(path, error));
+        }
         let text = read_one(path, &mut file, bytes_left)?;
+        if !metadata.is_file() {
+            self.once.insert(name.clone(), text.clone());
+        }
         let stamp = Stamp {
             n_bytes: text.n_bytes(),
             ..Stamp::of(&metadata)
@@ -375,9 +412,9 @@ impl Tracked {
         }
         for (name, nth) in names.into_iter().zip(1..) {
             let path = PathBuf::from(OsStr::from_bytes(&name.1));
-            let again = match &self.stdin {
-                Some(text) if is_stdin(&self.paths[name.0]) => Ok((Stamp::default(), text.clone())),
-                _ => self.try_read(&name, &path),
+            let again = match self.once.get(&name) {
+                Some(text) => Ok((Stamp::default(), text.clone())),
+                None => self.try_read(&name, &path),
             };
             if let Some(file) = self.files.get_mut(&name) {
                 file.rank = nth * STEP;

@@ -6,7 +6,10 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::Duration;
+
+use rustix::fs::{CWD, Mode, mkfifoat};
 
 use super::{Refresh, Tracked};
 use crate::source_files::Text;
@@ -245,6 +248,36 @@ fn a_given_path_that_is_gone_keeps_what_it_had_until_it_is_back() {
         !told.contains("gone, ") || told.contains("unreadable"),
         "{told}"
     );
+}
+
+#[test]
+fn what_cannot_be_read_is_told_until_it_can() {
+    let mut stage = Stage::new("unreadable", &["given"], |_| {});
+    let told = stage.after(|dir| symlink("nowhere", dir.join("given/a.yaml")).unwrap());
+    assert!(told.contains("unreadable"), "{told}");
+    let told = stage.after(|dir| write(dir.join("given/b.yaml"), "b"));
+    assert!(told.contains("unreadable"), "{told}");
+    let told = stage.after(|dir| fs::remove_file(dir.join("given/a.yaml")).unwrap());
+    assert!(!told.contains("unreadable"), "{told}");
+}
+
+#[test]
+fn a_pipe_is_read_once_and_nothing_waits_for_a_second_one() {
+    let mut stage = Stage::new("pipe", &["given", "pipe"], |dir| {
+        let pipe = dir.join("pipe");
+        mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        thread::spawn(move || fs::write(pipe, "from a pipe").unwrap());
+    });
+    let refresh = stage.tracked.refresh(&Dirty::everything());
+    assert_eq!(show(&refresh), [""]);
+    // A file that becomes a pipe keeps what it had.
+    let told = stage.after(|dir| write(dir.join("given/a.yaml"), "a"));
+    assert_eq!(told, "a");
+    let path = stage.dir.join("given/a.yaml");
+    fs::remove_file(&path).unwrap();
+    mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+    let refresh = stage.tracked.refresh(&Dirty::everything());
+    assert!(!show(&refresh).contains(&"a".to_owned()));
 }
 
 #[test]
