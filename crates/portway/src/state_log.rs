@@ -1,16 +1,17 @@
 //! Each change of state once, with its cause.
 //!
 //! In: `Statuses` after each translation. Out: log lines about conditions that differ from the
-//! time before; at the first time good ones are told only where they mean that traffic flows.
+//! time before, about sockets of a listener that do, and about what is gone; at the first time good
+//! ones are told only where they mean that traffic flows.
 //! Never: the same line twice.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use portway_control::status::reason::{self, kind};
 use portway_control::status::{Condition, ConditionStatus, Status};
 use portway_control::translate::Translation;
-use portway_engine::table::TableSpec;
 use tracing::{info, warn};
 
 /// Remembers what was told.
@@ -42,6 +43,8 @@ struct Verdict {
     status: ConditionStatus,
     reason: Cow<'static, str>,
     message: String,
+    /// Of a listener that is served.
+    sockets: Box<[SocketAddr]>,
 }
 
 impl StateLog {
@@ -52,8 +55,12 @@ impl StateLog {
             let before = self.told.get(subject);
             let is_told = before == Some(verdict) || follows(subject, verdict, &now);
             if !is_told && is_news(subject, verdict, before.is_none()) {
-                tell_one(subject, verdict, &translation.host_table);
+                tell_one(subject, verdict);
             }
+        }
+        let gone = self.told.keys().filter(|it| !now.contains_key(*it));
+        for subject in gone.filter(|it| it.condition == kind::ACCEPTED) {
+            info!(name = subject.name, "{}", gone_phrase(subject.what));
         }
         self.told = now;
     }
@@ -84,13 +91,16 @@ fn follows(subject: &Subject, verdict: &Verdict, now: &BTreeMap<Subject, Verdict
         && is_accepted() == Some(ConditionStatus::False)
 }
 
-fn tell_one(subject: &Subject, verdict: &Verdict, table: &TableSpec) {
+fn tell_one(subject: &Subject, verdict: &Verdict) {
     let phrase = phrase(subject, verdict);
     let Subject {
         name, condition, ..
     } = subject;
     let Verdict {
-        reason, message, ..
+        reason,
+        message,
+        sockets,
+        ..
     } = verdict;
     let reason = &**reason;
     if verdict.status != ConditionStatus::True {
@@ -98,10 +108,9 @@ fn tell_one(subject: &Subject, verdict: &Verdict, table: &TableSpec) {
         warn!(name, status, reason, cause = message, "{phrase}");
         return;
     }
-    let sockets = match subject.what {
-        What::Listener => sockets(name, table),
-        What::Class | What::Route | What::Gateway => None,
-    };
+    // As `0.0.0.0:8080 [::]:8080`.
+    let sockets: Vec<String> = sockets.iter().map(SocketAddr::to_string).collect();
+    let sockets = (!sockets.is_empty()).then(|| sockets.join(" "));
     info!(name, sockets, reason, "{phrase}");
 }
 
@@ -128,15 +137,20 @@ fn phrase(subject: &Subject, verdict: &Verdict) -> &'static str {
     }
 }
 
-/// The sockets of a listener, as `0.0.0.0:8080 [::]:8080`.
-fn sockets(listener: &str, table: &TableSpec) -> Option<String> {
-    let spec = table.listeners.iter().find(|it| &*it.name == listener)?;
-    let sockets: Vec<String> = spec.binds.iter().map(|it| it.to_string()).collect();
-    Some(sockets.join(" "))
+fn gone_phrase(what: What) -> &'static str {
+    match what {
+        What::Class => "gateway class gone",
+        What::Listener => "listener gone",
+        What::Route => "route gone",
+        What::Gateway => "gateway gone",
+    }
 }
 
 fn verdicts(translation: &Translation) -> BTreeMap<Subject, Verdict> {
     let mut all = BTreeMap::new();
+    let listeners = translation.host_table.listeners.iter();
+    let sockets: BTreeMap<&str, &[SocketAddr]> =
+        listeners.map(|it| (&*it.name, &*it.binds)).collect();
     for (key, status) in &translation.statuses {
         let name = match &*key.namespace {
             "" => key.name.to_string(),
@@ -149,6 +163,7 @@ fn verdicts(translation: &Translation) -> BTreeMap<Subject, Verdict> {
                 for listener in &gateway.listeners {
                     let name = format!("{name}/{}", listener.name);
                     collect(&mut all, What::Listener, &name, &listener.conditions);
+                    serve(&mut all, name, &sockets);
                 }
             }
             Status::Route(route) => {
@@ -177,7 +192,29 @@ fn collect(all: &mut BTreeMap<Subject, Verdict>, what: What, name: &str, conditi
             status: condition.status,
             reason: condition.reason.clone(),
             message: condition.message.clone(),
+            sockets: Box::default(),
         };
         all.insert(subject, verdict);
+    }
+}
+
+/// Notes the sockets of a listener, if it is served.
+fn serve(
+    all: &mut BTreeMap<Subject, Verdict>,
+    name: String,
+    sockets: &BTreeMap<&str, &[SocketAddr]>,
+) {
+    let Some(sockets) = sockets.get(&*name) else {
+        return;
+    };
+    let subject = Subject {
+        what: What::Listener,
+        name,
+        condition: kind::PROGRAMMED.into(),
+    };
+    if let Some(verdict) = all.get_mut(&subject)
+        && verdict.status == ConditionStatus::True
+    {
+        verdict.sockets = (*sockets).into();
     }
 }

@@ -161,7 +161,9 @@ fn show(status: &Value, args: &Args) -> Result<String> {
 fn exit(status: &Value) -> Exit {
     let n = |of: &str, what: &str| status[of][what].as_u64().unwrap_or(0);
     let n_errors = n("findings", "errors") + n("files", "unusedCount") + n("files", "unreadCount");
-    match status["state"] == "ready" && n_errors == 0 {
+    let gateways = status["gateways"].as_array();
+    let is_idle = status["role"] == "run" && gateways.is_none_or(Vec::is_empty);
+    match status["state"] == "ready" && !is_idle && n_errors == 0 {
         true => Exit::Fine,
         false => Exit::Problems,
     }

@@ -183,6 +183,10 @@ impl Page {
     /// The more Gateways, the fewer listeners of each.
     fn gateways(&mut self, status: &Value) {
         let gateways = list(&status["gateways"]);
+        if gateways.is_empty() && status["role"] == "run" {
+            let nothing = self.paint.bad("nothing is served");
+            self.line(&format!("{nothing}: there is no Gateway in the files"));
+        }
         let n = self.rows(gateways.len());
         let n_listeners = (2 * STATUS_ROWS / n.max(1)).clamp(1, STATUS_ROWS);
         for gateway in gateways.iter().take(n) {

@@ -223,3 +223,19 @@ fn names_that_come_with_a_change_are_resolved() {
         assert_eq!(live.answer(), who);
     }
 }
+
+#[test]
+fn what_goes_away_is_told() {
+    let mut live = Live::start();
+    let other = free_port();
+    live.write("guide.yaml", &guide([other, live.ports[1]]));
+    let line = live.running.wait_for("listener bound and programmed");
+    assert!(line.contains(&format!("0.0.0.0:{other} ")), "{line}");
+    fs::remove_file(live.dir.0.join("guide.yaml")).unwrap();
+    live.running
+        .wait_for("listener gone name=\"default/my-tcp-gateway/bar\"");
+    live.running
+        .wait_for("listener gone name=\"default/my-tcp-gateway/foo\"");
+    live.running
+        .wait_for("gateway gone name=\"default/my-tcp-gateway\"");
+}
