@@ -74,7 +74,7 @@ fn addresses(gateway: &mut GatewayPlan<'_>, snapshot: &Snapshot, report: &mut Re
                 Some(facts) => is_of_service(*ip, facts.gateways.get(&gateway.source.key)),
                 None => snapshot.target == Target::Cluster || is_of_host(*ip, &snapshot.facts),
             };
-            if let Some(ip) = ip.ok().filter(is_usable) {
+            if let Some(ip) = ip.ok().filter(is_one_host).filter(is_usable) {
                 usable.insert(ip);
                 continue;
             }
@@ -99,6 +99,12 @@ fn wildcard(ip: IpAddr) -> IpAddr {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     }
+}
+
+/// Multicast and broadcast are addresses of many, where no TCP socket can be bound.
+fn is_one_host(ip: &IpAddr) -> bool {
+    let is_broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    !ip.is_multicast() && !is_broadcast
 }
 
 fn is_of_host(ip: IpAddr, facts: &Facts) -> bool {
@@ -151,6 +157,14 @@ fn report_unusable(
             "the cluster has not given it to the Service",
             "name one address that the load balancer can give, or none",
         ),
+    };
+    let is_of_many = address.value.parse().is_ok_and(|ip| !is_one_host(&ip));
+    let (label, help) = match is_of_many {
+        true => (
+            "multicast and broadcast are for many, a stream goes to one",
+            "name an address of one host, or none for all that it has",
+        ),
+        false => (label, help),
     };
     let what = format!("`{}` is not an address {whose}", address.value);
     report.add(
