@@ -92,7 +92,8 @@ impl Reader<'_> {
             _ => {
                 let finding = error(5, node.span, "a document is no object")
                     .label("a map with `apiVersion`, `kind` and `metadata` is wanted")
-                    .effect("nothing of this document is used");
+                    .effect("nothing of this document is used")
+                    .help("write one object a document, with `---` between; several in a `List`");
                 self.found.add(finding);
                 return;
             }
@@ -328,9 +329,15 @@ fn no_such_version(facts: &KindFacts, version: &str, span: Span, kind: Kind) -> 
     let versions: Vec<String> = versions
         .map(|version| format!("`{}`", api_version(&facts.group, version)))
         .collect();
+    let newest = facts.versions.keys().next();
+    let newest = newest.map(|version| api_version(&facts.group, version));
     error(8, span, what)
         .label(format!("it has {}", versions.join(" and ")))
         .effect(effect(kind))
+        .help(format!(
+            "write `apiVersion: {}`",
+            newest.unwrap_or_default()
+        ))
 }
 
 /// A group as people call it.

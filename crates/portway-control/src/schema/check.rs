@@ -167,6 +167,9 @@ impl<'a> Check<'a> {
             }
         }
         for name in &schema.required {
+            if self.is_misspelt_beside(name, fields, schema) {
+                continue;
+            }
             let has_default = |schema: &Schema| schema.default.is_some();
             let is_there =
                 node.field(name).is_some() || schema.properties.get(name).is_some_and(has_default);
@@ -183,6 +186,17 @@ impl<'a> Check<'a> {
             self.found
                 .add(finding.label(format!("at most {max} are allowed")));
         }
+    }
+
+    /// Whether an unknown field is told of that is nearly `name`: one slip is one finding.
+    fn is_misspelt_beside(&mut self, name: &str, fields: &[Field], schema: &Schema) -> bool {
+        let is_unknown = |field: &&Field| !schema.properties.contains_key(&field.key);
+        let is_told = !schema.preserve_unknown_fields && !self.is_partial;
+        let mut unknown = fields.iter().filter(is_unknown).filter(|_| is_told);
+        let names = || schema.properties.keys().map(|name| &**name);
+        let guesses = &mut self.found.guesses;
+        !fields.iter().any(|field| &*field.key == name)
+            && unknown.any(|field| guesses.nearest(&field.key, names()) == Some(name))
     }
 
     fn unknown(&mut self, field: &Field, schema: &'a Schema) {
@@ -322,6 +336,10 @@ impl<'a> Check<'a> {
             (Written::Text(text), Some(Type::Integer)) if text.parse::<i64>().is_ok() => {
                 Some("remove the quotes")
             }
+            (Written::Text(_), Some(Type::Integer)) => match self.path.last() {
+                Some(Step::Field("port")) => Some("write its number: names are not looked up"),
+                _ => Some("write a number"),
+            },
             (_, Some(Type::Array)) => Some("put `- ` before each item"),
             _ => None,
         };
@@ -442,11 +460,17 @@ fn scalar_text(node: &Node) -> Option<String> {
     }
 }
 
+/// Beyond what 64 bits count one by one.
+const fn is_large(number: f64) -> bool {
+    number.abs() >= 9e15
+}
+
 const fn written_name(value: &Written) -> &'static str {
     match value {
         Written::Null => "nothing",
         Written::Bool(_) => "a boolean",
         Written::Int(_) => "a number",
+        Written::Float(float) if is_large(*float) => "a number that is too large",
         Written::Float(_) => "a number with a fraction",
         Written::Text(_) => "text",
         Written::List(_) => "a list",

@@ -366,7 +366,15 @@ impl<'a> Resolver<'a, '_> {
         let (namespace, name) = (reference.namespace(), reference.spec.name.as_str());
         let what = format!("there is no Service `{namespace}/{name}`");
         let mut found = warning(204, reference.place(".name"), what).label("not in the input");
-        found.help = self.report.guess(name, self.index.services_in(namespace));
+        let guess = self.report.guess(name, self.index.services_in(namespace));
+        found.help = guess.or_else(|| {
+            let mut all = self.index.services.keys();
+            let (other, _) = all.find(|(_, it)| *it == name)?;
+            let grant = "a ReferenceGrant there is needed, too";
+            Some(format!(
+                "there is one in namespace `{other}`: name it in `namespace`; {grant}"
+            ))
+        });
         Problem::invalid(Unresolved::Missing, found)
     }
 

@@ -96,11 +96,11 @@ pub(super) fn of_gateway(
         }
         Some(Class::Foreign(controller)) => {
             let what = format!("{} belongs to another controller", gateway.key);
-            report.add(
-                note(302, place(), what)
-                    .label(format!("controlled by `{controller}`"))
-                    .effect("Portway leaves it and its routes alone"),
-            );
+            let mut found = note(302, place(), what)
+                .label(format!("controlled by `{controller}`"))
+                .effect("Portway leaves it and its routes alone");
+            found.help = report.guess(controller, [&*index.snapshot.controller_name]);
+            report.add(found);
             None
         }
         None if index.snapshot.target == Target::Standalone => Some(None),

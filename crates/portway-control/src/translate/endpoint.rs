@@ -201,6 +201,14 @@ fn why_none(
         let help = format!("add an EndpointSlice with the label `{label}`");
         return ("it has no EndpointSlice".to_owned(), help);
     }
+    if found.n_slices == 0 && slices.by_port.contains_key(&(&*port.name, &*port.protocol)) {
+        let named = named_port(&port.name, &port.protocol);
+        let help = "give it a number, `port`: without one it means every port, none to connect to";
+        return (
+            format!("in its EndpointSlices the {named} has no number"),
+            help.to_owned(),
+        );
+    }
     if found.n_slices == 0 {
         let wanted = named_port(&port.name, &port.protocol);
         let others = slices.by_port.keys().take(NAMES_SHOWN_MAX);
