@@ -278,8 +278,12 @@ impl<'a> Check<'a> {
         } else if let Some(pattern) = schema.pattern.as_ref().filter(|it| !it.fits(text)) {
             let what = format!("{} cannot be `{}`", self.shown_path(), shown(text));
             let finding = self.error(105, node.span, what);
-            self.found
-                .add(finding.label(format!("must match {}", pattern.text)));
+            let finding = finding.label(format!("must match {}", pattern.text));
+            let lower = text.to_ascii_lowercase();
+            self.found.add(match pattern.fits(&lower) {
+                true => finding.help(format!("write `{}`: no capitals", shown(&lower))),
+                false => finding,
+            });
         } else if let Some(format) = schema.format.filter(|format| !has_format(text, *format)) {
             let what = format!("{} cannot be `{}`", self.shown_path(), shown(text));
             let finding = self.error(105, node.span, what);
