@@ -4,6 +4,7 @@
 
 use std::io::{ErrorKind, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
@@ -49,10 +50,23 @@ pub(crate) enum Opened {
 pub(crate) fn open_from(from: SocketAddr, to: SocketAddr) -> Result<Opened> {
     let socket = socket(to)?;
     rustix::net::bind(&socket, &from).with_context(|| format!("bind {from}"))?;
+    finish(socket, to)
+}
+
+/// The same from whichever port the kernel likes: one that rests after a connection to another
+/// address will do, so that there are always enough.
+///
+/// # Errors
+/// When nobody accepts.
+pub(crate) fn open(to: SocketAddr) -> Result<Opened> {
+    finish(socket(to)?, to)
+}
+
+fn finish(socket: OwnedFd, to: SocketAddr) -> Result<Opened> {
     match rustix::net::connect(&socket, &to) {
         Ok(()) => patient(socket.into()).map(Opened::Stream),
         Err(Errno::CONNRESET) => Ok(Opened::Reset),
-        Err(error) => Err(error).with_context(|| format!("connect {from} to {to}")),
+        Err(error) => Err(error).with_context(|| format!("connect to {to}")),
     }
 }
 
@@ -79,7 +93,7 @@ pub(crate) fn listen_anywhere() -> Result<TcpListener> {
     listen((Ipv4Addr::LOCALHOST, 0).into(), BACKLOG)
 }
 
-fn socket(addr: SocketAddr) -> rustix::io::Result<std::os::fd::OwnedFd> {
+fn socket(addr: SocketAddr) -> rustix::io::Result<OwnedFd> {
     let family = match addr {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,

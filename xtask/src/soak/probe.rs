@@ -35,8 +35,7 @@ pub(crate) fn until(port: u16, effect: Effect, since: Instant) -> Result<Duratio
 /// # Errors
 /// When it is nothing of what there is.
 pub(crate) fn look(to: SocketAddr) -> Result<Effect> {
-    let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let opened = match sockets::open_from(from, to) {
+    let opened = match sockets::open(to) {
         Ok(opened) => opened,
         Err(error) => match error.downcast_ref::<rustix::io::Errno>() {
             Some(error) if *error == rustix::io::Errno::CONNREFUSED => return Ok(Effect::Refused),
@@ -46,6 +45,9 @@ pub(crate) fn look(to: SocketAddr) -> Result<Effect> {
     let Opened::Stream(mut stream) = opened else {
         return Ok(Effect::Reset);
     };
+    // Thousands of probes must not leave thousands of ports resting in TIME_WAIT: the kernel would
+    // use them again for streams, and drop what it takes for old segments of a probe (PAWS).
+    rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
     let mut greeting = [0; GREETING_BYTES];
     match stream.read_exact(&mut greeting) {
         Ok(()) => {
