@@ -50,12 +50,6 @@ mod reference;
 use std::process::ExitCode;
 
 use clap::Parser;
-use mimalloc::MiMalloc;
-
-/// Each change makes and drops many small values; the allocator of libc takes twice as long for them,
-/// that of a static binary longer still.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let result = cli::Cli::parse().run();
