@@ -3,7 +3,7 @@
 //! In: targets that run, jobs. Out: lines of results. Never: all samples of one target in a row:
 //! what changes on the machine over time then concerns all of them alike.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -99,9 +99,24 @@ impl Schedule {
             self.results
                 .add(&results::sample(job, kind, round, tries, &load))?;
         }
-        match self.targets.get_mut(index) {
-            Some(target) => target.check(),
-            None => Ok(()),
+        self.look_after(job, index, round)
+    }
+
+    /// A peer may die of a job: that is told, and the others go on beside a new one.
+    fn look_after(&mut self, job: &Job, index: usize, round: u32) -> Result<()> {
+        let Some(target) = self.targets.get_mut(index) else {
+            return Ok(());
+        };
+        let kind = target.kind;
+        match target.check() {
+            Err(error) if kind == Kind::Portway => Err(error),
+            Err(_) => {
+                let what = "it ended, and was started again";
+                say(&format!("  {:<18}{:<16} {what}", job.name, kind.name()));
+                *target = Target::start(&self.arena, kind, Path::new(""))?;
+                self.results.add(&results::failure(job, kind, round, what))
+            }
+            Ok(()) => Ok(()),
         }
     }
 

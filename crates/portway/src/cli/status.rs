@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use clap::builder::BoolishValueParser;
 use serde_json::Value;
 
 use portway_control::snapshot::CONTROLLER_NAME;
@@ -44,7 +45,12 @@ pub(crate) struct Args {
     admin: AskArgs,
 
     /// Show what stands in the statuses of a cluster: that of KUBECONFIG.
-    #[arg(long, env = "PORTWAY_KUBE", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "PORTWAY_KUBE",
+        hide_env_values = true,
+        value_parser = BoolishValueParser::new()
+    )]
     kube: bool,
 
     /// Which entry of the kubeconfig; by default the current one.
@@ -68,7 +74,12 @@ pub(crate) struct Args {
     controller_name: String,
 
     /// Show all listeners, routes, backends and endpoints.
-    #[arg(long, env = "PORTWAY_ALL", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "PORTWAY_ALL",
+        hide_env_values = true,
+        value_parser = BoolishValueParser::new()
+    )]
     all: bool,
 
     /// Show it again and again, by default every 2s.
