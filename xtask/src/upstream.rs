@@ -26,6 +26,10 @@ pub(crate) struct Args {
     /// Only manifests whose path holds this word.
     #[arg(value_name = "WORD")]
     word: Option<String>,
+
+    /// A binary to try; by default the release binary, built first.
+    #[arg(long, value_name = "FILE")]
+    portway: Option<PathBuf>,
 }
 
 const MODULE: &str = "sigs.k8s.io/gateway-api/conformance@v1.7.0";
@@ -50,7 +54,10 @@ const MANIFESTS_MIN: usize = 140;
 /// When the module cannot be had, or Portway does not build.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let module = golang::required("suite", MODULE)?;
-    let binary = repo::build_release()?;
+    let binary = match &args.portway {
+        Some(path) => path.canonicalize().context("find the binary")?,
+        None => repo::build_release()?,
+    };
     let scratch = root().join("target/upstream");
     let mut tally = Tally::new("upstream");
     for part in ["base", "tests"] {
