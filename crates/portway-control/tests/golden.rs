@@ -283,6 +283,8 @@ fn run_case(text: &str) -> String {
     let read = reading.diagnostics.iter().chain(for_clusters);
     let all: Vec<&Diagnostic> = read.chain(&translation.diagnostics).collect();
     for (index, diagnostic) in all.iter().enumerate() {
+        let has_way_out = diagnostic.help.is_some() || diagnostic.label.starts_with("did you mean");
+        assert!(has_way_out, "no way out: {diagnostic:?}");
         match index {
             FIRST_SHOWN.. if index + 1 < all.len() && all.len() > WANT_LINES_MAX => {}
             _ => show_diagnostic(&mut out, diagnostic),

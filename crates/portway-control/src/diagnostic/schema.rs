@@ -33,8 +33,8 @@ pub(super) const ALL: &[Entry] = &[
     Entry {
         code: Code(105),
         title: "text does not look as it must",
-        page: "Names, hostnames, addresses and times have a form. The finding shows it as the \
-               regular expression of the API or by its name.",
+        page: "Names, hostnames, addresses and times have a form. The finding says it in words \
+               and gives an example.",
     },
     Entry {
         code: Code(106),

@@ -141,7 +141,8 @@ impl Reader<'_> {
             Written::Null => {}
             _ => {
                 let finding = error(103, items.node.span, "`items` is no list")
-                    .effect("nothing of this document is used");
+                    .effect("nothing of this document is used")
+                    .help("put `- ` before each object in it");
                 self.found.add(finding);
             }
         }
@@ -282,8 +283,10 @@ impl Reader<'_> {
         let object = match build::object(node) {
             Ok(object) => object,
             Err(cause) => {
-                let finding = error(103, node.span, format!("{key} cannot be read: {cause}"));
-                self.found.add(finding.effect(effect(kind)));
+                let finding = error(103, node.span, format!("{key} cannot be read: {cause}"))
+                    .effect(effect(kind))
+                    .help("its schema takes it, so this is a defect of Portway: report it");
+                self.found.add(finding);
                 return None;
             }
         };
@@ -304,11 +307,12 @@ impl Reader<'_> {
 /// What only the standard channel refuses is a warning, whatever it is.
 fn only_standard(finding: Diagnostic) -> Diagnostic {
     let what = format!("the standard channel refuses this: {}", finding.what);
+    let help = "install the CRDs of the experimental channel, or write what both take";
     Diagnostic {
         code: Code(112),
         severity: Severity::Warning,
         what,
-        ..finding
+        ..finding.help(help)
     }
 }
 

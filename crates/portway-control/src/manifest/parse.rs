@@ -416,7 +416,7 @@ fn not_yaml(cause: &ScanError) -> Diagnostic {
         .effect("nothing of this document is used");
     match cause.info().contains("tab") {
         true => finding.help("indent with spaces"),
-        false => finding,
+        false => finding.help("look for what is open before it: a bracket, a quote, an indent"),
     }
 }
 

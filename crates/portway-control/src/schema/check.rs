@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::facts::{Format, ListType, Schema, Type};
 use super::rules;
 use super::view::View;
+use super::wanted;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::found::{Found, at, error, shown};
 use crate::origin::{Field, Node, Span, Written};
@@ -114,7 +115,8 @@ impl<'a> Check<'a> {
             && self.trial(node, not).is_empty()
         {
             let what = format!("{} cannot be this", self.shown_path());
-            self.found.add(self.error(104, node.start(), what));
+            let finding = self.error(104, node.start(), what);
+            self.found.add(finding.help("write another value"));
         }
         if !schema.any_of.is_empty()
             && !schema
@@ -129,8 +131,9 @@ impl<'a> Check<'a> {
             let formats: Vec<&str> = formats.collect();
             let what = format!("{} cannot be `{}`", self.shown_path(), written_text(node));
             let finding = self.error(105, node.start(), what);
+            let finding = finding.label(format!("{} is wanted", formats.join(" or ")));
             self.found
-                .add(finding.label(format!("{} is wanted", formats.join(" or "))));
+                .add(finding.help("write it as in `192.0.2.1` or `2001:db8::1`"));
         }
         if !schema.one_of.is_empty() {
             let whole = with_defaults(node, schema);
@@ -176,15 +179,16 @@ impl<'a> Check<'a> {
             if !is_there {
                 let what = format!("{} has no `{name}`", self.shown_path());
                 let finding = self.error(101, node.start(), what);
-                self.found
-                    .add(finding.label(format!("`{name}` is required")));
+                let finding = finding.label(format!("`{name}` is required"));
+                let help = wanted::missing(name, schema.properties.get(name));
+                self.found.add(finding.help(help));
             }
         }
-        if let Some(max) = schema.max_properties.filter(|max| fields.len() > *max) {
-            let what = format!("{} has {} fields", self.shown_path(), fields.len());
-            let finding = self.error(108, node.start(), what);
-            self.found
-                .add(finding.label(format!("at most {max} are allowed")));
+        let n = fields.len();
+        if let Some(bound) = wanted::within(n, None, schema.max_properties) {
+            let what = format!("{} has {n} fields", self.shown_path());
+            let finding = self.error(108, node.start(), what).label(bound.label());
+            self.found.add(finding.help(bound.help_with_items(n)));
         }
     }
 
@@ -210,7 +214,9 @@ impl<'a> Check<'a> {
         let finding = self.error(102, field.key_span, what);
         self.found.add(match guess {
             Some(guess) => finding.label(guess),
-            None => finding.label("not a field of the API"),
+            None => finding
+                .label("not a field of the API")
+                .help("remove it; if it belongs elsewhere, look at how far it is indented"),
         });
     }
 
@@ -223,15 +229,10 @@ impl<'a> Check<'a> {
             }
         }
         let n = items.len();
-        let bound = match (schema.min_items, schema.max_items) {
-            (Some(min), _) if n < min => format!("at least {min} must be there"),
-            (_, Some(max)) if n > max => format!("at most {max} are allowed"),
-            _ => String::new(),
-        };
-        if !bound.is_empty() {
+        if let Some(bound) = wanted::within(n, schema.min_items, schema.max_items) {
             let what = format!("{} has {n} items", self.shown_path());
-            let finding = self.error(108, node.start(), what).label(bound);
-            self.found.add(finding);
+            let finding = self.error(108, node.start(), what).label(bound.label());
+            self.found.add(finding.help(bound.help_with_items(n)));
         }
         self.distinct(items, schema);
     }
@@ -262,33 +263,32 @@ impl<'a> Check<'a> {
             self.no_such_value(node, text, schema);
             return;
         }
-        let n_chars = match schema.min_length.or(schema.max_length) {
+        let n = match schema.min_length.or(schema.max_length) {
             None => 0,
             Some(_) => text.chars().count(),
         };
-        let bound = match (schema.min_length, schema.max_length) {
-            (Some(min), _) if n_chars < min => format!("at least {min} must be there"),
-            (_, Some(max)) if n_chars > max => format!("at most {max} are allowed"),
-            _ => String::new(),
-        };
-        if !bound.is_empty() {
-            let what = format!("{} has {n_chars} characters", self.shown_path());
-            let finding = self.error(107, node.span, what).label(bound);
-            self.found.add(finding);
+        if let Some(bound) = wanted::within(n, schema.min_length, schema.max_length) {
+            let what = format!("{} has {n} characters", self.shown_path());
+            let finding = self.error(107, node.span, what).label(bound.label());
+            self.found.add(finding.help(bound.help_with_text(n)));
         } else if let Some(pattern) = schema.pattern.as_ref().filter(|it| !it.fits(text)) {
             let what = format!("{} cannot be `{}`", self.shown_path(), shown(text));
             let finding = self.error(105, node.span, what);
-            let finding = finding.label(format!("must match {}", pattern.text));
+            let (words, example) = wanted::form(&pattern.text);
             let lower = text.to_ascii_lowercase();
-            self.found.add(match pattern.fits(&lower) {
-                true => finding.help(format!("write `{}`: no capitals", shown(&lower))),
-                false => finding,
+            let help = match pattern.fits(&lower) {
+                true => Some(format!("write `{}`: no capitals", shown(&lower))),
+                false => example,
+            };
+            self.found.add(Diagnostic {
+                help,
+                ..finding.label(words)
             });
         } else if let Some(format) = schema.format.filter(|format| !has_format(text, *format)) {
             let what = format!("{} cannot be `{}`", self.shown_path(), shown(text));
             let finding = self.error(105, node.span, what);
-            self.found
-                .add(finding.label(format!("{} is wanted", format_name(format))));
+            let finding = finding.label(format!("{} is wanted", format_name(format)));
+            self.found.add(finding.help(format_help(format)));
         }
     }
 
@@ -301,7 +301,7 @@ impl<'a> Check<'a> {
         let all = format!("it can be {}", all.join(", "));
         self.found.add(match guess {
             Some(guess) => finding.label(guess).help(all),
-            None => finding.label(all),
+            None => finding.label(all).help("write one of these as it stands"),
         });
     }
 
@@ -318,9 +318,13 @@ impl<'a> Check<'a> {
         let max = schema.maximum.unwrap_or(most);
         if number < min || number > max {
             let what = format!("{} cannot be {number}", self.shown_path());
-            let finding = self.error(106, node.span, what);
-            self.found
-                .add(finding.label(format!("it must be from {min} to {max}")));
+            let label = match number < min {
+                true => "too small",
+                false => "too large",
+            };
+            let finding = self.error(106, node.span, what).label(label);
+            let help = format!("write a number from {min} to {max}");
+            self.found.add(finding.help(help));
         }
     }
 
@@ -336,21 +340,17 @@ impl<'a> Check<'a> {
             (
                 Written::Bool(_) | Written::Int(_) | Written::Float(_) | Written::Null,
                 Some(Type::String),
-            ) => Some("quote it: without quotes it is not text"),
+            ) => "quote it: without quotes it is not text",
             (Written::Text(text), Some(Type::Integer)) if text.parse::<i64>().is_ok() => {
-                Some("remove the quotes")
+                "remove the quotes"
             }
             (Written::Text(_), Some(Type::Integer)) => match self.path.last() {
-                Some(Step::Field("port")) => Some("write its number: names are not looked up"),
-                _ => Some("write a number"),
+                Some(Step::Field("port")) => "write its number: names are not looked up",
+                _ => "write a number",
             },
-            (_, Some(Type::Array)) => Some("put `- ` before each item"),
-            _ => None,
+            _ => wanted::of_type(schema),
         };
-        self.found.add(match help {
-            Some(help) => finding.help(help),
-            None => finding,
-        });
+        self.found.add(finding.help(help));
     }
 
     fn error(&self, code: u16, span: Span, what: impl Into<String>) -> Diagnostic {
@@ -501,6 +501,15 @@ const fn format_name(format: Format) -> &'static str {
         Format::Ipv6 => "an IPv6 address",
         Format::DateTime => "a time like `2026-01-31T12:00:00Z`",
         Format::Int32 | Format::Int64 => "a whole number",
+    }
+}
+
+const fn format_help(format: Format) -> &'static str {
+    match format {
+        Format::Ipv4 => "write it as in `192.0.2.1`",
+        Format::Ipv6 => "write it as in `2001:db8::1`",
+        Format::DateTime => "write date, `T`, time, and `Z` or an offset such as `+02:00`",
+        Format::Int32 | Format::Int64 => "write a whole number",
     }
 }
 

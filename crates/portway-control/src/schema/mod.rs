@@ -9,6 +9,8 @@ mod view;
 
 mod rules;
 
+mod wanted;
+
 mod check;
 
 pub(crate) use check::Check;

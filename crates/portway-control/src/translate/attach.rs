@@ -160,7 +160,9 @@ impl Parent<'_> {
     fn report_missing(&self, index: &Index<'_>, report: &mut Report) {
         let (namespace, name) = (self.namespace(), self.reference.name.as_str());
         let guess = match index.gateway_namespaces.get(name) {
-            Some(other) => Some(format!("there is one in namespace `{other}`")),
+            Some(other) => Some(format!(
+                "there is one in namespace `{other}`: name it in `namespace`"
+            )),
             None => report.guess(name, index.gateways_in(namespace)),
         };
         let mut found = warning(
@@ -170,7 +172,8 @@ impl Parent<'_> {
         )
         .label("not in the input")
         .effect("the route gets no connections from it, and no status for it");
-        found.help = guess;
+        let otherwise = "add the Gateway to the files, or remove the reference";
+        found.help = guess.or_else(|| Some(otherwise.to_owned()));
         report.add(found);
     }
 
@@ -255,6 +258,8 @@ impl Parent<'_> {
             None if section.is_empty() => None,
             None => report.guess(section, names),
         };
+        let otherwise = "name one of these, or none to attach to every listener";
+        found.help = found.help.or_else(|| Some(otherwise.to_owned()));
         report.add(found);
         Refusal {
             reason: reason::NO_MATCHING_PARENT,

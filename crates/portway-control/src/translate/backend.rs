@@ -375,6 +375,8 @@ impl<'a> Resolver<'a, '_> {
                 "there is one in namespace `{other}`: name it in `namespace`; {grant}"
             ))
         });
+        let otherwise = "add the Service to the files, or remove the reference";
+        found.help = found.help.or_else(|| Some(otherwise.to_owned()));
         Problem::invalid(Unresolved::Missing, found)
     }
 
@@ -463,6 +465,7 @@ fn service_port<'s>(
         let what = format!("the reference to {} names no port", service.key);
         let found = error(203, reference.place(""), what)
             .label(format!("it has {}", ports_of(service)))
+            .help("name a port of the Service, not the `targetPort` of its Pods")
             .related(service.origin.place("spec.ports"), "its ports");
         return Err(Problem::invalid(Unresolved::Missing, found));
     };
@@ -471,6 +474,7 @@ fn service_port<'s>(
         let what = format!("{} has no port {number}", service.key);
         let found = error(203, reference.place(".port"), what)
             .label(format!("it has {}", ports_of(service)))
+            .help("name a port of the Service, not the `targetPort` of its Pods")
             .related(service.origin.place("spec.ports"), "its ports");
         return Err(Problem::invalid(Unresolved::Missing, found));
     };

@@ -99,7 +99,10 @@ pub(super) fn of_gateway(
             let mut found = note(302, place(), what)
                 .label(format!("controlled by `{controller}`"))
                 .effect("Portway leaves it and its routes alone");
-            found.help = report.guess(controller, [&*index.snapshot.controller_name]);
+            let ours = &index.snapshot.controller_name;
+            let otherwise = || format!("fine, unless it is meant to be Portway's: `{ours}`");
+            let guess = report.guess(controller, [&**ours]);
+            found.help = guess.or_else(|| Some(otherwise()));
             report.add(found);
             None
         }
@@ -126,7 +129,8 @@ fn report_refused(index: &Index<'_>, class: &str, gateway: &Sourced<Gateway>, re
     let what = format!("GatewayClass `{class}` is not accepted");
     let mut found = error(303, place, what)
         .label("refers to parameters that cannot be used")
-        .effect(format!("no listener of {} is served", gateway.key));
+        .effect(format!("no listener of {} is served", gateway.key))
+        .help("what is said of the class tells why; mend it, or name another class");
     if let Some(class) = index.classes.get(&("", class)) {
         found = found.related(class.origin.place("spec.parametersRef"), "its parameters");
     }

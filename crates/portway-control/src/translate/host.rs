@@ -255,7 +255,10 @@ fn refuse_port(
                 place,
                 format!("{older} counts as older than {younger}"),
             )
-            .label("neither has a creationTimestamp: the order of input decides"),
+            .label("neither has a creationTimestamp: the order of input decides")
+            .help(format!(
+                "put {younger} before it, if that is to be the older"
+            )),
         );
     }
     let message = format!("port {port} already belongs to {holder_name}, which is older");

@@ -83,7 +83,10 @@ pub(super) fn report_superseded(
                 let what = format!("{older} counts as older than {younger}");
                 report.add(
                     note(407, place, what)
-                        .label("neither has a creationTimestamp: the order of input decides"),
+                        .label("neither has a creationTimestamp: the order of input decides")
+                        .help(format!(
+                            "put {younger} before it, if that is to be the older"
+                        )),
                 );
             }
         }
@@ -116,7 +119,8 @@ pub(super) fn report_not_serving(
             .effect(format!(
                 "{} gets no connection by this parentRef",
                 route.source.key
-            ));
+            ))
+            .help("what is said of the listener or its Gateway tells why");
             for listener in won.iter().take(NAMES_SHOWN_MAX) {
                 let place = gateway.listener_place(listener.index, "");
                 found = found.related(place, format!("`{}`", listener.spec.name));

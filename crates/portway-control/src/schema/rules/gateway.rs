@@ -191,7 +191,8 @@ fn routability(routability: View<'_>) -> Vec<Flaw> {
     }
     let what = format!("`{text}` is no routability");
     let flaw = Flaw::new(routability.span().unwrap_or_default(), "", what)
-        .label("`Cluster` or `a.domain/name` is wanted, not of `k8s.io`");
+        .label("`Cluster` or `a.domain/name` is wanted, not of `k8s.io`")
+        .help("write `Cluster`, or leave `routability` out");
     vec![flaw]
 }
 
@@ -326,7 +327,8 @@ fn missing(of: View<'_>, by: &str, value: &str, field: &str) -> Vec<Flaw> {
     }
     let what = format!("`{by}: {value}` needs `{field}`");
     let flaw = Flaw::new(of.span_of(by), format!(".{by}"), what);
-    vec![flaw.label(format!("there is no `{field}`"))]
+    let flaw = flaw.label(format!("there is no `{field}`"));
+    vec![flaw.help("add that field, or change the type")]
 }
 
 fn certificates(tls: View<'_>) -> Vec<Flaw> {

@@ -98,9 +98,11 @@ fn prefixes(map: View<'_>, chars_max: usize) -> Vec<Flaw> {
     });
     let flaws = long.map(|field| {
         let what = "the domain in the name of a label or annotation is too long";
-        Flaw::new(field.key_span, format!(".{}", shown(&field.key)), what).label(format!(
-            "at most {chars_max} characters may stand before the `/`"
-        ))
+        Flaw::new(field.key_span, format!(".{}", shown(&field.key)), what)
+            .label(format!(
+                "at most {chars_max} characters may stand before the `/`"
+            ))
+            .help("use a shorter domain")
     });
     flaws.collect()
 }
