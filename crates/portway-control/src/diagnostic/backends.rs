@@ -132,4 +132,17 @@ pub(super) const ALL: &[Entry] = &[
                four numbers with `h`, `m`, `s` or `ms`, such as `1m30s`, a day at most. Anything \
                else is taken for `keep`.",
     },
+    Entry {
+        code: Code(218),
+        title: "a port of an EndpointSlice is 0",
+        page: "An API server does not look at the numbers of ports in an EndpointSlice, so it \
+               takes this, but nothing can be connected to at port 0. Such a port is skipped, as \
+               one without a number; other ports and slices are used.",
+    },
+    Entry {
+        code: Code(219),
+        title: "an annotation of Portway's is not known here",
+        page: "Portway reads one annotation: `portway.dev/drain` of TCPRoutes and Services \
+               (PW0217). Another name, or that one on an object of another kind, does nothing.",
+    },
 ];

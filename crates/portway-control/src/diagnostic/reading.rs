@@ -88,6 +88,13 @@ pub(super) const ALL: &[Entry] = &[
                left out like the others.",
     },
     Entry {
+        code: Code(13),
+        title: "a kind is not read, another is",
+        page: "Kubernetes and Gateway API have replaced this kind: Endpoints by EndpointSlice, \
+               XListenerSet by ListenerSet (which is not supported yet). The object is skipped. A \
+               cluster makes EndpointSlices of Endpoints itself; `portway run` does not.",
+    },
+    Entry {
         code: NOT_TEXT,
         title: "a file is not UTF-8 text",
         page: "Manifests are UTF-8. The place is that of the first byte which is not; nothing \

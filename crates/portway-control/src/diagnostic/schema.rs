@@ -179,4 +179,11 @@ pub(super) const ALL: &[Entry] = &[
         page: "With several ports each needs a name of its own; EndpointSlices are matched by \
                it.",
     },
+    Entry {
+        code: Code(140),
+        title: "a cluster-scoped object has a namespace",
+        page: "GatewayClasses and Namespaces belong to the whole cluster. An API server clears \
+               their `metadata.namespace`, and so does Portway: two of one name are the same \
+               object, whatever namespaces they name.",
+    },
 ];

@@ -9,6 +9,8 @@ mod scalar;
 
 mod build;
 
+mod stray;
+
 mod object;
 
 mod kinds;

@@ -10,9 +10,10 @@ use serde::de::DeserializeOwned;
 
 use super::build;
 use super::parse::Document;
+use super::stray;
 use crate::api::{
-    EndpointSlice, GATEWAY_GROUP, Gateway, GatewayClass, GatewayConfig, Kind, Namespace,
-    ReferenceGrant, Service, TcpRoute,
+    EndpointSlice, Gateway, GatewayClass, GatewayConfig, Kind, Namespace, ReferenceGrant, Service,
+    TcpRoute,
 };
 use crate::diagnostic::found::{Found, error, shown, warning};
 use crate::diagnostic::{Code, Diagnostic, Severity};
@@ -26,9 +27,6 @@ const PLANNED: [(&str, &str); 2] = [("", "Secret"), ("", "ConfigMap")];
 /// What it does to traffic that only the standard channel refuses something.
 const STANDARD_EFFECT: &str = "none here; a cluster with the standard channel of the CRDs does \
                                not take the object";
-
-/// Kinds of Gateway API's group that are no slip of the hand.
-const NOT_OURS: [&str; 2] = ["HTTPRoute", "GRPCRoute"];
 
 /// An object of any kind.
 #[derive(Debug, Clone)]
@@ -159,47 +157,11 @@ impl Reader<'_> {
             name += ", not supported yet";
         }
         *self.objects.skipped.entry(name).or_default() += 1;
-        let is_other = group == GATEWAY_GROUP && NOT_OURS.contains(&kind);
         if !is_planned
-            && !is_other
-            && let Some(finding) = self.misspelt(node, group, kind)
+            && let Some(finding) = stray::hint(node, api_version, kind, &mut self.found.guesses)
         {
             self.found.add(finding);
         }
-    }
-
-    /// A kind that is not known but nearly one that is.
-    fn misspelt(&mut self, node: &Node, group: &str, kind: &str) -> Option<Diagnostic> {
-        let span = |field| node.field(field).map_or(node.span, |field| field.node.span);
-        let effect = "the object is skipped, as of a kind that is not for Portway";
-        if let Some(facts) = KINDS.iter().find(|facts| *facts.name == *kind) {
-            let groups = [&*facts.group];
-            let is_near = group.is_empty() || self.found.guesses.nearest(group, groups).is_some();
-            let what = format!("there is no kind {kind} in `{}`", of_group(group));
-            let version = facts.versions.keys().next()?;
-            return is_near.then(|| {
-                warning(9, span("apiVersion"), what)
-                    .label(format!(
-                        "did you mean `{}`?",
-                        api_version(&facts.group, version)
-                    ))
-                    .effect(effect)
-            });
-        }
-        let in_group = KINDS.iter().filter(|facts| *facts.group == *group);
-        let names = in_group.map(|facts| &*facts.name);
-        // The core group is large: only what differs by its case is surely misspelt there.
-        let guess = match group {
-            GATEWAY_GROUP | "discovery.k8s.io" => self.found.guesses.nearest(kind, names)?,
-            "" => KINDS
-                .iter()
-                .map(|it| &*it.name)
-                .find(|name| name.eq_ignore_ascii_case(kind))?,
-            _ => return None,
-        };
-        let what = format!("there is no kind {} in `{}`", shown(kind), of_group(group));
-        let finding = warning(9, span("kind"), what).effect(effect);
-        Some(finding.label(format!("did you mean `{guess}`?")))
     }
 
     fn known(&mut self, node: Node, facts: &KindFacts, version: &str, kind: Kind) {
@@ -219,6 +181,7 @@ impl Reader<'_> {
             return;
         }
         self.standard_channel(&node, facts, version);
+        self.cluster_scoped(&node, kind);
         let node = Arc::new(node);
         let whole = match kind {
             Kind::GatewayClass => self.whole(kind, &node).map(Object::GatewayClass),
@@ -231,6 +194,20 @@ impl Reader<'_> {
             Kind::GatewayConfig => self.whole(kind, &node).map(Object::GatewayConfig),
         };
         self.objects.whole.extend(whole);
+    }
+
+    /// An API server clears the namespace of what is cluster-scoped.
+    fn cluster_scoped(&mut self, node: &Node, kind: Kind) {
+        let metadata = node.field("metadata").map(|field| &field.node);
+        let namespace = metadata.and_then(|metadata| metadata.field("namespace"));
+        if let Some(namespace) = namespace.filter(|_| !kind.is_namespaced()) {
+            let what = format!("a {} has no namespace", kind.name());
+            let finding = warning(140, namespace.key_span, what)
+                .label("it is cluster-scoped: there is one of its name for all namespaces")
+                .effect("none: the namespace is ignored")
+                .help("remove `namespace`");
+            self.found.add(finding);
+        }
     }
 
     /// What a cluster with the standard channel of the CRDs would refuse.
@@ -342,14 +319,6 @@ fn no_such_version(facts: &KindFacts, version: &str, span: Span, kind: Kind) -> 
             "write `apiVersion: {}`",
             newest.unwrap_or_default()
         ))
-}
-
-/// A group as people call it.
-fn of_group(group: &str) -> String {
-    match group {
-        "" => "v1".to_owned(),
-        group => shown(group),
-    }
 }
 
 fn api_version(group: &str, version: &str) -> String {

@@ -205,7 +205,7 @@ fn why_none(
         let named = named_port(&port.name, &port.protocol);
         let help = "give it a number, `port`: without one it means every port, none to connect to";
         return (
-            format!("in its EndpointSlices the {named} has no number"),
+            format!("in its EndpointSlices the {named} has no number to connect to"),
             help.to_owned(),
         );
     }

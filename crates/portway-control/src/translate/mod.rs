@@ -31,6 +31,9 @@ mod endpoint;
 
 mod backend;
 mod drain;
+
+mod annotations;
+
 mod fleet;
 mod outcome;
 mod table;
@@ -148,6 +151,7 @@ fn decide<'a>(index: &'a index::Index<'a>, report: &mut report::Report) -> Decid
     let backends = backend::resolve(index, &gateways, &routes, report);
     slices::check(index, report);
     drain::check(index, &routes, report);
+    annotations::check(index, report);
     Decided {
         index,
         classes,

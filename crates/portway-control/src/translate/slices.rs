@@ -38,7 +38,22 @@ pub(super) fn check(index: &Index<'_>, report: &mut Report) {
         if index.snapshot.target == Target::Cluster {
             report_refused(&refused, report);
         }
+        report_port_zero(slice, report);
         report_stray(index, slice, report);
+    }
+}
+
+/// An API server takes any number for a port here (`validatePorts`).
+fn report_port_zero(slice: &Sourced<EndpointSlice>, report: &mut Report) {
+    let ports = slice.object.ports.iter().enumerate();
+    for (at, _) in ports.filter(|(_, port)| port.port == Some(0)) {
+        let place = slice.origin.place(&format!("ports[{at}].port"));
+        report.add(
+            error(218, place, format!("a port of {} is 0", slice.key))
+                .label("nothing can be connected to at port 0")
+                .effect("its endpoints get no connections by this port")
+                .help("write the port that the endpoints listen on"),
+        );
     }
 }
 
