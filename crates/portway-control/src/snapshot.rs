@@ -8,7 +8,7 @@ use crate::api::{
     EndpointSlice, Gateway, GatewayAddress, GatewayClass, GatewayConfig, Kind, Namespace,
     ReferenceGrant, Service, TcpRoute,
 };
-use crate::origin::{Given, ObjectKey, Origin, Sourced};
+use crate::origin::{Given, ObjectKey, Origin, Place, Sourced};
 
 /// The name our GatewayClasses carry in `spec.controllerName`.
 pub const CONTROLLER_NAME: &str = "portway.dev/gateway-controller";
@@ -47,6 +47,8 @@ pub struct Objects {
     pub services: BTreeMap<ObjectKey, Arc<Sourced<Service>>>,
     pub endpoint_slices: BTreeMap<ObjectKey, Arc<Sourced<EndpointSlice>>>,
     pub gateway_configs: BTreeMap<ObjectKey, Arc<Sourced<GatewayConfig>>>,
+    /// Objects that are there but left out, because of what was found in them, and where.
+    pub left_out: BTreeMap<ObjectKey, Place>,
 }
 
 impl Objects {

@@ -72,8 +72,8 @@ pub(crate) enum Target {
     Endpoints(Vec<SocketAddr>),
     /// To what these, `name:port`, give while Portway runs, and to these addresses.
     Names(Vec<String>, Vec<SocketAddr>),
-    /// Accepted and reset.
-    Rejected(RejectReason),
+    /// Accepted and reset; why, for machines and for people.
+    Rejected(RejectReason, String),
 }
 
 /// The outline of a translation.
@@ -134,11 +134,15 @@ impl<'a> Planned<'a> {
         }
         Fate::Serves {
             route: Arc::clone(&route.name),
-            backends: route.backends.iter().map(|it| self.share(it, of)).collect(),
+            backends: route
+                .backends
+                .iter()
+                .map(|it| self.share(route, it, of))
+                .collect(),
         }
     }
 
-    fn share(&self, backend: &BackendSpec, of: u64) -> Share {
+    fn share(&self, route: &RouteSpec, backend: &BackendSpec, of: u64) -> Share {
         let names = self.translation.unasked.get(&backend.name);
         let names = names.map(|names| names.iter().cloned().collect());
         Share {
@@ -151,7 +155,12 @@ impl<'a> Planned<'a> {
                     Target::Names(names, sockets.clone())
                 }
                 (TargetSpec::Reject(_), Some(names)) => Target::Names(names, Vec::new()),
-                (TargetSpec::Reject(reason), None) => Target::Rejected(*reason),
+                (TargetSpec::Reject(reason), None) => {
+                    let name = (Arc::clone(&route.name), Arc::clone(&backend.name));
+                    let why = self.translation.faults.get(&name).cloned();
+                    let why = why.unwrap_or_else(|| reason.sentence().to_owned());
+                    Target::Rejected(*reason, why)
+                }
             },
         }
     }

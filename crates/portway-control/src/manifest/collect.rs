@@ -58,6 +58,9 @@ impl Collection {
             self.telling.remove(rank);
             if let Some(reading) = self.sources.remove(rank) {
                 kinds.extend(reading.objects.iter().map(|it| it.key().kind));
+                for (key, _) in &reading.left_out {
+                    objects.left_out.remove(key);
+                }
                 self.take_out(objects, *rank, &reading, &mut left);
             }
         }
@@ -67,6 +70,7 @@ impl Collection {
                 settle(object, order(rank, position), &left);
                 kinds.insert(object.key().kind);
             }
+            objects.left_out.extend(reading.left_out.iter().cloned());
             if !reading.diagnostics.is_empty() {
                 self.telling.insert(rank);
             }

@@ -22,6 +22,8 @@ pub(super) fn merge<'a>(sources: impl Iterator<Item = &'a SourceReading>) -> Rea
             add(&mut reading, object, order);
             order += 1;
         }
+        let left_out = source.left_out.iter().cloned();
+        reading.objects.left_out.extend(left_out);
         for (kind, n) in &source.skipped {
             *reading.skipped.entry(kind.clone()).or_default() += n;
         }

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use self::parse::Budget;
 use crate::diagnostic::found::Found;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::origin::{ObjectKey, Source};
+use crate::origin::{ObjectKey, Place, Source};
 use crate::snapshot::Objects;
 
 /// What reading gave.
@@ -46,6 +46,7 @@ pub struct Reading {
 #[derive(Debug, Default)]
 pub struct SourceReading {
     objects: Vec<object::Object>,
+    left_out: Vec<(ObjectKey, Place)>,
     skipped: BTreeMap<String, usize>,
     diagnostics: Vec<Diagnostic>,
     for_clusters: Vec<Diagnostic>,
@@ -94,6 +95,7 @@ fn read_within(source: &Source, budget: &mut Budget) -> SourceReading {
     budget.n_findings = budget.n_findings.saturating_sub(diagnostics.len());
     SourceReading {
         objects: objects.whole,
+        left_out: objects.left_out,
         skipped: objects.skipped,
         diagnostics,
         for_clusters: objects.for_clusters,

@@ -17,7 +17,7 @@ use crate::api::{
 };
 use crate::diagnostic::found::{Found, error, shown, warning};
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::origin::{Given, Node, ObjectKey, Origin, Sourced, Span, Spans, Written};
+use crate::origin::{Given, Node, ObjectKey, Origin, Place, Sourced, Span, Spans, Written};
 use crate::schema::{Check, KINDS, KindFacts};
 
 /// Kinds without schema facts that are named in the plans: they are skipped like any other, with
@@ -48,6 +48,8 @@ pub(super) struct Objects {
     pub(super) whole: Vec<Object>,
     /// Kinds that are skipped, with how often.
     pub(super) skipped: BTreeMap<String, usize>,
+    /// Those that are not, as far as their names can be read, and where they stand.
+    pub(super) left_out: Vec<(ObjectKey, Place)>,
     /// Findings that hold only in a cluster.
     pub(super) for_clusters: Vec<Diagnostic>,
 }
@@ -170,6 +172,7 @@ impl Reader<'_> {
                 .field("apiVersion")
                 .map_or(node.span, |field| field.node.span);
             self.found.add(no_such_version(facts, version, span, kind));
+            self.leave_out(&node, kind);
             return;
         };
         // Flaws stand in the order of the text.
@@ -178,6 +181,7 @@ impl Reader<'_> {
         let n_before = self.found.count();
         Check::new(self.found, effect(kind)).value(&node, &version_facts.schema);
         if is_flawed || self.found.count() > n_before {
+            self.leave_out(&node, kind);
             return;
         }
         self.standard_channel(&node, facts, version);
@@ -194,6 +198,17 @@ impl Reader<'_> {
             Kind::GatewayConfig => self.whole(kind, &node).map(Object::GatewayConfig),
         };
         self.objects.whole.extend(whole);
+    }
+
+    /// Remembers that an object is there, though it is not used.
+    fn leave_out(&mut self, node: &Node, kind: Kind) {
+        let place = Place {
+            source: Some(self.source.clone()),
+            span: node.start(),
+            field: String::new(),
+        };
+        let named = key(node, kind).map(|key| (key, place));
+        self.objects.left_out.extend(named);
     }
 
     /// An API server clears the namespace of what is cluster-scoped.
@@ -247,16 +262,7 @@ impl Reader<'_> {
         kind: Kind,
         node: &Arc<Node>,
     ) -> Option<Arc<Sourced<T>>> {
-        let metadata = &node.field("metadata")?.node;
-        let namespace = match kind.is_namespaced() {
-            true => metadata.text("namespace").unwrap_or("default"),
-            false => "",
-        };
-        let key = ObjectKey {
-            kind,
-            namespace: namespace.into(),
-            name: metadata.text("name")?.into(),
-        };
+        let key = key(node, kind)?;
         let object = match build::object(node) {
             Ok(object) => object,
             Err(cause) => {
@@ -279,6 +285,20 @@ impl Reader<'_> {
             given: Given::Written(node.clone()),
         }))
     }
+}
+
+/// What an object is called.
+fn key(node: &Node, kind: Kind) -> Option<ObjectKey> {
+    let metadata = &node.field("metadata")?.node;
+    let namespace = match kind.is_namespaced() {
+        true => metadata.text("namespace").unwrap_or("default"),
+        false => "",
+    };
+    Some(ObjectKey {
+        kind,
+        namespace: namespace.into(),
+        name: metadata.text("name")?.into(),
+    })
 }
 
 /// What only the standard channel refuses is a warning, whatever it is.

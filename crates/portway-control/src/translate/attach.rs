@@ -12,12 +12,12 @@ use super::age::Age;
 use super::index::{Index, Name};
 use super::listener::TCP_ROUTE;
 use super::plan::{GatewayPlan, ListenerPlan, ParentPlan, Refusal, RoutePlan};
-use super::report::{Report, error, warning};
+use super::report::{Report, error, left_out, warning};
 use super::words;
-use crate::api::{From, GATEWAY_GROUP, ParentReference, TcpRoute};
+use crate::api::{From, GATEWAY_GROUP, Kind, ParentReference, TcpRoute};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::limits::NAMES_SHOWN_MAX;
-use crate::origin::{Place, Sourced};
+use crate::origin::{ObjectKey, Place, Sourced};
 use crate::status::reason;
 
 /// Judges every parentRef of every route.
@@ -159,6 +159,17 @@ impl Parent<'_> {
 
     fn report_missing(&self, index: &Index<'_>, report: &mut Report) {
         let (namespace, name) = (self.namespace(), self.reference.name.as_str());
+        let effect = "the route gets no connections from it, and no status for it";
+        let key = ObjectKey {
+            kind: Kind::Gateway,
+            namespace: namespace.into(),
+            name: name.into(),
+        };
+        if let Some(place) = index.snapshot.objects.left_out.get(&key) {
+            let found = left_out(401, self.place(".name"), &key, place);
+            report.add(found.effect(effect));
+            return;
+        }
         let guess = match index.gateway_namespaces.get(name) {
             Some(other) => Some(format!(
                 "there is one in namespace `{other}`: name it in `namespace`"
@@ -171,7 +182,7 @@ impl Parent<'_> {
             format!("there is no Gateway `{namespace}/{name}`"),
         )
         .label("not in the input")
-        .effect("the route gets no connections from it, and no status for it");
+        .effect(effect);
         let otherwise = "add the Gateway to the files, or remove the reference";
         found.help = guess.or_else(|| Some(otherwise.to_owned()));
         report.add(found);

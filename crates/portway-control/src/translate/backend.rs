@@ -16,13 +16,13 @@ use super::grant::Grants;
 use super::index::Index;
 use super::own::OwnSockets;
 use super::plan::{GatewayPlan, Refusal, RoutePlan};
-use super::report::{Report, error, warning};
+use super::report::{Report, error, left_out, warning};
 use super::winner::score;
 use super::words;
-use crate::api::{BackendRef, Service, ServicePort};
+use crate::api::{BackendRef, Kind, Service, ServicePort};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::limits::NAMES_SHOWN_MAX;
-use crate::origin::{Place, Sourced};
+use crate::origin::{ObjectKey, Place, Sourced};
 use crate::snapshot::Target;
 use crate::status::reason;
 
@@ -51,6 +51,12 @@ impl Backends {
     pub(super) fn all_unasked(&self) -> impl Iterator<Item = (Arc<str>, BTreeSet<String>)> {
         let all = self.unasked.iter();
         all.map(|(at, names)| (Arc::clone(&self.resolved[*at].name), names.clone()))
+    }
+
+    /// Why the shares of references are rejected, by the name of the backend.
+    pub(super) fn all_faults(&self) -> impl Iterator<Item = (Arc<str>, String)> {
+        let all = self.faults.iter();
+        all.map(|(at, why)| (Arc::clone(&self.resolved[*at].name), why.clone()))
     }
 
     /// `name:port` of endpoints whose names nobody has asked for yet, of a reference.
@@ -364,6 +370,15 @@ impl<'a> Resolver<'a, '_> {
 
     fn missing(&mut self, reference: Reference<'_>) -> Problem {
         let (namespace, name) = (reference.namespace(), reference.spec.name.as_str());
+        let key = ObjectKey {
+            kind: Kind::Service,
+            namespace: namespace.into(),
+            name: name.into(),
+        };
+        if let Some(place) = self.index.snapshot.objects.left_out.get(&key) {
+            let found = left_out(204, reference.place(".name"), &key, place);
+            return Problem::invalid(Unresolved::Missing, found);
+        }
         let what = format!("there is no Service `{namespace}/{name}`");
         let mut found = warning(204, reference.place(".name"), what).label("not in the input");
         let guess = self.report.guess(name, self.index.services_in(namespace));

@@ -69,6 +69,8 @@ pub struct Translation {
     /// `name:port` of endpoints whose names nobody has asked for yet, by the name of their backend:
     /// they show when Portway runs.
     pub unasked: BTreeMap<Arc<str>, BTreeSet<String>>,
+    /// Why the share of a backend is rejected, by the names of its route and its own.
+    pub faults: BTreeMap<(Arc<str>, Arc<str>), String>,
     /// Findings, in order of place.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -105,6 +107,11 @@ pub fn translate(snapshot: &Snapshot) -> Translation {
         .iter()
         .flat_map(backend::Backends::all_unasked)
         .collect();
+    for (route, backends) in routes.iter().zip(backends) {
+        let faults = backends.all_faults();
+        let faults = faults.map(|(name, why)| ((Arc::clone(&route.name), name), why));
+        translation.faults.extend(faults);
+    }
     translation.diagnostics = report.finish();
     translation
 }

@@ -4,7 +4,7 @@
 
 use crate::diagnostic::guess::Guesses;
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::origin::Place;
+use crate::origin::{ObjectKey, Place};
 
 /// What was found so far.
 #[derive(Debug, Default)]
@@ -44,6 +44,18 @@ pub(super) fn error(code: u16, place: Place, what: impl Into<String>) -> Diagnos
 /// Probably not as meant, or a cluster would supply what is missing.
 pub(super) fn warning(code: u16, place: Place, what: impl Into<String>) -> Diagnostic {
     Diagnostic::new(Severity::Warning, Code(code), place, what)
+}
+
+/// What is referred to is there, but left out because of what was found in it: one slip has two
+/// findings then, and this one leads to the other.
+pub(super) fn left_out(code: u16, place: Place, key: &ObjectKey, stands: &Place) -> Diagnostic {
+    let file = stands.source.as_deref().unwrap_or_default();
+    let line = stands.span.line;
+    let what = format!("{key} is left out for what is wrong with it, at {file}:{line}");
+    warning(code, place, what)
+        .label("as if it did not exist")
+        .help(format!("mend the {} first", key.kind.name()))
+        .related(stands.clone(), "this one")
 }
 
 /// Worth knowing.

@@ -61,7 +61,7 @@ fn backend(share: &Share) -> String {
             several => format!("{name} → {}", count(several.len(), "endpoint")),
         },
         Target::Names(names, _) => format!("{name} at {}", names.join(", ")),
-        Target::Rejected(reason) => format!("{name}: {}", reason.sentence()),
+        Target::Rejected(_, why) => format!("{name}: {why}"),
     }
 }
 

@@ -74,7 +74,7 @@ fn share(share: &Share) -> Value {
     let (endpoints, names, rejected) = match &share.target {
         Target::Endpoints(endpoints) => (endpoints.as_slice(), &[][..], None),
         Target::Names(names, endpoints) => (endpoints.as_slice(), names.as_slice(), None),
-        Target::Rejected(reason) => (&[][..], &[][..], Some(reason.name())),
+        Target::Rejected(reason, _) => (&[][..], &[][..], Some(reason.name())),
     };
     let endpoints: Vec<String> = endpoints.iter().map(|it| it.to_string()).collect();
     json!({

@@ -6,7 +6,7 @@
 //! listener default/edge/web TCP 8080 → web → blue:80 (2 endpoints)
 //! listener default/edge/sql TCP 5432 → sql
 //!   70% → primary:5432 (1 endpoint)
-//!   30% → replica:5432 → reset: the chosen backend has no endpoint that may be used
+//!   30% → replica:5432 → reset: Service `default/replica` has no endpoint: it has no EndpointSlice
 //! ```
 
 use std::fmt::{self, Write};
@@ -91,8 +91,9 @@ fn target(share: &Share, space: &str, paint: Paint) -> String {
             };
             format!("{backend} ({known}{shown} resolved while running)")
         }
-        Target::Rejected(reason) => {
-            format!("{backend} → {} {}", paint.bad("reset:"), reason.sentence())
+        Target::Rejected(_, why) => {
+            let why = normalize_untrusted_str(why);
+            format!("{backend} → {} {why}", paint.bad("reset:"))
         }
     }
 }

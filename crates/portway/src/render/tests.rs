@@ -148,7 +148,10 @@ fn share(name: &str, weight: u32, of: u64, n_endpoints: u16) -> Share {
         weight,
         of,
         target: match n_endpoints {
-            0 => Target::Rejected(RejectReason::NoEndpoint),
+            0 => Target::Rejected(
+                RejectReason::NoEndpoint,
+                "it has no EndpointSlice".to_owned(),
+            ),
             _ => Target::Endpoints(endpoints),
         },
     }
@@ -182,10 +185,10 @@ fn an_outline_has_shares_and_rejections() {
     let want = expect![[r#"
         listener default/edge/one TCP 8080 → web → blue:80 (1 endpoint)
         listener default/edge/none TCP 8080 → web
-           100% → other/blue:80 → reset: the chosen backend has no endpoint that may be used
+           100% → other/blue:80 → reset: it has no EndpointSlice
         listener default/edge/three TCP 8080 → web
           33.3% → blue:80 (2 endpoints)
-          66.7% → green:80 → reset: the chosen backend has no endpoint that may be used
+          66.7% → green:80 → reset: it has no EndpointSlice
              0% → red:80 (1 endpoint)
         listener default/edge/empty TCP 8080 → reset: no route is attached to the listener
         listener default/edge/tls TCP 8080 ✗ UnsupportedProtocol: TLS comes later

@@ -167,9 +167,10 @@ fn all_problems_are_shown_at_once() {
            |             ^^^^^^^^ not in the input
            |
            = effect: every connection to listener `default/inner/sql` is closed right after accept
+           = help: add the Service to the files, or remove the reference
 
         listener default/inner/sql TCP 5433 → sql
-           100% → postgres:5432 → reset: the chosen backend does not exist, is of an unknown kind, or is refused
+           100% → postgres:5432 → reset: there is no Service `default/postgres`
         listener default/inner/secure TLS 6443 ✗ UnsupportedProtocol: protocol `TLS` is not supported
 
         skipped, not kinds that Portway reads: apps/v1 Deployment (1)
