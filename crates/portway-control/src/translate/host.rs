@@ -178,6 +178,44 @@ fn report_unusable(
 /// Who holds a port: a Gateway and a listener, as indices.
 type Holder = (usize, usize);
 
+/// A socket that cannot be had.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    holder: Holder,
+    /// The address that its holder has.
+    held: IpAddr,
+    /// The address that was wanted.
+    wanted: IpAddr,
+}
+
+impl Taken {
+    /// Which port of which address it is about, who has it, and why that is in the way.
+    fn in_words(&self, port: u16, holder: &str) -> String {
+        let Self { held, wanted, .. } = self;
+        match (held.is_unspecified(), wanted.is_unspecified()) {
+            (true, true) => format!("port {port} already belongs to {holder}"),
+            (true, false) => format!(
+                "port {port} of {wanted} already belongs to {holder}, which has every address"
+            ),
+            (false, true) => format!(
+                "port {port} of every address is wanted, and that of {held} already belongs to \
+                 {holder}"
+            ),
+            (false, false) => format!("port {port} of {held} already belongs to {holder}"),
+        }
+    }
+
+    fn help(&self) -> &'static str {
+        match self.held.is_unspecified() == self.wanted.is_unspecified() {
+            true => "choose another port, or give the Gateways different `spec.addresses`",
+            false => {
+                "choose another port, or name in `spec.addresses` of each Gateway the addresses \
+                 it is to have"
+            }
+        }
+    }
+}
+
 /// The sockets that are given away. A wildcard and an address of its family exclude each other.
 #[derive(Debug, Default)]
 struct Claims {
@@ -187,15 +225,17 @@ struct Claims {
 
 impl Claims {
     /// Who already holds `socket`, or a part of it.
-    fn holder(&self, socket: SocketAddr) -> Option<Holder> {
+    fn holder(&self, socket: SocketAddr) -> Option<Taken> {
         let held = self.sockets.get(&(socket.port(), socket.is_ipv6()))?;
-        let exact = held.get(&socket.ip());
-        let any = held.get(&wildcard(socket.ip()));
-        let part = held
-            .values()
-            .next()
-            .filter(|_| socket.ip().is_unspecified());
-        exact.or(any).or(part).copied()
+        let exact = held.get_key_value(&socket.ip());
+        let any = held.get_key_value(&wildcard(socket.ip()));
+        let part = held.iter().next().filter(|_| socket.ip().is_unspecified());
+        let (ip, holder) = exact.or(any).or(part)?;
+        Some(Taken {
+            holder: *holder,
+            held: *ip,
+            wanted: socket.ip(),
+        })
     }
 
     fn take(&mut self, sockets: &[SocketAddr], holder: Holder) {
@@ -218,7 +258,7 @@ fn claim(gateways: &mut [GatewayPlan<'_>], report: &mut Report) {
             let binds = gateways[at].listeners[own].binds.clone();
             let taken = binds.iter().find_map(|socket| claims.holder(*socket));
             match taken {
-                Some(holder) => refuse_port(gateways, (at, own), holder, report),
+                Some(taken) => refuse_port(gateways, (at, own), taken, report),
                 None if claims.n_holders == LISTENERS_MAX => {
                     refuse_crowd(&mut gateways[at], own, report);
                 }
@@ -228,23 +268,22 @@ fn claim(gateways: &mut [GatewayPlan<'_>], report: &mut Report) {
     }
 }
 
-fn refuse_port(
-    gateways: &mut [GatewayPlan<'_>],
-    loser: Holder,
-    holder: Holder,
-    report: &mut Report,
-) {
-    let (gateway, older) = (&gateways[loser.0], &gateways[holder.0]);
-    let (listener, held) = (&gateway.listeners[loser.1], &older.listeners[holder.1]);
+fn refuse_port(gateways: &mut [GatewayPlan<'_>], loser: Holder, taken: Taken, report: &mut Report) {
+    let (gateway, older) = (&gateways[loser.0], &gateways[taken.holder.0]);
+    let (listener, held) = (
+        &gateway.listeners[loser.1],
+        &older.listeners[taken.holder.1],
+    );
     let port = listener.spec.port;
     let holder_name = format!("{}, listener `{}`", older.source.key, held.spec.name);
     let place = gateway.listener_place(listener.index, ".port");
-    let what = format!("port {port} already belongs to {holder_name}");
+    let what = taken.in_words(port, &holder_name);
+    let message = format!("{what}; that Gateway is older");
     report.add(
         error(501, place.clone(), what)
             .label(format!("{} is older", older.source.key))
             .effect(format!("listener `{}` is not served", listener.name))
-            .help("choose another port, or give the Gateways different `spec.addresses`")
+            .help(taken.help())
             .related(older.listener_place(held.index, ".port"), "the older claim"),
     );
     if gateway.age.by_input_order(older.age) {
@@ -261,7 +300,6 @@ fn refuse_port(
             )),
         );
     }
-    let message = format!("port {port} already belongs to {holder_name}, which is older");
     let listener = &mut gateways[loser.0].listeners[loser.1];
     listener.binds.clear();
     listener.refusal = Some(Refusal {
@@ -281,7 +319,8 @@ fn refuse_crowd(gateway: &mut GatewayPlan<'_>, at: usize, report: &mut Report) {
     });
     let place = gateway.listener_place(gateway.listeners[at].index, "");
     let effect = format!("listener `{}` is not served", gateway.listeners[at].name);
-    report.add(error(501, place, message).effect(effect));
+    let help = "declare fewer listeners, or run another instance for the rest";
+    report.add(error(501, place, message).effect(effect).help(help));
 }
 
 /// Listeners with a socket that could not be bound. They stay in the table: the proxy tries again,
