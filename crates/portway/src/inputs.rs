@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use portway_control::api::Kind;
-use portway_control::diagnostic::{Diagnostic, NOT_TEXT, Severity};
+use portway_control::diagnostic::{Diagnostic, NOT_READ, NOT_TEXT, Severity};
 use portway_control::manifest::collect::{Collection, Rank};
 use portway_control::manifest::{SourceReading, read_source};
 use portway_control::origin::{Place, Source, Span};
@@ -36,6 +36,8 @@ pub(crate) struct Inputs {
     doubts: BTreeMap<Rank, Doubt>,
     /// What could not be looked at the last time.
     unread: Vec<String>,
+    /// Whether everything was read for the first time.
+    is_open: bool,
 }
 
 /// A file that lacks objects it had, while they stay.
@@ -91,9 +93,11 @@ impl Inputs {
             faults: BTreeMap::new(),
             doubts: BTreeMap::new(),
             unread: Vec::new(),
+            is_open: false,
         };
         let mut objects = Objects::default();
         inputs.take(&mut objects, refresh, Instant::now());
+        inputs.is_open = true;
         Ok((inputs, objects))
     }
 
@@ -248,9 +252,10 @@ impl Inputs {
         true
     }
 
-    fn fault(&mut self, rank: Rank, file: &str, fault: Fault) {
+    fn fault(&mut self, rank: Rank, file: &str, mut fault: Fault) {
         self.doubts.remove(&rank);
         if self.sources.contains_key(&rank) {
+            fault.diagnostics.iter_mut().for_each(hold);
             let errors = fault.diagnostics.iter();
             let problems = errors.filter(|it| it.severity == Severity::Error).count();
             error!(
@@ -269,19 +274,52 @@ impl Inputs {
 
     /// Tells once what cannot be read, and once that it can again.
     fn tell_unread(&mut self, errors: &[SourceError]) {
-        let unread = errors.iter().map(|error| {
-            let cause = std::error::Error::source(error);
-            cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
-        });
-        let unread: Vec<String> = unread.collect();
+        let unread: Vec<String> = errors.iter().map(in_words).collect();
         for cause in unread.iter().filter(|it| !self.unread.contains(it)) {
-            error!(cause, "files not read, what they held before stays");
+            match self.is_open {
+                true => error!(cause, "files not read, what they held before stays"),
+                false => error!(cause, "file not read, the others are used"),
+            }
         }
         if unread.is_empty() && !self.unread.is_empty() {
             info!("files read again");
         }
         self.unread = unread;
     }
+}
+
+/// What is found in a file that keeps what it had does nothing yet.
+fn hold(finding: &mut Diagnostic) {
+    let held = "none yet: what the file held before stays in force";
+    finding.effect = Some(match &finding.effect {
+        Some(effect) => format!("{held}; if it is read anew, at a start say: {effect}"),
+        None => held.to_owned(),
+    });
+}
+
+/// An error with its cause.
+fn in_words(error: &SourceError) -> String {
+    let cause = std::error::Error::source(error);
+    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+/// What is said of a file that cannot be read, while others can.
+pub(crate) fn not_read(error: &SourceError) -> Diagnostic {
+    let (file, what) = match error {
+        SourceError::Unreadable { path, source } => {
+            let file = path.display().to_string();
+            let what = format!("`{file}` cannot be read: {source}");
+            (Some(file.into()), what)
+        }
+        _ => (None, in_words(error)),
+    };
+    let place = Place {
+        source: file,
+        ..Place::default()
+    };
+    Diagnostic::new(Severity::Error, NOT_READ, place, what)
+        .effect("nothing in this file is used; the others are")
+        .help("see to its permissions and where it leads, or remove it")
 }
 
 /// What is said of a file that is no text.

@@ -29,6 +29,8 @@ pub(crate) struct Sources {
     pub(crate) texts: Vec<Source>,
     /// Files that are no text.
     pub(crate) binary: Vec<NotText>,
+    /// Files below directories that could not be read.
+    pub(crate) unread: Vec<SourceError>,
 }
 
 /// A file that is not UTF-8.
@@ -103,7 +105,10 @@ impl Text {
 /// When a given path cannot be read, or all of them hold too much. The caller has nothing then.
 pub(crate) fn read(paths: &[PathBuf], stdin: &mut dyn Read) -> Result<Sources, SourceError> {
     let (_, refresh) = Tracked::open(paths.to_vec(), stdin)?;
-    let mut sources = Sources::default();
+    let mut sources = Sources {
+        unread: refresh.errors,
+        ..Sources::default()
+    };
     for text in refresh.texts.into_values().flatten() {
         match text {
             Text::Is(source) => sources.texts.push(source),

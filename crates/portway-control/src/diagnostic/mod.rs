@@ -11,7 +11,7 @@ mod listeners;
 mod reading;
 mod schema;
 
-pub use reading::NOT_TEXT;
+pub use reading::{NOT_READ, NOT_TEXT};
 
 use crate::origin::Place;
 

@@ -5,6 +5,9 @@ use super::{Code, Entry};
 /// A file that is no text; found by whoever reads files.
 pub const NOT_TEXT: Code = Code(90);
 
+/// A file below a directory that cannot be read; found by whoever reads files.
+pub const NOT_READ: Code = Code(91);
+
 /// The codes of this chapter, in order.
 pub(super) const ALL: &[Entry] = &[
     Entry {
@@ -100,5 +103,13 @@ pub(super) const ALL: &[Entry] = &[
         page: "Manifests are UTF-8. The place is that of the first byte which is not; nothing \
                in the file is used. Save it as UTF-8, or leave it out: below a directory only \
                `*.yaml`, `*.yml` and `*.json` are read.",
+    },
+    Entry {
+        code: NOT_READ,
+        title: "a file below a directory cannot be read",
+        page: "Mostly a symlink that leads nowhere, or a file that this user may not read. The \
+               other files of the directory are used; with `--strict`, `run` does not start. \
+               While it runs, such a file keeps what it held. A path that is itself given by \
+               `-f` must be readable: otherwise nothing starts.",
     },
 ];

@@ -14,7 +14,7 @@ use portway_control::origin::Source;
 use portway_control::snapshot::{CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
 use portway_control::translate::{Translation, translate};
 
-use crate::inputs::{Inputs, not_text};
+use crate::inputs::{Inputs, not_read, not_text};
 use crate::source_files::{self, SourceError};
 
 /// What to read.
@@ -100,6 +100,8 @@ impl Input {
         let mut reading = manifest::read(&files.texts);
         let not_text = files.binary.iter().map(not_text);
         reading.diagnostics.extend(not_text);
+        let not_read = files.unread.iter().map(not_read);
+        reading.diagnostics.extend(not_read);
         Ok(Self {
             sources: files.texts,
             reading,

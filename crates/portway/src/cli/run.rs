@@ -159,7 +159,8 @@ fn refuse_if_broken(inputs: &Inputs, objects: &Objects, format: Format) -> Optio
     findings.extend(translation.diagnostics);
     let sources = inputs.sources();
     let findings = in_order(findings, &sources, Strictness::Strict);
-    let n_errors = n_of(Severity::Error, &findings);
+    // What could not be read was told when it was tried.
+    let n_errors = n_of(Severity::Error, &findings) + inputs.unused().unread.len();
     if n_errors == 0 {
         return None;
     }

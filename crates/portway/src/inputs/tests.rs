@@ -78,6 +78,22 @@ fn a_file_that_was_emptied_to_be_written_loses_nothing() {
     assert_eq!(stage.inputs.next_look(), None);
 }
 
+/// What a broken file held stays, so what is found in it does nothing yet.
+#[test]
+fn findings_in_a_file_that_keeps_what_it_held_say_so() {
+    let mut stage = Stage::new("held");
+    let broken = TWO.replace("port: 1", "port: 0");
+    assert_eq!(stage.after_write(&broken), ["a", "b"]);
+    let found = stage.inputs.diagnostics(&stage.objects);
+    let effects: Vec<&str> = found.iter().filter_map(|it| it.effect.as_deref()).collect();
+    assert_eq!(effects.len(), 2, "{found:?}");
+    for effect in effects {
+        let want = "none yet: what the file held before stays in force; if it is read anew, at a \
+                    start say: the Service is left out";
+        assert!(effect.starts_with(want), "{effect}");
+    }
+}
+
 #[test]
 fn what_a_file_lacks_twice_is_gone() {
     let mut stage = Stage::new("lacks");

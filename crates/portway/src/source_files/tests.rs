@@ -46,7 +46,11 @@ fn check(dir: &Dir, paths: &[&str], want: &Expect) {
             let texts = texts.map(|it| format!("{}: {}\n", it.name, it.text));
             let binary = sources.binary.iter();
             let binary = binary.map(|it| format!("{}:{}:{} binary\n", it.name, it.line, it.column));
-            texts.chain(binary).collect()
+            let unread = sources
+                .unread
+                .iter()
+                .map(|error| format!("unread: {error}\n"));
+            texts.chain(binary).chain(unread).collect()
         }
         Err(error) => {
             let cause = std::error::Error::source(&error).map(|it| format!(": {it}"));
@@ -92,6 +96,23 @@ fn directories_are_read_in_order_of_bytes_without_dot_names() {
     );
 }
 
+#[test]
+fn one_file_by_two_paths_has_one_name() {
+    let dir = Dir::new("two-paths");
+    dir.file("a.yaml", b"a");
+    dir.file("b/b.yaml", b"b");
+    check(
+        &dir,
+        &["a.yaml", "b/../a.yaml", "./b", "b/b.yaml"],
+        &expect![[r#"
+            DIR/a.yaml: a
+            DIR/a.yaml: a
+            DIR/./b/b.yaml: b
+            DIR/./b/b.yaml: b
+        "#]],
+    );
+}
+
 /// As a ConfigMap is mounted: `x.yaml → ..data/x.yaml`, `..data → ..2026`.
 #[test]
 fn a_mounted_config_map_shows_each_file_once() {
@@ -116,7 +137,10 @@ fn links_to_directories_are_followed_only_when_given() {
 fn what_cannot_be_read_is_said() {
     let dir = Dir::new("errors");
     dir.file("empty/readme.md", b"");
-    symlink("nowhere", dir.0.join("dangling.yaml")).unwrap();
+    dir.file("good/a.yaml", b"a");
+    symlink("nowhere", dir.0.join("good/dangling.yaml")).unwrap();
+    dir.file("bad/none.txt", b"");
+    symlink("nowhere", dir.0.join("bad/dangling.yaml")).unwrap();
     check(
         &dir,
         &["missing.yaml"],
@@ -124,8 +148,25 @@ fn what_cannot_be_read_is_said() {
     );
     check(
         &dir,
-        &["."],
-        &expect![["read DIR/./dangling.yaml: No such file or directory (os error 2)\n"]],
+        &["good"],
+        &expect![[r#"
+        DIR/good/a.yaml: a
+        unread: read DIR/good/dangling.yaml
+    "#]],
+    );
+    check(
+        &dir,
+        &["good/dangling.yaml"],
+        &expect![[r#"
+        read DIR/good/dangling.yaml: No such file or directory (os error 2)
+    "#]],
+    );
+    check(
+        &dir,
+        &["bad"],
+        &expect![[r#"
+            read DIR/bad: nothing in it can be: read DIR/bad/dangling.yaml
+        "#]],
     );
     check(
         &dir,

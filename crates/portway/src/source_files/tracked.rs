@@ -90,7 +90,8 @@ impl Tracked {
     /// Reads everything for the first time; `-` is `stdin`.
     ///
     /// # Errors
-    /// When anything cannot be read.
+    /// When what was given cannot be read, or it is too much. A file below a directory that cannot
+    /// be read is told in the [`Refresh`], and the others are there.
     pub(crate) fn open(
         paths: Vec<PathBuf>,
         stdin: &mut dyn Read,
@@ -122,9 +123,19 @@ impl Tracked {
         }
         tracked.look_at_all(Again::All, &mut refresh);
         tracked.is_open = true;
-        match refresh.errors.pop() {
-            Some(error) => Err(error),
-            None => Ok((tracked, refresh)),
+        let mut errors = refresh.errors.iter();
+        if let Some(at) = errors.position(|error| tracked.is_fatal(error)) {
+            return Err(refresh.errors.swap_remove(at));
+        }
+        tracked.has_errors = !refresh.errors.is_empty();
+        Ok((tracked, refresh))
+    }
+
+    /// Whether nothing can be made of the input for this.
+    fn is_fatal(&self, error: &SourceError) -> bool {
+        match error {
+            SourceError::Unreadable { path, .. } => self.paths.contains(path),
+            _ => true,
         }
     }
 
@@ -299,6 +310,8 @@ impl Tracked {
             self.forget(&name, refresh);
         }
         refresh.errors.extend(walk.errors);
+        let unread = walk.unread.into_iter().map(|it| it.error);
+        refresh.errors.extend(unread);
     }
 
     /// The files that are not there any more, as far as could be seen.
@@ -307,10 +320,17 @@ impl Tracked {
         let seen: BTreeSet<Name> = seen
             .map(|it| (it.argument, it.path.as_os_str().as_bytes().to_vec()))
             .collect();
+        let unread = walk.unread.iter();
+        let unread: BTreeSet<Name> = unread
+            .map(|it| (it.argument, it.path.as_os_str().as_bytes().to_vec()))
+            .collect();
         let mut gone: BTreeSet<Name> = self.files.keys().cloned().collect();
         gone.retain(|name| {
             let at = &name.0;
-            !seen.contains(name) && !walk.failed.contains(at) && !self.once.contains_key(name)
+            !seen.contains(name)
+                && !unread.contains(name)
+                && !walk.failed.contains(at)
+                && !self.once.contains_key(name)
         });
         gone
     }
@@ -358,7 +378,8 @@ impl Tracked {
                 io::Error::other("it is no regular file, and such are read only at the start");
             return Err(unreadable(path, error));
         }
-        let text = read_one(path, &mut file, bytes_left)?;
+        let first = self.first_path(name, Stamp::of(&metadata));
+        let text = read_one(first.as_deref().unwrap_or(path), &mut file, bytes_left)?;
         if !metadata.is_file() {
             self.once.insert(name.clone(), text.clone());
         }
@@ -367,6 +388,14 @@ impl Tracked {
             ..Stamp::of(&metadata)
         };
         Ok((stamp, text))
+    }
+
+    /// What an earlier argument calls the same file, `./a.yaml` and `a.yaml` say: so it is called
+    /// here too, and told to be given twice.
+    fn first_path(&self, name: &Name, stamp: Stamp) -> Option<PathBuf> {
+        let mut before = self.files.range(..(name.0, Vec::new()));
+        let same = before.find(|(_, file)| file.stamp.file == stamp.file);
+        same.map(|((_, path), _)| PathBuf::from(OsStr::from_bytes(path)))
     }
 
     /// Keeps what was read. A file that is new gets a rank between its neighbours.

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,8 @@ pub(super) struct Walk {
     pub(super) failed: BTreeSet<usize>,
     /// Why.
     pub(super) errors: Vec<SourceError>,
+    /// Files below directories that lead nowhere, a dangling symlink say; the others are read.
+    pub(super) unread: Vec<Unread>,
     entries_left: usize,
 }
 
@@ -36,6 +39,17 @@ pub(super) struct Found {
     pub(super) target: Option<PathBuf>,
 }
 
+/// A file that leads nowhere.
+#[derive(Debug)]
+pub(super) struct Unread {
+    /// Index of the argument.
+    pub(super) argument: usize,
+    /// Where it is, by way of the argument.
+    pub(super) path: PathBuf,
+    /// Why.
+    pub(super) error: SourceError,
+}
+
 impl Walk {
     /// Follows all paths but standard input.
     pub(super) fn through(paths: &[PathBuf]) -> Self {
@@ -44,13 +58,14 @@ impl Walk {
             directories: BTreeMap::new(),
             failed: BTreeSet::new(),
             errors: Vec::new(),
+            unread: Vec::new(),
             entries_left: DIRECTORY_ENTRIES_MAX,
         };
         for (argument, path) in paths.iter().enumerate().filter(|(_, it)| !is_stdin(it)) {
             if let Some(parent) = path.parent() {
                 walk.note_directory(parent);
             }
-            match walk.argument(path) {
+            match walk.argument(argument, path) {
                 Ok(files) => {
                     for path in files {
                         walk.note_file(argument, path);
@@ -65,13 +80,18 @@ impl Walk {
         walk
     }
 
-    fn argument(&mut self, path: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    fn argument(&mut self, argument: usize, path: &Path) -> Result<Vec<PathBuf>, SourceError> {
         if !metadata(path)?.is_dir() {
             return Ok(vec![path.to_owned()]);
         }
         let mut files = BTreeSet::new();
-        self.find(path, 0, &mut files)?;
+        self.find((argument, path), 0, &mut files)?;
         if files.is_empty() {
+            let mut unread = self.unread.iter();
+            if let Some(unread) = unread.find(|it| it.argument == argument) {
+                let why = io::Error::other(format!("nothing in it can be: {}", unread.error));
+                return Err(unreadable(path, why));
+            }
             let path = path.to_owned();
             return Err(SourceError::NothingIn { path });
         }
@@ -84,7 +104,7 @@ impl Walk {
     /// Collects the files below `path`.
     fn find(
         &mut self,
-        path: &Path,
+        (argument, path): (usize, &Path),
         depth: usize,
         files: &mut BTreeSet<PathBuf>,
     ) -> Result<(), SourceError> {
@@ -107,9 +127,17 @@ impl Walk {
                 .file_type()
                 .map_err(|error| unreadable(&below, error))?;
             if kind.is_dir() {
-                self.find(&below, depth + 1, files)?;
-            } else if is_manifest(&below) && metadata(&below)?.is_file() {
-                files.insert(below);
+                self.find((argument, &below), depth + 1, files)?;
+            } else if is_manifest(&below) {
+                match metadata(&below) {
+                    Ok(metadata) if metadata.is_file() => _ = files.insert(below),
+                    Ok(_) => {}
+                    Err(error) => self.unread.push(Unread {
+                        argument,
+                        path: below,
+                        error,
+                    }),
+                }
             }
             if files.len() > FILES_MAX {
                 return Err(too_many(path, "files", FILES_MAX));

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::symlink;
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::thread;
@@ -251,6 +252,29 @@ fn a_broken_object_leaves_the_rest_working_unless_strict() {
     let ended = run(&["run", "--strict", "-f", guide.dir.path()]);
     assert_eq!(ended.code, 1, "{}", ended.stderr);
     assert!(ended.stderr.contains("not started"), "{}", ended.stderr);
+}
+
+/// A symlink that leads nowhere is told, and the other files serve; with `--strict` they do not.
+#[test]
+fn a_dangling_symlink_leaves_the_rest_working_unless_strict() {
+    let guide = Guide::new(|guide, _| guide);
+    symlink("nowhere", guide.dir.0.join("dangling.yaml")).unwrap();
+    let running = guide.run(&[]);
+    let seen = running.seen().to_owned();
+    let told = seen.lines().filter(|line| line.contains("dangling.yaml"));
+    let told: Vec<&str> = told.collect();
+    assert!(
+        matches!(*told, [line] if line.contains("file not read, the others are used")),
+        "{seen}"
+    );
+    assert_eq!(guide.answers(), "foo foo bar bar");
+    drop(running);
+
+    let ended = run(&["run", "--strict", "-f", guide.dir.path()]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    let ended = run(&["check", "-f", guide.dir.path()]);
+    assert_eq!(ended.code, 1, "{}", ended.stdout);
+    assert!(ended.stdout.contains("PW0091"), "{}", ended.stdout);
 }
 
 /// An accepted connection that ends without a byte: that is how a rejection looks. It may come so
