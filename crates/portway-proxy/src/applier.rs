@@ -18,7 +18,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use portway_engine::drain::Drains;
-use portway_engine::table::{Drain, Listener, ListenerKey, RoutingTable};
+use portway_engine::table::diff::{Unshared, unshared_listeners, unshared_routes};
+use portway_engine::table::{Drain, Listener, ListenerKey, Route, RoutingTable};
 use portway_engine::time::Moment;
 
 use self::outbox::Outbox;
@@ -49,6 +50,7 @@ pub(crate) enum Order {
 }
 
 /// What is different between two tables, seen from sockets that are in both or only in the first.
+#[derive(Default)]
 struct Step {
     closed: Vec<ListenerKey>,
     changed: Vec<(ListenerKey, Arc<Listener>)>,
@@ -157,21 +159,24 @@ impl Applier {
             return;
         }
         if let Some(table) = self.waiting.take() {
-            self.keep_tickets(&table);
-            self.ledger().move_to(&table);
-            let opened = self.sockets.move_to(&table, self.slots.len());
-            let drains = self.drains(&table);
-            self.hand_out(&table, opened, drains);
+            // All below costs what changed: what both tables share needs no step.
+            let before = self.table.take();
+            let listeners = unshared_listeners(before.as_deref(), &table);
+            let routes = unshared_routes(before.as_deref(), &table);
+            self.keep_tickets(&routes);
+            self.ledger().move_to(&routes);
+            let opened = self.sockets.move_to(&listeners, self.slots.len());
+            let drains = self.drains(before.as_deref(), &table);
+            let step = self.step(&listeners);
+            self.hand_out(&step, opened, drains);
             self.table = Some(table);
             self.unsaid = true;
             self.retry_at = self.next_retry();
-        } else if self.is_time_to_retry()
-            && let Some(table) = self.table.clone()
-        {
+        } else if self.is_time_to_retry() {
             let (opened, changed) = self.sockets.try_again(self.slots.len());
             self.unsaid |= changed;
             if opened.iter().any(|it| !it.is_empty()) {
-                self.hand_out(&table, opened, None);
+                self.hand_out(&Step::default(), opened, None);
             }
             self.retry_at = self.next_retry();
         }
@@ -196,13 +201,7 @@ impl Applier {
     }
 
     /// Puts what is new into every slot, and into each its own new sockets.
-    fn hand_out(
-        &mut self,
-        table: &RoutingTable,
-        opened: Vec<sockets::Share>,
-        drains: Option<Arc<Drains>>,
-    ) {
-        let step = self.step_to(table);
+    fn hand_out(&mut self, step: &Step, opened: Vec<sockets::Share>, drains: Option<Arc<Drains>>) {
         for (worker, (slot, opened)) in self.slots.iter().zip(opened).enumerate() {
             let mut duties = Duties::new(&self.tickets, self.ledger(), worker);
             let opened = opened.into_iter().filter_map(|(key, socket)| {
@@ -224,12 +223,13 @@ impl Applier {
         self.n_unacknowledged += self.slots.len();
     }
 
-    /// What sockets serve after this step, compared with what they served before it. A listener
-    /// that stays the same is the same value, since tables share what is equal.
-    fn step_to(&mut self, table: &RoutingTable) -> Step {
-        let mut before = std::mem::take(&mut self.served);
+    /// What sockets serve after this step, compared with what they served before it.
+    fn step(&mut self, listeners: &Unshared<'_, Listener>) -> Step {
+        let old = listeners.before.iter().flat_map(|it| &it.keys);
+        let old = old.filter_map(|key| self.served.remove_entry(key));
+        let mut before: BTreeMap<_, _> = old.collect();
         let mut changed = Vec::new();
-        for (_, listener) in table.listeners() {
+        for listener in &listeners.after {
             for key in &listener.keys {
                 let served = before.remove(key);
                 if served.is_some_and(|it| !Arc::ptr_eq(&it, listener)) {
@@ -244,12 +244,15 @@ impl Applier {
 
     /// What the way to `table` means for open connections. As long as nobody asked for a drain that
     /// ends connections, nobody looks for any.
-    fn drains(&mut self, table: &RoutingTable) -> Option<Arc<Drains>> {
+    fn drains(
+        &mut self,
+        before: Option<&RoutingTable>,
+        table: &RoutingTable,
+    ) -> Option<Arc<Drains>> {
         let ends = |table: &RoutingTable| {
             let mut drains = table.drains().iter();
             drains.any(|it| it.drain != Drain::Keep)
         };
-        let before = self.table.as_deref();
         self.has_drained |= ends(table) || before.is_some_and(ends);
         let drains = self.has_drained.then(|| Drains::between(before, table));
         drains.map(Arc::new)
@@ -260,10 +263,12 @@ impl Applier {
     }
 
     /// A route that stays goes on counting where it was.
-    fn keep_tickets(&mut self, table: &RoutingTable) {
-        let routes: BTreeSet<_> = table.routes().iter().map(|it| &it.name).collect();
-        self.tickets.retain(|name, _| routes.contains(name));
-        for name in routes {
+    fn keep_tickets(&mut self, routes: &Unshared<'_, Route>) {
+        let stay: BTreeSet<_> = routes.after.iter().map(|it| &it.name).collect();
+        for gone in routes.before.iter().filter(|it| !stay.contains(&it.name)) {
+            self.tickets.remove(&gone.name);
+        }
+        for name in stay {
             self.tickets.entry(Arc::clone(name)).or_default();
         }
     }

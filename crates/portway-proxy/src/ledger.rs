@@ -9,7 +9,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use portway_engine::record::{CloseReason, DialError};
-use portway_engine::table::{Listener, Route, RoutingTable};
+use portway_engine::table::diff::Unshared;
+use portway_engine::table::{Listener, Route};
 use portway_engine::time::Moment;
 
 use crate::counters::{Counter, REASONS, index_of};
@@ -45,8 +46,8 @@ pub(crate) struct Ledger {
     n_workers: usize,
     streams: BTreeMap<StreamKey, Shares<StreamTally>>,
     endpoints: BTreeMap<EndpointKey, Shares<EndpointTally>>,
-    /// The routes of the last table: one that is still the same keeps what was made for it.
-    routes: BTreeMap<Arc<str>, (Arc<Route>, RouteShares)>,
+    /// By the names of the routes of the last table.
+    routes: BTreeMap<Arc<str>, RouteShares>,
     nowhere: RouteShares,
 }
 
@@ -117,18 +118,15 @@ impl Ledger {
         }
     }
 
-    /// Takes up what `table` has.
-    pub(crate) fn move_to(&mut self, table: &RoutingTable) {
+    /// Takes up what a table has and the one before had not, and lets go of what it has not.
+    pub(crate) fn move_to(&mut self, routes: &Unshared<'_, Route>) {
         self.forget();
-        let before = std::mem::take(&mut self.routes);
-        for route in table.routes() {
-            let kept = before.get(&route.name);
-            let tallies = match kept.filter(|(kept, _)| Arc::ptr_eq(kept, route)) {
-                Some((_, tallies)) => tallies.clone(),
-                None => self.take_up(route),
-            };
-            let name = Arc::clone(&route.name);
-            self.routes.insert(name, (Arc::clone(route), tallies));
+        for route in &routes.before {
+            self.routes.remove(&route.name);
+        }
+        for route in &routes.after {
+            let tallies = self.take_up(route);
+            self.routes.insert(Arc::clone(&route.name), tallies);
         }
     }
 
@@ -137,7 +135,7 @@ impl Ledger {
         let shares = self.stream_of(listener);
         let route = listener.route.as_ref();
         let route = route.and_then(|it| self.routes.get(&it.name));
-        let route = route.map_or(&self.nowhere, |(_, tallies)| tallies);
+        let route = route.unwrap_or(&self.nowhere);
         Arc::new(Tallies {
             stream: shares.get(worker).map(Arc::clone).unwrap_or_default(),
             route: route.get(worker).map(Arc::clone).unwrap_or_default(),

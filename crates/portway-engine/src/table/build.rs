@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::check::{TableError, check};
+use super::check::{TableError, check, check_amended};
 use super::{
     Listener, ListenerKey, ListenerSpec, Route, RouteSpec, RoutingTable, TableSpec, TableVersion,
     TargetSpec,
@@ -33,6 +33,43 @@ impl RoutingTable {
         Ok(table)
     }
 
+    /// The same table with other backends for some of its routes: it costs a pointer for each thing
+    /// that stays. It is equal to what [`RoutingTable::build`] makes of the whole.
+    ///
+    /// # Errors
+    /// The first rule of [`TableError`] that one of `routes` breaks.
+    pub fn amended(&self, version: TableVersion, routes: &[RouteSpec]) -> Result<Self, TableError> {
+        check_amended(&self.routes, routes)?;
+        let specs: BTreeMap<&str, &RouteSpec> = routes.iter().map(|it| (&*it.name, it)).collect();
+        let differing = self.routes.iter().filter_map(|old| {
+            let spec = specs.get(&*old.name)?;
+            (spec.backends != old.backends).then(|| (&*spec.name, plan_route(spec)))
+        });
+        let others: BTreeMap<&str, Arc<Route>> = differing.collect();
+        let route = |old: &Arc<Route>| Arc::clone(others.get(&*old.name).unwrap_or(old));
+        let listener = |old: &Arc<Listener>| {
+            let other = old.route.as_ref().and_then(|it| others.get(&*it.name));
+            other.map_or_else(
+                || Arc::clone(old),
+                |other| {
+                    Arc::new(Listener {
+                        name: Arc::clone(&old.name),
+                        keys: old.keys.clone(),
+                        route: Some(Arc::clone(other)),
+                    })
+                },
+            )
+        };
+        let table = Self {
+            version,
+            listeners: self.listeners.iter().map(listener).collect(),
+            routes: self.routes.iter().map(route).collect(),
+            drains: self.drains.clone(),
+        };
+        table.check_invariants();
+        Ok(table)
+    }
+
     /// Every route a listener has is one of the table, and backends have weights and endpoints.
     fn check_invariants(&self) {
         let named = self.listeners.iter().filter_map(|it| it.route.as_ref());
@@ -56,13 +93,17 @@ fn plan_routes(specs: &[RouteSpec], before: Option<&RoutingTable>) -> Vec<Arc<Ro
     let old: BTreeMap<&str, _> = old.iter().map(|it| (&*it.name, it)).collect();
     let plan = |spec: &RouteSpec| match old.get(&*spec.name) {
         Some(route) if route.backends == spec.backends => Arc::clone(route),
-        _ => Arc::new(Route {
-            name: spec.name.clone(),
-            backends: spec.backends.clone(),
-            shares: Shares::new(spec.backends.iter().map(|it| it.weight)),
-        }),
+        _ => plan_route(spec),
     };
     specs.iter().map(plan).collect()
+}
+
+fn plan_route(spec: &RouteSpec) -> Arc<Route> {
+    Arc::new(Route {
+        name: spec.name.clone(),
+        backends: spec.backends.clone(),
+        shares: Shares::new(spec.backends.iter().map(|it| it.weight)),
+    })
 }
 
 fn plan_listeners(

@@ -3,12 +3,12 @@
 //! In: a spec. Out: nothing, or the first rule it breaks. Never: repair. Whoever makes specs knows
 //! better than a constructor what was meant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::{
-    BackendSpec, Drain, DrainSpec, ListenerSpec, Protocol, RouteSpec, TableSpec, TargetSpec,
+    BackendSpec, Drain, DrainSpec, ListenerSpec, Protocol, Route, RouteSpec, TableSpec, TargetSpec,
 };
 use crate::limits::{
     BACKENDS_PER_ROUTE_MAX, BINDS_PER_LISTENER_MAX, DRAIN_SPREAD_MAX, DRAINS_MAX, ENDPOINTS_MAX,
@@ -93,6 +93,12 @@ pub enum TableError {
         /// The route it names.
         route: Arc<str>,
     },
+    /// A route is to be amended that is not there.
+    #[error("route `{route}` is to change, and the table does not have it")]
+    NoRouteToAmend {
+        /// The name.
+        route: Arc<str>,
+    },
     /// Two sockets cannot be bound at once: they are equal, or one is the wildcard of the other.
     #[error("`{second}` binds {second_addr}, which `{first}` claims by {first_addr}")]
     BindTwice {
@@ -167,6 +173,38 @@ pub(super) fn check(spec: &TableSpec) -> Result<(), TableError> {
     check_binds_differ(&spec.listeners)
 }
 
+/// Checks `amended`, which take the places of routes of their names in `routes`.
+pub(super) fn check_amended(
+    routes: &[Arc<Route>],
+    amended: &[RouteSpec],
+) -> Result<(), TableError> {
+    amended.iter().try_for_each(check_route)?;
+    if let Some(name) = first_repeated(amended.iter().map(|it| &it.name)) {
+        let route = name.clone();
+        return Err(TableError::RouteTwice { route });
+    }
+    let mut missing: BTreeMap<&str, &RouteSpec> =
+        amended.iter().map(|it| (&*it.name, it)).collect();
+    let n_endpoints = routes.iter().map(|route| {
+        let amended = missing.remove(&*route.name).map(|it| &it.backends);
+        n_endpoints(amended.unwrap_or(&route.backends))
+    });
+    let n = n_endpoints.sum();
+    if n > ENDPOINTS_MAX {
+        return Err(TableError::TooManyEndpoints { n });
+    }
+    match missing.pop_first() {
+        Some((_, spec)) => Err(TableError::NoRouteToAmend {
+            route: spec.name.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn n_endpoints(backends: &[BackendSpec]) -> usize {
+    backends.iter().map(|it| it.target.endpoints().len()).sum()
+}
+
 fn check_counts(spec: &TableSpec) -> Result<(), TableError> {
     let n = spec.listeners.len();
     if n > LISTENERS_MAX {
@@ -176,8 +214,7 @@ fn check_counts(spec: &TableSpec) -> Result<(), TableError> {
     if n > ROUTES_MAX {
         return Err(TableError::TooManyRoutes { n });
     }
-    let backends = spec.routes.iter().flat_map(|route| &route.backends);
-    let n = backends.map(|it| it.target.endpoints().len()).sum();
+    let n = spec.routes.iter().map(|it| n_endpoints(&it.backends)).sum();
     if n > ENDPOINTS_MAX {
         return Err(TableError::TooManyEndpoints { n });
     }
@@ -280,7 +317,11 @@ fn check_names_differ(spec: &TableSpec) -> Result<(), TableError> {
     Ok(())
 }
 
-fn first_repeated<T: Ord>(items: impl Iterator<Item = T>) -> Option<T> {
+fn first_repeated<T: Ord>(items: impl Iterator<Item = T> + Clone) -> Option<T> {
+    // Mostly they come in order, and then nothing has to be remembered.
+    if items.clone().is_sorted_by(|one, next| one < next) {
+        return None;
+    }
     let mut seen = BTreeSet::new();
     for item in items {
         if seen.contains(&item) {

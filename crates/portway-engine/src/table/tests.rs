@@ -285,6 +285,31 @@ fn endpoints_are_bounded_over_all_routes() {
 }
 
 #[test]
+fn what_cannot_be_amended_is_refused() {
+    let full = ENDPOINTS_MAX / ENDPOINTS_PER_BACKEND_MAX;
+    let mut spec = one_route(route("r", full, ENDPOINTS_PER_BACKEND_MAX));
+    spec.routes.push(route("other", 0, 0));
+    let before = RoutingTable::build(TableVersion(1), &spec, None).unwrap();
+    let amend = |routes: &[RouteSpec]| before.amended(TableVersion(2), routes).map(|_| ());
+    let n = ENDPOINTS_MAX + 1;
+    let one_more = route("other", 1, 1);
+    assert_eq!(
+        amend(std::slice::from_ref(&one_more)),
+        Err(TableError::TooManyEndpoints { n })
+    );
+    let less = route("r", 1, 1);
+    assert_eq!(amend(&[one_more, less.clone()]), Ok(()));
+    let twice = Err(TableError::RouteTwice { route: "r".into() });
+    assert_eq!(amend(&[less.clone(), less]), twice);
+    let nowhere = Err(TableError::NoRouteToAmend { route: "x".into() });
+    assert_eq!(amend(&[route("x", 1, 1)]), nowhere);
+    let heavy = &mut route("r", 1, 1);
+    heavy.backends[0].weight = WEIGHT_MAX + 1;
+    let heavy = amend(std::slice::from_ref(heavy));
+    assert!(matches!(heavy, Err(TableError::WeightTooLarge { .. })));
+}
+
+#[test]
 fn an_empty_name_is_refused() {
     let error = RoutingTable::build(TableVersion(1), &one_route(route("", 1, 1)), None);
     let start = String::new();

@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use portway_engine::table::{ListenerKey, RoutingTable};
+use portway_engine::table::diff::Unshared;
+use portway_engine::table::{Listener, ListenerKey};
 
 use crate::descriptors::Descriptors;
 use crate::listener::{self, Opened};
@@ -54,19 +55,27 @@ impl Sockets {
         std::mem::take(&mut self.freed)
     }
 
-    /// Opens what `table` has and the one before had not, and forgets what it has not.
-    pub(super) fn move_to(&mut self, table: &RoutingTable, n_workers: usize) -> Vec<Share> {
-        let listeners = table.listeners();
-        let wanted: BTreeSet<ListenerKey> = listeners.flat_map(|(_, it)| it.keys.clone()).collect();
+    /// Opens what a table has and the one before had not, and forgets what it has not. What was
+    /// refused is tried again.
+    pub(super) fn move_to(
+        &mut self,
+        listeners: &Unshared<'_, Listener>,
+        n_workers: usize,
+    ) -> Vec<Share> {
+        let keys = |of: &[&Arc<Listener>]| -> BTreeSet<ListenerKey> {
+            of.iter().flat_map(|it| &it.keys).copied().collect()
+        };
+        let (old, wanted) = (keys(&listeners.before), keys(&listeners.after));
         let bound = Arc::clone(&self.bound);
         let mut bound = bound.lock().unwrap_or_else(PoisonError::into_inner);
-        let n_before = bound.len();
-        bound.retain(|key, _| wanted.contains(key));
-        let n_gone = n_before - bound.len();
+        let gone = old.difference(&wanted);
+        let n_gone = gone.filter(|key| bound.remove(key).is_some()).count();
         self.freed = n_gone > 0;
         self.descriptors.give(n_gone * n_workers);
-        self.unbound.clear();
-        let missing = wanted.into_iter().filter(|key| !bound.contains_key(key));
+        let refused = std::mem::take(&mut self.unbound).into_keys();
+        let refused = refused.filter(|key| !old.contains(key));
+        let missing: BTreeSet<_> = refused.chain(wanted).collect();
+        let missing = missing.into_iter().filter(|key| !bound.contains_key(key));
         let missing: Vec<_> = missing.collect();
         self.open(missing, &mut bound, n_workers)
     }

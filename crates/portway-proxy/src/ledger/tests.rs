@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use portway_engine::table::diff::unshared_routes;
 use portway_engine::table::{
     BackendSpec, ListenerSpec, Protocol, RouteSpec, RoutingTable, TableSpec, TableVersion,
     TargetSpec,
@@ -43,8 +44,12 @@ fn table(n_listeners: usize, n_endpoints: usize, before: Option<&RoutingTable>) 
 }
 
 /// What a worker holds of a table.
-fn take(ledger: &mut Ledger, table: &RoutingTable) -> Vec<Arc<Tallies>> {
-    ledger.move_to(table);
+fn take(
+    ledger: &mut Ledger,
+    before: Option<&RoutingTable>,
+    table: &RoutingTable,
+) -> Vec<Arc<Tallies>> {
+    ledger.move_to(&unshared_routes(before, table));
     let listeners = table.listeners();
     listeners.map(|(_, it)| ledger.tallies(it, 0)).collect()
 }
@@ -53,7 +58,7 @@ fn take(ledger: &mut Ledger, table: &RoutingTable) -> Vec<Arc<Tallies>> {
 fn beyond_the_bound_all_are_one() {
     let mut ledger = Ledger::new(1);
     let table = table(STREAM_SERIES_MAX + 5, ENDPOINT_SERIES_MAX + 5, None);
-    let held = take(&mut ledger, &table);
+    let held = take(&mut ledger, None, &table);
     for tallies in &held {
         tallies.stream.opened();
     }
@@ -74,11 +79,11 @@ fn beyond_the_bound_all_are_one() {
 fn what_nobody_holds_is_forgotten() {
     let mut ledger = Ledger::new(1);
     let first = table(3, 3, None);
-    let mut held = take(&mut ledger, &first);
+    let mut held = take(&mut ledger, None, &first);
     held[2].stream.opened();
     let connection = Arc::clone(&held[2]);
     let second = table(1, 1, Some(&first));
-    held = take(&mut ledger, &second);
+    held = take(&mut ledger, Some(&first), &second);
     let names = |ledger: &mut Ledger| {
         let streams = ledger.streams().into_iter();
         streams
@@ -98,11 +103,13 @@ fn what_nobody_holds_is_forgotten() {
 fn a_route_finds_its_numbers_again() {
     let mut ledger = Ledger::new(1);
     let first = table(1, 2, None);
-    let before = take(&mut ledger, &first);
+    let before = take(&mut ledger, None, &first);
     before[0].endpoint(Some((0, 1))).unwrap().reached();
-    let again = take(&mut ledger, &table(1, 2, Some(&first)));
+    let same = table(1, 2, Some(&first));
+    let again = take(&mut ledger, Some(&first), &same);
     assert!(Arc::ptr_eq(&before[0].route, &again[0].route));
-    let more = take(&mut ledger, &table(1, 3, Some(&first)));
+    let other = table(1, 3, Some(&same));
+    let more = take(&mut ledger, Some(&same), &other);
     assert!(!Arc::ptr_eq(&before[0].route, &more[0].route));
     assert_eq!(more[0].endpoint(Some((0, 1))).unwrap().reached.read(), 1);
 }

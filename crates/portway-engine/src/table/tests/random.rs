@@ -10,10 +10,10 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::diff::diff;
+use super::super::diff::{diff, unshared_listeners, unshared_routes};
 use super::super::{
-    BackendSpec, Drain, DrainSpec, ListenerKey, ListenerSpec, Protocol, RejectReason, RouteSpec,
-    RoutingTable, TableSpec, TableVersion, TargetSpec,
+    BackendSpec, Drain, DrainSpec, ListenerKey, ListenerSpec, Protocol, RejectReason, Route,
+    RouteSpec, RoutingTable, TableSpec, TableVersion, TargetSpec,
 };
 
 fn reason() -> impl Strategy<Value = RejectReason> {
@@ -128,6 +128,45 @@ proptest! {
         let mut both = before.listeners().zip(after.listeners());
         prop_assert!(both.all(|((_, a), (_, b))| Arc::ptr_eq(a, b)));
         prop_assert!(diff(Some(&before), &after).is_empty());
+    }
+
+    /// Routes that change alone make the table that is built from all, and share what it shares.
+    #[test]
+    fn an_amended_table_is_the_table_of_the_whole(spec in spec(), other in spec()) {
+        let before = build(&spec, None);
+        let is_there = |it: &&RouteSpec| spec.routes.iter().any(|own| own.name == it.name);
+        let amended: Vec<RouteSpec> = other.routes.iter().filter(is_there).cloned().collect();
+        let mut whole = spec.clone();
+        for route in &mut whole.routes {
+            let other = amended.iter().find(|it| it.name == route.name);
+            *route = other.unwrap_or(route).clone();
+        }
+        let want = build(&whole, Some(&before));
+        let table = before.amended(TableVersion(1), &amended).unwrap();
+        prop_assert_eq!(table.to_string(), want.to_string());
+        let own = unshared_listeners(Some(&before), &table);
+        prop_assert!(own.after.iter().all(|it| it.route.is_some()), "only routes are others");
+        let names = |table: &RoutingTable| -> Vec<Arc<str>> {
+            let own = unshared_routes(Some(&before), table);
+            own.after.iter().map(|it| Arc::clone(&it.name)).collect()
+        };
+        prop_assert_eq!(names(&table), names(&want));
+    }
+
+    /// What is in neither list is the same value in both tables, wherever it stands.
+    #[test]
+    fn what_is_not_listed_as_unshared_is_shared(one in spec(), other in spec()) {
+        let before = build(&one, None);
+        let after = build(&other, Some(&before));
+        let routes = unshared_routes(Some(&before), &after);
+        let pointers = |all: &[Arc<Route>]| all.iter().map(Arc::as_ptr).collect::<BTreeSet<_>>();
+        let (old, new) = (pointers(before.routes()), pointers(after.routes()));
+        let listed =
+            |all: &[&Arc<Route>]| all.iter().map(|it| Arc::as_ptr(it)).collect::<BTreeSet<_>>();
+        let rest: BTreeSet<_> = old.difference(&listed(&routes.before)).copied().collect();
+        prop_assert!(rest.is_subset(&new));
+        let rest: BTreeSet<_> = new.difference(&listed(&routes.after)).copied().collect();
+        prop_assert!(rest.is_subset(&old));
     }
 
     /// A worker that follows the diffs has exactly the sockets of the last table.
