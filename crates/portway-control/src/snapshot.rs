@@ -72,6 +72,32 @@ impl Objects {
         add(&mut self.gateway_configs, others.gateway_configs);
     }
 
+    /// Makes these the same values as `others`: at the cost of what differs, where few do.
+    pub fn catch_up(&mut self, others: &Self) {
+        fn renew<T>(
+            own: &mut BTreeMap<ObjectKey, Arc<Sourced<T>>>,
+            others: &BTreeMap<ObjectKey, Arc<Sourced<T>>>,
+        ) {
+            if !own.keys().eq(others.keys()) {
+                own.clone_from(others);
+                return;
+            }
+            for (own, other) in own.values_mut().zip(others.values()) {
+                if !Arc::ptr_eq(own, other) {
+                    *own = Arc::clone(other);
+                }
+            }
+        }
+        renew(&mut self.gateway_classes, &others.gateway_classes);
+        renew(&mut self.gateways, &others.gateways);
+        renew(&mut self.tcp_routes, &others.tcp_routes);
+        renew(&mut self.reference_grants, &others.reference_grants);
+        renew(&mut self.namespaces, &others.namespaces);
+        renew(&mut self.services, &others.services);
+        renew(&mut self.endpoint_slices, &others.endpoint_slices);
+        renew(&mut self.gateway_configs, &others.gateway_configs);
+    }
+
     /// The object of a key as it was given.
     pub fn given(&self, key: &ObjectKey) -> Option<&Given> {
         Some(match key.kind {

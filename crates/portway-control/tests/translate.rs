@@ -10,9 +10,10 @@ use portway_control::diagnostic::Severity;
 use portway_control::origin::{Given, ObjectKey, Origin, Sourced};
 use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
 use portway_control::status::{Condition, ConditionStatus, Status, merge};
+use portway_control::translate::succession::{Difference, Succession};
 use portway_control::translate::{Translation, translate};
 use portway_engine::limits::ENDPOINTS_PER_BACKEND_MAX;
-use portway_engine::table::{RoutingTable, TableVersion};
+use portway_engine::table::{RoutingTable, TableSpec, TableVersion};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -262,6 +263,7 @@ fn snapshot<'v>(
                 );
             }
             "Service" => put(&mut objects.services, Kind::Service, object, order),
+            "Namespace" => put(&mut objects.namespaces, Kind::Namespace, object, order),
             "EndpointSlice" => put(
                 &mut objects.endpoint_slices,
                 Kind::EndpointSlice,
@@ -365,6 +367,241 @@ proptest! {
             assert_eq!(format!("{one:?}"), format!("{other:?}"));
         }
     }
+}
+
+/// What happens to the objects of a host from one reading to the next.
+#[derive(Debug, Clone)]
+enum Edit {
+    /// An object comes, in place of one of its name if there is one.
+    Put(Value),
+    /// The slice that stands here among the objects, if one does, is gone.
+    Drop(usize),
+    /// All is read again, and means the same.
+    Reread,
+    /// Names resolve to something else.
+    Resolve(bool),
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    prop_oneof![
+        6 => slice().prop_map(Edit::Put),
+        1 => prop_oneof![gateway(), route(), service(), grant()].prop_map(Edit::Put),
+        2 => (0..20usize).prop_map(Edit::Drop),
+        1 => Just(Edit::Reread),
+        1 => any::<bool>().prop_map(Edit::Resolve),
+    ]
+}
+
+fn edited(objects: &mut Vec<Value>, facts: &mut Facts, edit: Edit) {
+    let id = |object: &Value| {
+        let metadata = &object["metadata"];
+        let namespace = metadata["namespace"].as_str().unwrap_or("default");
+        format!("{} {namespace}/{}", object["kind"], metadata["name"])
+    };
+    match edit {
+        Edit::Put(object) => match objects.iter_mut().find(|it| id(it) == id(&object)) {
+            Some(before) => *before = object,
+            None => objects.push(object),
+        },
+        Edit::Drop(at) => {
+            if objects
+                .get(at)
+                .is_some_and(|it| it["kind"] == "EndpointSlice")
+            {
+                // Those behind it keep their places.
+                objects[at] = json!({"kind": "Namespace", "metadata": {"name": "nothing"}});
+            }
+        }
+        Edit::Reread => {}
+        Edit::Resolve(is_known) => {
+            let name = Arc::from("db.example.com");
+            let addr = "192.0.2.9".parse().unwrap();
+            let known = is_known.then(|| (name, vec![addr]));
+            facts.resolved = known.into_iter().collect();
+        }
+    }
+}
+
+/// As a reader does that reads only what changed: what is the same stays the same value.
+fn keep_equal(objects: &mut Objects, before: &Objects) {
+    fn keep<T: PartialEq>(
+        own: &mut BTreeMap<ObjectKey, Arc<Sourced<T>>>,
+        before: &BTreeMap<ObjectKey, Arc<Sourced<T>>>,
+    ) {
+        for (key, object) in own {
+            if let Some(old) = before.get(key)
+                && old.object == object.object
+                && old.origin.order == object.origin.order
+            {
+                *object = Arc::clone(old);
+            }
+        }
+    }
+    keep(&mut objects.gateways, &before.gateways);
+    keep(&mut objects.tcp_routes, &before.tcp_routes);
+    keep(&mut objects.services, &before.services);
+    keep(&mut objects.endpoint_slices, &before.endpoint_slices);
+    keep(&mut objects.reference_grants, &before.reference_grants);
+}
+
+/// A host that follows its objects from table to table.
+#[derive(Default)]
+struct Follower {
+    succession: Succession,
+    spec: TableSpec,
+    table: Option<RoutingTable>,
+}
+
+impl Follower {
+    /// Moves to the table of `snapshot`, and holds it against the one that is made of the whole.
+    fn follow(&mut self, snapshot: &Snapshot) -> Difference {
+        let difference = self.succession.follow(snapshot);
+        let version = TableVersion(1);
+        match difference.clone() {
+            Difference::None => {}
+            Difference::Routes(routes) => {
+                let before = self.table.as_ref().expect("a table that is amended");
+                self.table = Some(
+                    before
+                        .amended(version, &routes)
+                        .expect("routes of the table"),
+                );
+                for route in routes {
+                    let own = self.spec.routes.iter_mut();
+                    let mut named = own.filter(|it| it.name == route.name);
+                    named
+                        .next()
+                        .expect("a route of the table")
+                        .clone_from(&route);
+                }
+            }
+            Difference::Whole(spec) => {
+                let table = RoutingTable::build(version, &spec, self.table.as_ref());
+                (self.spec, self.table) = (spec, Some(table.expect("a table that is closed")));
+            }
+        }
+        let whole = translate(snapshot).host_table;
+        assert_eq!(self.spec, whole);
+        let table = RoutingTable::build(version, &whole, None).unwrap();
+        let own = self.table.as_ref().expect("a table");
+        assert_eq!(own.to_string(), table.to_string());
+        difference
+    }
+}
+
+/// Edits of slices of a host that has something to lose by them.
+fn working() -> Vec<Value> {
+    let mut objects = gateway_and_route(&json!([{"backendRefs": [
+        {"name": "db", "port": 5432, "weight": 2}, {"name": "a", "port": 80, "weight": 1}]}]));
+    objects.push(json!({"kind": "Service", "metadata": {"name": "a"},
+        "spec": {"ports": [{"port": 80}]}}));
+    objects.push(working_slice("db", &["192.0.2.1", "192.0.2.2"]));
+    objects
+}
+
+fn working_slice(service: &str, addresses: &[&str]) -> Value {
+    let endpoints = addresses.iter().map(|it| json!({"addresses": [it]}));
+    json!({"kind": "EndpointSlice", "addressType": "IPv4", "ports": [{"port": 5432}],
+        "metadata": {"name": service, "labels": {"kubernetes.io/service-name": service}},
+        "endpoints": endpoints.collect::<Vec<_>>()})
+}
+
+proptest! {
+    #![proptest_config(config(400))]
+
+    #[test]
+    fn tables_in_succession_are_the_tables_of_the_whole(
+        others in objects(),
+        facts in facts(),
+        edits in prop::collection::vec((any::<bool>(), edit()), 1..12),
+    ) {
+        let (mut objects, mut facts) = (working(), facts);
+        objects.extend(others);
+        let mut follower = Follower::default();
+        let mut before = snapshot(Target::Standalone, &facts, &objects);
+        follower.follow(&before);
+        for (keeps, edit) in edits {
+            edited(&mut objects, &mut facts, edit);
+            let mut next = snapshot(Target::Standalone, &facts, &objects);
+            if keeps {
+                keep_equal(&mut next.objects, &before.objects);
+            }
+            follower.follow(&next);
+            before = next;
+        }
+    }
+}
+
+/// The names of the routes that were amended; no other difference is meant to be there.
+fn amended(difference: Difference) -> Vec<String> {
+    match difference {
+        Difference::None => Vec::new(),
+        Difference::Routes(routes) => routes.iter().map(|it| it.name.to_string()).collect(),
+        Difference::Whole(spec) => panic!("decided as a whole:\n{spec}"),
+    }
+}
+
+#[test]
+fn slices_alone_amend_only_the_routes_they_feed() {
+    let mut objects = working();
+    let mut other = gateway_and_route(&json!([{"backendRefs": [{"name": "a", "port": 80}]}]));
+    other[0]["metadata"]["name"] = "other".into();
+    other[0]["spec"]["listeners"][0]["port"] = 5433.into();
+    other[1]["metadata"]["name"] = "other".into();
+    other[1]["spec"]["parentRefs"][0]["name"] = "other".into();
+    objects.extend(other.into_iter().take(2));
+    let mut follower = Follower::default();
+    let mut follow = |objects: &[Value]| {
+        follower.follow(&snapshot(Target::Standalone, &Facts::default(), objects))
+    };
+    assert!(matches!(follow(&objects), Difference::Whole(_)));
+    assert_eq!(amended(follow(&objects)), [""; 0], "read again");
+
+    let of_db = objects
+        .iter()
+        .position(|it| it["kind"] == "EndpointSlice")
+        .unwrap();
+    objects[of_db] = working_slice("db", &["192.0.2.1", "192.0.2.3"]);
+    assert_eq!(amended(follow(&objects)), ["TCPRoute default/db"]);
+    objects[of_db] = working_slice("db", &[]);
+    assert_eq!(
+        amended(follow(&objects)),
+        ["TCPRoute default/db"],
+        "its last ones"
+    );
+    objects[of_db] = working_slice("db", &["127.0.0.1"]);
+    assert_eq!(amended(follow(&objects)), ["TCPRoute default/db"], "a loop");
+    objects.push(working_slice("a", &["192.0.2.7"]));
+    let both = ["TCPRoute default/db", "TCPRoute default/other"];
+    assert_eq!(amended(follow(&objects)), both, "both use it");
+
+    objects[1]["spec"]["rules"][0]["backendRefs"][0]["weight"] = 7.into();
+    assert!(
+        matches!(follow(&objects), Difference::Whole(_)),
+        "not of slices"
+    );
+}
+
+/// Which backends get a place then depends on all of them.
+#[test]
+fn where_room_is_wanting_nothing_is_amended() {
+    let full: Vec<String> = (0..=ENDPOINTS_PER_BACKEND_MAX)
+        .map(|n| format!("10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255))
+        .collect();
+    let full: Vec<&str> = full.iter().map(String::as_str).collect();
+    let mut objects = working();
+    let last = objects.len() - 1;
+    let mut follower = Follower::default();
+    let mut follow = |objects: &[Value]| {
+        follower.follow(&snapshot(Target::Standalone, &Facts::default(), objects))
+    };
+    follow(&objects);
+    objects[last] = working_slice("db", &full);
+    assert!(matches!(follow(&objects), Difference::Whole(_)));
+    objects[last] = working_slice("db", &full[1..]);
+    assert!(matches!(follow(&objects), Difference::Whole(_)));
+    objects[last] = working_slice("db", &full[2..]);
+    assert_eq!(amended(follow(&objects)), ["TCPRoute default/db"]);
 }
 
 fn gateway_and_route(rules: &Value) -> Vec<Value> {

@@ -39,6 +39,9 @@ pub(crate) const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Worker threads that `--workers` takes: far more than cores of one machine.
 pub(crate) const WORKERS_MAX: u16 = 1024;
 
+/// Statuses may lag that much behind tables while changes come without end.
+pub(crate) const TRANSLATION_PAUSE_MAX: Duration = Duration::from_secs(1);
+
 /// Reports that may wait before the workers drop records: some hundred kilobytes.
 pub(crate) const REPORTS_MAX: usize = 4096;
 

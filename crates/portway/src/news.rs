@@ -21,6 +21,8 @@ pub(crate) enum News {
     Resolved(Resolved),
     /// Something happened to files.
     Files(Dirty),
+    /// Something that was put off is due.
+    TimePassed,
     /// Somebody wants everything to be read again.
     ReadAgain,
     /// A worker panicked.

@@ -23,17 +23,18 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use portway_control::api::Kind;
 use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
-use portway_control::translate::{Translation, host_table, translate};
+use portway_control::translate::succession::{Difference, Succession};
+use portway_control::translate::{Translation, translate};
 use portway_engine::record::ConnRecord;
-use portway_engine::table::{ListenerKey, RoutingTable, TableSpec, TableVersion};
+use portway_engine::table::{ListenerKey, RoutingTable, TableVersion};
 use portway_proxy::{Observer, Proxy, Report};
 use tracing::{error, info, warn};
 
 use crate::inputs::Inputs;
-use crate::limits::{FIRST_RESOLUTION_TIMEOUT, REPORTS_MAX};
+use crate::limits::{FIRST_RESOLUTION_TIMEOUT, REPORTS_MAX, TRANSLATION_PAUSE_MAX};
 use crate::news::{News, Resolved};
 use crate::watch::{Dirty, Watch};
 use crate::{host, resolver, signals, systemd};
@@ -77,12 +78,16 @@ pub(crate) struct Standalone {
     is_reloading: bool,
     snapshot: Snapshot,
     translation: Arc<Translation>,
+    /// The snapshot means more than the translation says.
+    is_behind: bool,
+    /// The next translation comes no earlier.
+    translate_from: Instant,
+    tables: Succession,
     table: Option<Arc<RoutingTable>>,
     /// When the table was handed out.
     handed_out: Instant,
     /// How long it took until all workers had it.
     apply_time: Option<Duration>,
-    spec: TableSpec,
     refused: BTreeMap<SocketAddr, io::Error>,
     absent: BTreeSet<SocketAddr>,
 }
@@ -132,17 +137,22 @@ impl Standalone {
                 facts,
             },
             translation: Arc::default(),
+            is_behind: false,
+            translate_from: Instant::now(),
+            tables: Succession::default(),
             table: None,
             handed_out: Instant::now(),
             apply_time: None,
-            spec: TableSpec::default(),
             refused: BTreeMap::new(),
             absent: BTreeSet::new(),
         };
         if standalone.resolve_names()? {
             standalone.await_first_answers();
         }
-        standalone.translate()?;
+        standalone.move_on()?;
+        standalone.translate();
+        // What comes of the first table is told as soon as it is known.
+        standalone.translate_from = Instant::now();
         Ok(standalone)
     }
 
@@ -164,6 +174,7 @@ impl Standalone {
                 }
                 News::Resolved(resolved) => self.snapshot.facts.resolved = resolved,
                 News::Files(dirty) => self.read_again(dirty),
+                News::TimePassed => {}
                 News::ReadAgain => {
                     systemd::reloading();
                     self.is_reloading = true;
@@ -172,14 +183,15 @@ impl Standalone {
                 News::WorkerDied => return Ok(Change::WorkerDied),
                 News::Stop => return Ok(Change::Stop),
             }
-            if let Err(error) = self.translate() {
+            if let Err(error) = self.move_on() {
                 error!(
                     error = format!("{error:#}"),
                     "a defect: the table before stays"
                 );
                 continue;
             }
-            if self.snapshot.facts.applied == Applied::Acknowledged {
+            if self.is_translation_due() {
+                self.translate();
                 if std::mem::take(&mut self.is_reloading) {
                     systemd::ready();
                 }
@@ -257,13 +269,16 @@ impl Standalone {
         if look.is_some_and(|look| look <= now) {
             return Ok(News::Files(Dirty::default()));
         }
-        let Some(until) = deadline.into_iter().chain(look).min() else {
+        let put_off = self.is_settled().then_some(self.translate_from);
+        let own = look.into_iter().chain(put_off).min();
+        let Some(until) = deadline.into_iter().chain(own).min() else {
             return self.news.recv().context("every thread that has news ended");
         };
         match self.news.recv_timeout(until.saturating_duration_since(now)) {
             Err(RecvTimeoutError::Timeout) if Some(until) == look => {
                 Ok(News::Files(Dirty::default()))
             }
+            Err(RecvTimeoutError::Timeout) if Some(until) == own => Ok(News::TimePassed),
             other => other.context("the workers did not apply the table in time"),
         }
     }
@@ -352,28 +367,46 @@ impl Standalone {
         self.snapshot.facts.applied = Applied::Acknowledged;
     }
 
-    /// Snapshot → a new table, if it differs from the last one, and otherwise what all of it means.
-    /// When no table can be built everything stays as it was.
-    fn translate(&mut self) -> anyhow::Result<()> {
-        let spec = host_table(&self.snapshot);
+    /// Hands out a new table, if the snapshot makes one. When none can be built everything stays as
+    /// it was.
+    fn move_on(&mut self) -> anyhow::Result<()> {
+        self.is_behind = true;
         let before = self.table.as_deref();
-        if before.is_some() && self.spec == spec {
-            self.translation = Arc::new(translate(&self.snapshot));
-            return Ok(());
-        }
         let version = before.map_or(FIRST, |table| TableVersion(table.version().0 + 1));
-        let table = RoutingTable::build(version, &spec, before).context("build the table")?;
-        let table = Arc::new(table);
+        let table = match (self.tables.follow(&self.snapshot), before) {
+            (Difference::None, _) => return Ok(()),
+            (Difference::Routes(routes), Some(before)) => before.amended(version, &routes),
+            (Difference::Whole(spec), before) => RoutingTable::build(version, &spec, before),
+            (Difference::Routes(_), None) => bail!("routes to amend, and no table"),
+        };
+        let table = table.inspect_err(|_| self.tables = Succession::default());
+        let table = Arc::new(table.context("build the table")?);
         self.table = Some(Arc::clone(&table));
-        self.spec = spec;
         // What is new is not served until the workers say so; only then the rest is worked out.
         self.snapshot.facts.applied = Applied::Pending;
         (self.handed_out, self.apply_time) = (Instant::now(), None);
         self.proxy.apply(table);
-        if version == FIRST {
-            self.translation = Arc::new(translate(&self.snapshot));
-        }
         Ok(())
+    }
+
+    /// The workers have what the snapshot makes, and the translation does not say so yet.
+    fn is_settled(&self) -> bool {
+        self.is_behind && self.snapshot.facts.applied == Applied::Acknowledged
+    }
+
+    fn is_translation_due(&self) -> bool {
+        self.is_settled() && (self.is_reloading || self.translate_from <= Instant::now())
+    }
+
+    /// Works out all that the snapshot means. While changes come without end that takes a tenth of
+    /// the time, so that the tables of the next ones do not wait for the words about the last.
+    fn translate(&mut self) {
+        let begin = Instant::now();
+        self.translation = Arc::new(translate(&self.snapshot));
+        self.is_behind = false;
+        let end = Instant::now();
+        let pause = (end - begin) * 9;
+        self.translate_from = end + pause.min(TRANSLATION_PAUSE_MAX);
     }
 }
 

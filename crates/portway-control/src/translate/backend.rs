@@ -41,6 +41,17 @@ pub(super) struct Backends {
     is_served: bool,
 }
 
+/// What the backendRefs of all routes come to.
+#[derive(Debug)]
+pub(super) struct AllBackends {
+    /// One for each route.
+    pub(super) routes: Vec<Backends>,
+    /// The sockets that none of them leads to.
+    pub(super) own: OwnSockets,
+    /// Whether endpoints were left out for want of room: then each depends on all others.
+    pub(super) lacks_room: bool,
+}
+
 impl Backends {
     /// For the table; empty if the route gets no connections.
     pub(super) fn specs(&self) -> &[BackendSpec] {
@@ -76,18 +87,24 @@ pub(super) fn resolve(
     gateways: &[GatewayPlan<'_>],
     routes: &[RoutePlan<'_>],
     report: &mut Report,
-) -> Vec<Backends> {
+) -> AllBackends {
     let mut resolver = Resolver {
         index,
         grants: Grants::of(&index.snapshot.objects),
         own: OwnSockets::of(index.snapshot, gateways),
         known: BTreeMap::new(),
         n_endpoints: 0,
+        lacks_room: false,
         report,
     };
-    let all = routes.iter().enumerate();
-    all.map(|(at, route)| resolver.route(gateways, at, route))
-        .collect()
+    let routes = routes.iter().enumerate();
+    let routes = routes.map(|(at, route)| resolver.route(gateways, at, route));
+    let routes = routes.collect();
+    AllBackends {
+        routes,
+        own: resolver.own,
+        lacks_room: resolver.lacks_room,
+    }
 }
 
 /// A backendRef that is not resolved; reasons in the order in which the first one is told.
@@ -188,10 +205,12 @@ type PortKey<'a> = (&'a str, &'a str, u16);
 struct Resolver<'a, 'i> {
     index: &'i Index<'a>,
     grants: Grants<'a>,
-    own: OwnSockets<'a>,
+    own: OwnSockets,
     /// Ports that are already resolved: many routes share a Service.
     known: BTreeMap<PortKey<'a>, Arc<Endpoints>>,
     n_endpoints: usize,
+    /// Whether endpoints were left out for want of room.
+    lacks_room: bool,
     report: &'i mut Report,
 }
 
@@ -303,9 +322,7 @@ impl<'a> Resolver<'a, '_> {
         if found.usable.is_empty() {
             return Err(match found.loops.first() {
                 Some(_) => only_loops(reference, service, &found),
-                None if !found.unasked.is_empty() => {
-                    return Ok(TargetSpec::Reject(RejectReason::NoEndpoint));
-                }
+                None if !found.unasked.is_empty() => return Ok(found.target()),
                 None => self.no_endpoint(reference, service, &found),
             });
         }
@@ -313,9 +330,10 @@ impl<'a> Resolver<'a, '_> {
             self.n_endpoints += found.usable.len();
         }
         if found.usable.len() > ENDPOINTS_PER_BACKEND_MAX || self.n_endpoints > ENDPOINTS_MAX {
+            self.lacks_room = true;
             return Err(too_many(reference, service));
         }
-        Ok(TargetSpec::Endpoints(found.usable.clone()))
+        Ok(found.target())
     }
 
     /// Endpoints of a reference that was just resolved whose names nobody has asked for yet.
@@ -484,8 +502,10 @@ fn service_port<'s>(
             .related(service.origin.place("spec.ports"), "its ports");
         return Err(Problem::invalid(Unresolved::Missing, found));
     };
-    let mut numbered = ports.iter().filter(|port| port.port == number);
-    let Some(first) = numbered.next() else {
+    if let Some(port) = tcp_port(service, number) {
+        return Ok(port);
+    }
+    let Some(other) = ports.iter().find(|port| port.port == number) else {
         let what = format!("{} has no port {number}", service.key);
         let found = error(203, reference.place(".port"), what)
             .label(format!("it has {}", ports_of(service)))
@@ -493,17 +513,18 @@ fn service_port<'s>(
             .related(service.origin.place("spec.ports"), "its ports");
         return Err(Problem::invalid(Unresolved::Missing, found));
     };
-    let tcp = std::iter::once(first)
-        .chain(numbered)
-        .find(|port| port.protocol == "TCP");
-    tcp.ok_or_else(|| {
-        let what = format!("port {number} of {} is {}", service.key, first.protocol);
-        let found = error(206, reference.place(".port"), what)
-            .label("a TCPRoute needs a TCP port")
-            .help(format!("the Service has {}", ports_of(service)))
-            .related(service.origin.place("spec.ports"), "its ports");
-        Problem::invalid(Unresolved::Protocol, found)
-    })
+    let what = format!("port {number} of {} is {}", service.key, other.protocol);
+    let found = error(206, reference.place(".port"), what)
+        .label("a TCPRoute needs a TCP port")
+        .help(format!("the Service has {}", ports_of(service)))
+        .related(service.origin.place("spec.ports"), "its ports");
+    Err(Problem::invalid(Unresolved::Protocol, found))
+}
+
+/// The TCP port of a Service with this number.
+pub(super) fn tcp_port(service: &Sourced<Service>, number: u16) -> Option<&ServicePort> {
+    let mut ports = service.object.spec.ports.iter();
+    ports.find(|port| port.port == number && port.protocol == "TCP")
 }
 
 /// "5433 (`sql`), 53 (`dns`, UDP)".

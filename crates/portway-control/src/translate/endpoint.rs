@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use portway_engine::limits::ENDPOINTS_PER_BACKEND_MAX;
+use portway_engine::table::{RejectReason, TargetSpec};
 
 use super::index::{Index, Slices};
 use super::own::OwnSockets;
@@ -32,6 +33,17 @@ pub(super) struct Endpoints {
     pub(super) unasked: BTreeSet<String>,
     /// Why there are none, if so: a few words and a way out.
     pub(super) why_none: (String, String),
+}
+
+impl Endpoints {
+    /// What a share gets that is sent here.
+    pub(super) fn target(&self) -> TargetSpec {
+        match self.usable.as_slice() {
+            [] if self.loops.is_empty() => TargetSpec::Reject(RejectReason::NoEndpoint),
+            [] => TargetSpec::Reject(RejectReason::Loop),
+            usable => TargetSpec::Endpoints(usable.to_vec()),
+        }
+    }
 }
 
 /// Whether an endpoint takes new connections.
@@ -68,7 +80,7 @@ struct Found {
 /// [`ENDPOINTS_PER_BACKEND_MAX`], so the search ends soon after.
 pub(super) fn find(
     index: &Index<'_>,
-    own: &OwnSockets<'_>,
+    own: &OwnSockets,
     service: &Sourced<Service>,
     port: &ServicePort,
     report: &mut Report,
@@ -122,7 +134,7 @@ pub(super) fn find(
 
 fn take(
     found: &mut Found,
-    own: &OwnSockets<'_>,
+    own: &OwnSockets,
     socket: SocketAddr,
     (endpoint, place): (&Endpoint, &impl Fn() -> Place),
 ) {

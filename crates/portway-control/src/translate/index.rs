@@ -2,7 +2,7 @@
 //!
 //! In: a [`Snapshot`]. Out: objects. Never: a decision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::{
@@ -58,11 +58,8 @@ impl<'a> Index<'a> {
     pub(super) fn of(snapshot: &'a Snapshot) -> Self {
         let objects = &snapshot.objects;
         let mut slices: BTreeMap<Name<'a>, Slices<'a>> = BTreeMap::new();
-        for slice in objects.endpoint_slices.values() {
-            if let Some(service) = slice.object.metadata.labels.get(SERVICE_NAME_LABEL) {
-                let name = (&*slice.key.namespace, service.as_str());
-                slices.entry(name).or_default().add(slice);
-            }
+        for (name, slice) in named_slices(snapshot) {
+            slices.entry(name).or_default().add(slice);
         }
         Self {
             snapshot,
@@ -77,6 +74,30 @@ impl<'a> Index<'a> {
             services: by_name(&objects.services),
             namespaces: by_name(&objects.namespaces),
             slices,
+        }
+    }
+
+    /// An index of nothing but the slices of these Services.
+    pub(super) fn of_slices(snapshot: &'a Snapshot, services: &BTreeSet<Name<'_>>) -> Self {
+        let mut index = Self::empty(snapshot);
+        for (name, slice) in named_slices(snapshot) {
+            if services.contains(&name) {
+                index.slices.entry(name).or_default().add(slice);
+            }
+        }
+        index
+    }
+
+    fn empty(snapshot: &'a Snapshot) -> Self {
+        Self {
+            snapshot,
+            classes: BTreeMap::new(),
+            gateways: BTreeMap::new(),
+            gateway_namespaces: BTreeMap::new(),
+            gateway_configs: BTreeMap::new(),
+            services: BTreeMap::new(),
+            namespaces: BTreeMap::new(),
+            slices: BTreeMap::new(),
         }
     }
 
@@ -100,6 +121,17 @@ impl<'a> Index<'a> {
     ) -> impl Iterator<Item = &'a str> + 's {
         names_in(&self.gateways, namespace)
     }
+}
+
+/// The Service that a slice belongs to, if it names one.
+pub(super) fn service_of(slice: &Sourced<EndpointSlice>) -> Option<Name<'_>> {
+    let name = slice.object.metadata.labels.get(SERVICE_NAME_LABEL)?;
+    Some((&*slice.key.namespace, name.as_str()))
+}
+
+fn named_slices(snapshot: &Snapshot) -> impl Iterator<Item = (Name<'_>, &Sourced<EndpointSlice>)> {
+    let slices = snapshot.objects.endpoint_slices.values();
+    slices.filter_map(|slice| Some((service_of(slice)?, &**slice)))
 }
 
 fn by_name<T>(objects: &BTreeMap<ObjectKey, Arc<Sourced<T>>>) -> BTreeMap<Name<'_>, &Sourced<T>> {

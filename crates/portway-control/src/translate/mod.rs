@@ -3,6 +3,7 @@
 //! In: a [`Snapshot`]. Out: a [`Translation`]. Never: a clock; an object that breaks the others;
 //! a decision by the order of input, except for the age of objects without a creationTimestamp.
 //! The steps stand in `decide`, in order; each is a module, `plan` is what they hand on.
+//! [`succession`] makes only tables, one after the other, and saves what it can.
 
 mod age;
 mod index;
@@ -39,6 +40,7 @@ mod outcome;
 mod table;
 
 pub mod explain;
+pub mod succession;
 
 #[cfg(test)]
 mod tests;
@@ -61,6 +63,7 @@ pub struct Translation {
     /// under [`Translation::host_table`].
     pub tables: BTreeMap<ObjectKey, TableSpec>,
     /// The one table of this host ([`crate::snapshot::Target::Standalone`]); empty for a cluster.
+    /// [`succession::Succession`] gives the same without the rest.
     pub host_table: TableSpec,
     /// What each Gateway needs in a cluster; one that is refused keeps what it has and is not here.
     pub fleets: BTreeMap<ObjectKey, Fleet>,
@@ -80,6 +83,7 @@ pub fn translate(snapshot: &Snapshot) -> Translation {
     let mut report = report::Report::default();
     let index = index::Index::of(snapshot);
     let decided = decide(&index, &mut report);
+    tell(&decided, &mut report);
     let Decided {
         classes,
         gateways,
@@ -116,18 +120,6 @@ pub fn translate(snapshot: &Snapshot) -> Translation {
     translation
 }
 
-/// Only the [`Translation::host_table`] of a snapshot: what must not wait for the rest.
-pub fn host_table(snapshot: &Snapshot) -> TableSpec {
-    let index = index::Index::of(snapshot);
-    let decided = decide(&index, &mut report::Report::default());
-    table::one(
-        &index,
-        &decided.gateways,
-        &decided.routes,
-        &decided.backends,
-    )
-}
-
 /// Everything that is decided about a snapshot, before it becomes tables, statuses or a story.
 #[derive(Debug)]
 struct Decided<'a> {
@@ -135,10 +127,15 @@ struct Decided<'a> {
     classes: BTreeMap<&'a str, class::Class<'a>>,
     gateways: Vec<plan::GatewayPlan<'a>>,
     routes: Vec<plan::RoutePlan<'a>>,
+    /// One for each route.
     backends: Vec<backend::Backends>,
+    /// The sockets that none of them leads to.
+    own: own::OwnSockets,
+    /// Whether endpoints were left out for want of room: then each backend depends on all others.
+    lacks_room: bool,
 }
 
-/// The steps, in order.
+/// The steps, in order. They report what they find on their way.
 fn decide<'a>(index: &'a index::Index<'a>, report: &mut report::Report) -> Decided<'a> {
     // Which Gateways are ours, and what their listeners can be.
     let classes = class::judge(index, report);
@@ -147,23 +144,39 @@ fn decide<'a>(index: &'a index::Index<'a>, report: &mut report::Report) -> Decid
     host::bind(index.snapshot, &mut gateways, report);
 
     // Which routes attach, and which of them gets the connections.
-    admit::check(&gateways, report);
     let routes = attach::attach(index, &mut gateways, report);
     winner::choose(&mut gateways, &routes);
-    winner::report_superseded(&gateways, &routes, report);
-    winner::report_not_serving(&gateways, &routes, report);
-    winner::report_empty(&gateways, report);
 
     // Where they send them.
-    let backends = backend::resolve(index, &gateways, &routes, report);
-    slices::check(index, report);
-    drain::check(index, &routes, report);
-    annotations::check(index, report);
+    let backend::AllBackends {
+        routes: backends,
+        own,
+        lacks_room,
+    } = backend::resolve(index, &gateways, &routes, report);
     Decided {
         index,
         classes,
         gateways,
         routes,
         backends,
+        own,
+        lacks_room,
     }
+}
+
+/// Reports what decides nothing, but is not as somebody meant it.
+fn tell(decided: &Decided<'_>, report: &mut report::Report) {
+    let Decided {
+        index,
+        gateways,
+        routes,
+        ..
+    } = decided;
+    admit::check(gateways, report);
+    winner::report_superseded(gateways, routes, report);
+    winner::report_not_serving(gateways, routes, report);
+    winner::report_empty(gateways, report);
+    slices::check(index, report);
+    drain::check(index, routes, report);
+    annotations::check(index, report);
 }

@@ -12,19 +12,20 @@ use crate::snapshot::{Snapshot, Target};
 
 /// Listeners by port, family and bound address.
 #[derive(Debug, Default)]
-pub(super) struct OwnSockets<'a> {
+pub(super) struct OwnSockets {
     bound: BTreeMap<(u16, bool), BTreeMap<IpAddr, Arc<str>>>,
-    host_addresses: Option<&'a BTreeSet<IpAddr>>,
+    host_addresses: Option<BTreeSet<IpAddr>>,
 }
 
-impl<'a> OwnSockets<'a> {
+impl OwnSockets {
     /// The sockets of all listeners, if they are on this host.
-    pub(super) fn of(snapshot: &'a Snapshot, gateways: &[GatewayPlan<'_>]) -> Self {
+    pub(super) fn of(snapshot: &Snapshot, gateways: &[GatewayPlan<'_>]) -> Self {
         let mut own = Self::default();
         if snapshot.target == Target::Cluster {
             return own;
         }
-        own.host_addresses = snapshot.facts.host_addresses.as_ref();
+        own.host_addresses
+            .clone_from(&snapshot.facts.host_addresses);
         for listener in gateways.iter().flat_map(|gateway| &gateway.listeners) {
             for socket in &listener.binds {
                 let port = (socket.port(), socket.is_ipv6());
@@ -33,6 +34,11 @@ impl<'a> OwnSockets<'a> {
             }
         }
         own
+    }
+
+    fn knows(&self, ip: &IpAddr) -> bool {
+        let known = self.host_addresses.as_ref();
+        known.is_some_and(|known| known.contains(ip))
     }
 
     /// The listener that a dial of `endpoint` reaches.
@@ -48,7 +54,7 @@ impl<'a> OwnSockets<'a> {
             IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
-        let is_here = ip.is_loopback() || self.host_addresses.is_some_and(|all| all.contains(&ip));
+        let is_here = ip.is_loopback() || self.knows(&ip);
         bound
             .get(&ip)
             .or_else(|| bound.get(&any).filter(|_| is_here))

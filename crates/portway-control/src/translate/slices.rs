@@ -26,18 +26,19 @@ pub(super) fn check(index: &Index<'_>, report: &mut Report) {
                 };
                 if !is_of_type(slice.object.address_type, address) {
                     report_wrong_type(slice, address, place(), nth, report);
-                } else if is_refused_by_clusters(address) {
+                    continue;
+                }
+                if index.snapshot.target == Target::Standalone {
+                    continue;
+                }
+                if is_refused_by_clusters(address) {
                     refused.push((address.as_str(), place()));
-                } else if slice.object.address_type == AddressType::Fqdn
-                    && index.snapshot.target == Target::Cluster
-                {
+                } else if slice.object.address_type == AddressType::Fqdn {
                     report_name(address, place(), report);
                 }
             }
         }
-        if index.snapshot.target == Target::Cluster {
-            report_refused(&refused, report);
-        }
+        report_refused(&refused, report);
         report_port_zero(slice, report);
         report_stray(index, slice, report);
     }
