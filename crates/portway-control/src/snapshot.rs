@@ -134,12 +134,26 @@ pub struct Facts {
     pub applied: Applied,
     /// Sockets that could not be bound, with the reason in words; `PortUnavailable`.
     pub unbound: BTreeMap<SocketAddr, String>,
+    /// Where this instance's own admin server listens, or would; `PortUnavailable` for others.
+    pub admin: Vec<SocketAddr>,
     /// Addresses of this host that listeners may bind to, where known (`spec.addresses`).
     pub host_addresses: Option<BTreeSet<IpAddr>>,
     /// Addresses that FQDN endpoints resolved to.
     pub resolved: BTreeMap<Arc<str>, Vec<IpAddr>>,
     /// What a cluster says; `None` on a host, and where no cluster was asked.
     pub cluster: Option<ClusterFacts>,
+}
+
+impl Facts {
+    /// The address of the own admin server that keeps a listener from `socket`.
+    pub fn admin_at(&self, socket: SocketAddr) -> Option<SocketAddr> {
+        let mut admin = self.admin.iter().copied();
+        admin.find(|admin| {
+            let (ip, own) = (socket.ip(), admin.ip());
+            let is_one = ip == own || ip.is_unspecified() || own.is_unspecified();
+            socket.port() == admin.port() && socket.is_ipv4() == admin.is_ipv4() && is_one
+        })
+    }
 }
 
 /// What a cluster says about itself and about the proxies in it.

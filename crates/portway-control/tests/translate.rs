@@ -195,8 +195,11 @@ fn facts() -> impl Strategy<Value = Facts> {
         Just(None),
         Just(Some(["192.0.2.1".parse().unwrap()].into()))
     ];
-    (applied, unbound, host).prop_map(|(applied, unbound, host_addresses)| Facts {
+    let admin = prop_oneof![Just(vec![]), Just(vec!["127.0.0.1:80".parse().unwrap()])];
+    let all = (applied, unbound, admin, host);
+    all.prop_map(|(applied, unbound, admin, host_addresses)| Facts {
         applied,
+        admin,
         cluster: None,
         unbound,
         host_addresses,

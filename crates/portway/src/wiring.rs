@@ -46,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) proxy: portway_proxy::Config,
     /// Wait for open connections at the end.
     pub(crate) drain_timeout: Duration,
+    /// Where the admin server of this instance is.
+    pub(crate) admin: Vec<SocketAddr>,
 }
 
 /// What became different.
@@ -117,6 +119,7 @@ impl Standalone {
         }
         let facts = Facts {
             applied: Applied::Pending,
+            admin: config.admin.clone(),
             host_addresses: Some(host::addresses(&objects)),
             ..Facts::default()
         };

@@ -25,7 +25,8 @@ pub(super) const ALL: &[Entry] = &[
         code: Code(503),
         title: "a listener could not be bound",
         page: "The host refused a socket: another process has the port, or ports below 1024 are \
-               not allowed to this user. The listener gets `Accepted` False with reason \
+               not allowed to this user. Or Portway's own admin server has it, at \
+               127.0.0.1:9180 unless `--admin` says otherwise: it is opened first. The listener gets `Accepted` False with reason \
                `PortUnavailable`; it is tried again every second, and its other sockets and the \
                other listeners serve.",
     },

@@ -15,7 +15,7 @@ use super::report::{Report, error, note};
 use super::words;
 use crate::api::GatewayAddress;
 use crate::provision::pod_port;
-use crate::snapshot::{Facts, GatewayFacts, Snapshot, Target};
+use crate::snapshot::{Applied, Facts, GatewayFacts, Snapshot, Target};
 use crate::status::reason;
 
 /// All addresses of this host, as two sockets.
@@ -26,6 +26,14 @@ const ANY: [IpAddr; 2] = [
 
 /// The type of `spec.addresses` that is supported.
 const IP_ADDRESS: &str = "IPAddress";
+
+/// Who has a port that is our own admin server's.
+const OWN_ADMIN: &str = "Portway's own admin server";
+
+const ADMIN_HELP: &str = "give the admin server another address with `--admin ADDR`, or none with \
+                          `--admin off`; or choose another port";
+
+const UNBOUND_HELP: &str = "free the port, choose another, or allow low ports to this user";
 
 /// Gives every listener that is accepted so far its sockets.
 pub(super) fn bind(snapshot: &Snapshot, gateways: &mut [GatewayPlan<'_>], report: &mut Report) {
@@ -45,17 +53,20 @@ pub(super) fn bind(snapshot: &Snapshot, gateways: &mut [GatewayPlan<'_>], report
             }
         }
     }
-    let facts = &snapshot.facts;
+    let mut closed = snapshot.facts.unbound.clone();
     if snapshot.target == Target::Standalone {
         claim(gateways, report);
-        report_unbound(gateways, facts, report);
+        let binds = gateways.iter().flat_map(|gateway| &gateway.listeners);
+        let binds = binds.flat_map(|listener| listener.binds.iter().copied());
+        note_admin(&snapshot.facts, binds, &mut closed);
+        report_unbound(gateways, (&snapshot.facts, &closed), report);
     }
     for listener in gateways
         .iter_mut()
         .flat_map(|gateway| &mut gateway.listeners)
     {
         let mut binds = listener.binds.iter();
-        listener.is_bound = binds.any(|socket| !facts.unbound.contains_key(socket));
+        listener.is_bound = binds.any(|socket| !closed.contains_key(socket));
     }
 }
 
@@ -323,41 +334,75 @@ fn refuse_crowd(gateway: &mut GatewayPlan<'_>, at: usize, report: &mut Report) {
     report.add(error(501, place, message).effect(effect).help(help));
 }
 
-/// Listeners with a socket that could not be bound. They stay in the table: the proxy tries again,
-/// and their other sockets serve.
-fn report_unbound(gateways: &mut [GatewayPlan<'_>], facts: &Facts, report: &mut Report) {
-    if facts.unbound.is_empty() {
+/// Our own admin server is there before any listener: of sockets that it takes that is the reason,
+/// and it is known before anything is tried.
+fn note_admin(
+    facts: &Facts,
+    binds: impl Iterator<Item = SocketAddr>,
+    closed: &mut BTreeMap<SocketAddr, String>,
+) {
+    if facts.admin.is_empty() {
         return;
     }
+    for socket in binds {
+        let is_closed = facts.applied == Applied::Assumed || closed.contains_key(&socket);
+        if let Some(admin) = facts.admin_at(socket).filter(|_| is_closed) {
+            closed.insert(
+                socket,
+                format!("{OWN_ADMIN} is at {admin} (`--admin` moves it)"),
+            );
+        }
+    }
+}
+
+/// Listeners with a socket that could not be bound, and why. They stay in the table: the proxy tries
+/// again, and their other sockets serve.
+fn report_unbound(
+    gateways: &mut [GatewayPlan<'_>],
+    (facts, closed): (&Facts, &BTreeMap<SocketAddr, String>),
+    report: &mut Report,
+) {
+    if closed.is_empty() {
+        return;
+    }
+    let verb = match facts.applied {
+        Applied::Assumed if facts.unbound.is_empty() => "cannot",
+        _ => "could not",
+    };
     for gateway in gateways {
         for at in 0..gateway.listeners.len() {
             let listener = &gateway.listeners[at];
             let failed: Vec<(SocketAddr, &String)> = listener
                 .binds
                 .iter()
-                .filter_map(|socket| Some((*socket, facts.unbound.get(socket)?)))
+                .filter_map(|socket| Some((*socket, closed.get(socket)?)))
                 .collect();
             if failed.is_empty() {
                 continue;
             }
+            let is_admins = failed.iter().any(|(_, why)| why.starts_with(OWN_ADMIN));
+            let (label, help) = match is_admins {
+                true => ("the port of Portway's own admin server", ADMIN_HELP),
+                false => ("the host refused the socket", UNBOUND_HELP),
+            };
             let reasons: Vec<String> = failed
                 .iter()
                 .map(|(socket, why)| format!("{socket}: {why}"))
                 .collect();
             let reasons = reasons.join("; ");
             let serving = listener.binds.iter();
-            let serving = serving.filter(|socket| !facts.unbound.contains_key(socket));
+            let serving = serving.filter(|socket| !closed.contains_key(socket));
             let effect = match words::names(serving) {
                 none if none.is_empty() => "no connection reaches it; retried every second".into(),
                 others => format!("only {others} serves; the rest is retried every second"),
             };
-            let what = format!("listener `{}` could not be bound: {reasons}", listener.name);
+            let what = format!("listener `{}` {verb} be bound: {reasons}", listener.name);
             let place = gateway.listener_place(listener.index, ".port");
             report.add(
                 error(503, place, what)
-                    .label("the host refused the socket")
+                    .label(label)
                     .effect(effect.clone())
-                    .help("free the port, choose another, or allow low ports to this user"),
+                    .help(help),
             );
             gateway.listeners[at].refusal = Some(Refusal {
                 reason: reason::PORT_UNAVAILABLE,

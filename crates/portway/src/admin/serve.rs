@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -30,7 +31,6 @@ use crate::limits::{
 /// The admin server of an instance. Dropped, it closes its doors.
 #[derive(Debug)]
 pub(crate) struct Admin {
-    #[cfg(test)]
     at: Vec<At>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -87,7 +87,6 @@ pub(crate) fn serve(doors: &[Door], view: Arc<dyn View>) -> Result<Admin, AdminE
         info!(%at, "admin server listening");
     }
     Ok(Admin {
-        #[cfg(test)]
         at: places,
         stop: Some(stop),
         thread: Some(thread.map_err(AdminError::Thread)?),
@@ -99,6 +98,15 @@ impl Admin {
     #[cfg(test)]
     pub(super) fn at(&self) -> &[At] {
         &self.at
+    }
+
+    /// The addresses it has, where no listener can be.
+    pub(crate) fn addrs(&self) -> Vec<SocketAddr> {
+        let tcp = |at: &At| match at {
+            At::Tcp(addr) => Some(*addr),
+            At::Socket(_) => None,
+        };
+        self.at.iter().filter_map(tcp).collect()
     }
 }
 

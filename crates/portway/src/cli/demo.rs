@@ -101,6 +101,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     set_endpoints(&mut objects, &backends);
 
     let config = Config {
+        admin: Vec::new(),
         proxy: portway_proxy::Config {
             workers: thread::available_parallelism().context("count the cores")?,
             dial_timeout: DIAL_TIMEOUT,

@@ -14,6 +14,7 @@ use portway_control::origin::Source;
 use portway_control::snapshot::{CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
 use portway_control::translate::{Translation, translate};
 
+use crate::admin::ADMIN_ADDR;
 use crate::inputs::{Inputs, not_read, not_text};
 use crate::source_files::{self, SourceError};
 
@@ -115,7 +116,11 @@ impl Input {
             target,
             controller_name: CONTROLLER_NAME.into(),
             objects: self.reading.objects.clone(),
-            facts: Facts::default(),
+            facts: Facts {
+                // Where `run` has its admin server unless it is told otherwise.
+                admin: vec![ADMIN_ADDR],
+                ..Facts::default()
+            },
         }
     }
 

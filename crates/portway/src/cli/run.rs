@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 use super::input::{InputArgs, Strictness, in_order, n_of};
 use super::plane::PlaneArgs;
 use crate::access_log::AccessLog;
-use crate::admin::{self, Readiness};
+use crate::admin::{self, At, Door, Readiness};
 use crate::board::{Board, Shown, place_of};
 use crate::conn_log::ConnLog;
 use crate::exit::Exit;
@@ -67,18 +67,20 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     let format = plane.start_log();
     let strictness = args.input.strictness();
     let (inputs, objects) = args.input.open()?;
-    let config = Config {
-        proxy: plane.config()?,
-        drain_timeout: plane.drain_timeout(),
-    };
+    let proxy = plane.config()?;
+    let doors = plane.admin.doors();
     if strictness == Strictness::Strict
-        && let Some(exit) = refuse_if_broken(&inputs, &objects, format)
+        && let Some(exit) = refuse_if_broken(&inputs, (&objects, &doors), format)
     {
         return Ok(exit);
     }
     let board = Arc::new(Board::new("run"));
-    let doors = plane.admin.doors();
     let admin = admin::serve(&doors, Arc::<Board>::clone(&board))?;
+    let config = Config {
+        proxy,
+        drain_timeout: plane.drain_timeout(),
+        admin: admin.addrs(),
+    };
     let access_log = plane.access_log(&board)?;
     let pen = access_log.as_ref().map(AccessLog::pen);
     let mut connections = ConnLog::new();
@@ -133,7 +135,13 @@ fn await_first_table(standalone: &mut Standalone, log: &mut Log) -> Result<Optio
     let Some((addr, error)) = refused.iter().next() else {
         bail!("nothing to listen on: no listener of a Gateway of ours is accepted");
     };
-    let why = host::refusal(error);
+    let why = match standalone.facts().admin_at(*addr) {
+        Some(admin) => format!(
+            "Portway's own admin server is at {admin}; `--admin ADDR` gives it another address, \
+             `--admin off` none"
+        ),
+        None => host::refusal(error),
+    };
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
             bail!("no listener could be bound; {addr}: {why}\n{LOW_PORT_HELP}")
@@ -148,12 +156,23 @@ fn worker_died() -> Exit {
 }
 
 /// With `--strict`, problems in the input are a reason not to start.
-fn refuse_if_broken(inputs: &Inputs, objects: &Objects, format: Format) -> Option<Exit> {
+fn refuse_if_broken(
+    inputs: &Inputs,
+    (objects, doors): (&Objects, &[Door]),
+    format: Format,
+) -> Option<Exit> {
+    let addr = |door: &Door| match door.at {
+        At::Tcp(addr) => Some(addr),
+        At::Socket(_) => None,
+    };
     let translation = translate(&Snapshot {
         target: Target::Standalone,
         controller_name: CONTROLLER_NAME.into(),
         objects: objects.clone(),
-        facts: Facts::default(),
+        facts: Facts {
+            admin: doors.iter().filter_map(addr).collect(),
+            ..Facts::default()
+        },
     });
     let mut findings = inputs.diagnostics(objects);
     findings.extend(translation.diagnostics);

@@ -254,6 +254,20 @@ fn a_broken_object_leaves_the_rest_working_unless_strict() {
     assert!(ended.stderr.contains("not started"), "{}", ended.stderr);
 }
 
+/// The port of the instance's own admin server: the log says whose it is and what moves it.
+#[test]
+fn a_listener_on_the_admin_servers_port_is_told_whose_it_is() {
+    let guide = Guide::new(|guide, _| guide);
+    let admin = format!("127.0.0.1:{}", guide.ports[0]);
+    let running = guide.run(&["--admin", &admin]);
+    let seen = running.seen().to_owned();
+    let told = format!("Portway's own admin server is at {admin} (`--admin` moves it)");
+    assert!(seen.contains(&told), "{seen}");
+    assert!(seen.contains("none with `--admin off`"), "{seen}");
+    assert!(!seen.contains("address already in use"), "{seen}");
+    assert_eq!(talk(loopback(guide.ports[1])[0]), "bar");
+}
+
 /// A symlink that leads nowhere is told, and the other files serve; with `--strict` they do not.
 #[test]
 fn a_dangling_symlink_leaves_the_rest_working_unless_strict() {
