@@ -12,6 +12,19 @@ use tracing::{debug, warn};
 
 use crate::limits::CONNECTION_WARNINGS_PER_SECOND;
 
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What there is to hear of connections.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Heard<'a> {
+    /// One is over.
+    Closed(&'a ConnRecord),
+    /// None was, for as long as was asked.
+    Quiet,
+    /// No more will be.
+    End,
+}
+
 /// Writes the lines.
 #[derive(Debug)]
 pub(crate) struct ConnLog {
@@ -30,8 +43,19 @@ impl ConnLog {
         }
     }
 
-    /// Tells of one connection.
-    pub(crate) fn tell(&mut self, record: &ConnRecord) {
+    /// Tells what there is to tell. Gives the longest silence after which it wants to hear of it: what
+    /// was left out is told soon after its second, also when nothing follows.
+    pub(crate) fn hear(&mut self, heard: Heard<'_>) -> Option<Duration> {
+        match heard {
+            Heard::Closed(record) => self.tell(record),
+            Heard::Quiet => self.turn_second(),
+            Heard::End => self.tell_unsaid(),
+        }
+        let left = SECOND.saturating_sub(self.second.elapsed());
+        (self.n_unsaid > 0).then_some(left)
+    }
+
+    fn tell(&mut self, record: &ConnRecord) {
         let endpoint = record.endpoint.map(|it| it.to_string());
         debug!(
             listener = %record.listener,
@@ -53,20 +77,28 @@ impl ConnLog {
     /// Whether this second has room for one more warning; the first of a second tells what the
     /// one before left out.
     fn may_warn(&mut self) -> bool {
-        if self.second.elapsed() >= Duration::from_secs(1) {
-            self.second = Instant::now();
-            self.n_warned = 0;
-            let n = std::mem::take(&mut self.n_unsaid);
-            if n > 0 {
-                warn!(n, "more connections failed the same second, not listed");
-            }
-        }
+        self.turn_second();
         if self.n_warned < CONNECTION_WARNINGS_PER_SECOND {
             self.n_warned += 1;
             return true;
         }
         self.n_unsaid += 1;
         false
+    }
+
+    fn turn_second(&mut self) {
+        if self.second.elapsed() >= SECOND {
+            self.second = Instant::now();
+            self.n_warned = 0;
+            self.tell_unsaid();
+        }
+    }
+
+    fn tell_unsaid(&mut self) {
+        let n = std::mem::take(&mut self.n_unsaid);
+        if n > 0 {
+            warn!(n, "more connections failed the same second, not listed");
+        }
     }
 }
 

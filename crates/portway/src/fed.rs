@@ -20,7 +20,6 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use portway_engine::record::ConnRecord;
 use portway_engine::table::diff::diff;
 use portway_engine::table::{ListenerKey, RoutingTable, TableVersion};
 use portway_feed::{Applied, ClientConfig, Ends, Link, follow};
@@ -29,6 +28,7 @@ use tokio::sync::{mpsc as async_mpsc, oneshot, watch};
 use tracing::{debug, info, warn};
 
 use crate::board::Board;
+use crate::conn_log::Heard;
 use crate::news::News;
 use crate::wiring::hear_reports;
 use crate::{host, signals};
@@ -81,7 +81,7 @@ impl Fed {
     pub(crate) fn start(
         config: Config,
         board: Arc<Board>,
-        tell: impl FnMut(&ConnRecord) + Send + 'static,
+        tell: impl FnMut(Heard<'_>) -> Option<Duration> + Send + 'static,
     ) -> anyhow::Result<(Self, watch::Receiver<Link>)> {
         if let Err(error) = portway_proxy::raise_fd_limit() {
             warn!(%error, "descriptor limit not raised");

@@ -28,11 +28,11 @@ use portway_control::api::Kind;
 use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
 use portway_control::translate::succession::{Difference, Succession};
 use portway_control::translate::{Translation, translate};
-use portway_engine::record::ConnRecord;
 use portway_engine::table::{ListenerKey, RoutingTable, TableVersion};
 use portway_proxy::{Observer, Proxy, Report};
 use tracing::{error, info, warn};
 
+use crate::conn_log::Heard;
 use crate::inputs::Inputs;
 use crate::limits::{FIRST_RESOLUTION_TIMEOUT, REPORTS_MAX, TRANSLATION_PAUSE_MAX};
 use crate::news::{News, Resolved};
@@ -104,7 +104,7 @@ impl Standalone {
         config: &Config,
         mut objects: Objects,
         mut inputs: Option<Inputs>,
-        tell: impl FnMut(&ConnRecord) + Send + 'static,
+        tell: impl FnMut(Heard<'_>) -> Option<Duration> + Send + 'static,
     ) -> anyhow::Result<Self> {
         if let Err(error) = portway_proxy::raise_fd_limit() {
             warn!(%error, "descriptor limit not raised");
@@ -429,14 +429,30 @@ fn follow(inputs: &mut Inputs, objects: &mut Objects, news: &Sender<News>) {
 /// Sorts reports on a thread of its own: finished connections to `tell`, facts to `news`.
 pub(crate) fn hear_reports(
     news: Sender<News>,
-    mut tell: impl FnMut(&ConnRecord) + Send + 'static,
+    mut tell: impl FnMut(Heard<'_>) -> Option<Duration> + Send + 'static,
 ) -> io::Result<(SyncSender<Report>, JoinHandle<()>)> {
     let (sender, reports) = mpsc::sync_channel(REPORTS_MAX);
     let hear = move || {
-        for report in reports {
+        let mut silence = None;
+        loop {
+            let heard = match silence {
+                None => reports.recv().map_err(RecvTimeoutError::from),
+                Some(silence) => reports.recv_timeout(silence),
+            };
+            let report = match heard {
+                Ok(report) => report,
+                Err(RecvTimeoutError::Timeout) => {
+                    silence = tell(Heard::Quiet);
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    tell(Heard::End);
+                    break;
+                }
+            };
             let fact = match report {
                 Report::Closed(record) => {
-                    tell(&record);
+                    silence = tell(Heard::Closed(&record));
                     continue;
                 }
                 Report::AcceptPaused(true) => {

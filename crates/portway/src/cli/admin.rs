@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use anyhow::{Result, bail};
 use tracing::warn;
 
 use crate::admin::{ADMIN_ADDR, At, Door, Reach, Wanted, default_socket};
@@ -132,16 +133,28 @@ pub(crate) struct AskArgs {
 
 impl AskArgs {
     /// Where to ask, in order. Whoever names one place means that one.
-    pub(crate) fn places(&self) -> Vec<At> {
+    ///
+    /// # Errors
+    /// When there is none: `off` is where `run` and `proxy` tell nothing.
+    pub(crate) fn places(&self) -> Result<Vec<At>> {
         let tcp = |addr: &SocketAddr| At::Tcp(*addr);
-        match (&self.admin_socket, &self.admin) {
+        let places: Vec<At> = match (&self.admin_socket, &self.admin) {
             (None, None) => vec![At::Socket(default_socket()), At::Tcp(ADMIN_ADDR)],
+            (Some(Choice::Off), None) => vec![At::Tcp(ADMIN_ADDR)],
             (socket, addr) => {
                 let socket = socket.as_ref().and_then(Choice::place).cloned();
                 let addr = addr.as_ref().and_then(Choice::place).map(tcp);
                 socket.map(At::Socket).into_iter().chain(addr).collect()
             }
+        };
+        if places.is_empty() {
+            bail!(
+                "nobody to ask: --admin (or PORTWAY_ADMIN) is `off`, with which an instance tells \
+                 nothing of itself; name where it does tell, with --admin ADDR or \
+                 --admin-socket PATH"
+            );
         }
+        Ok(places)
     }
 }
 

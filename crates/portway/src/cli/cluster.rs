@@ -1,16 +1,17 @@
 //! `--kube`: objects of a cluster, beside those in files.
 //!
-//! In: [`KubeArgs`]. Out: all objects of the cluster, read once. Never: a write.
+//! In: [`KubeArgs`], [`NamedArgs`]. Out: all objects of the cluster, read once. Never: a write.
 
 use anyhow::{Context, Result};
 use clap::builder::BoolishValueParser;
-use portway_control::snapshot::Objects;
+use portway_control::snapshot::{CONTROLLER_NAME, Objects};
 use portway_kube::Cluster;
 
 /// Which cluster.
 #[derive(Debug, clap::Args)]
 pub(crate) struct KubeArgs {
-    /// Take objects from the cluster, too: that of KUBECONFIG. Those in files count before them.
+    /// Ask the cluster of KUBECONFIG: for objects beside those in files, which count first; `status`
+    /// shows the statuses that stand there.
     #[arg(
         long,
         env = "PORTWAY_KUBE",
@@ -28,6 +29,21 @@ pub(crate) struct KubeArgs {
         hide_env_values = true
     )]
     kube_entry: Option<String>,
+}
+
+/// Whose Gateways.
+#[derive(Debug, clap::Args)]
+pub(crate) struct NamedArgs {
+    /// The controller's name, which its GatewayClasses have in `spec.controllerName`; a second
+    /// install needs its own.
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = CONTROLLER_NAME,
+        env = "PORTWAY_CONTROLLER_NAME",
+        hide_env_values = true,
+    )]
+    pub(super) controller_name: String,
 }
 
 impl KubeArgs {
@@ -52,7 +68,7 @@ impl KubeArgs {
 ///
 /// # Errors
 /// When the cluster cannot be read.
-pub(super) fn objects(entry: Option<&str>) -> Result<Objects> {
+fn objects(entry: Option<&str>) -> Result<Objects> {
     let cluster = match entry {
         None => Cluster::Inferred,
         Some(name) => Cluster::File {

@@ -8,16 +8,15 @@ use std::thread;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use portway_control::provision::names::{ADMIN_PORT, FEED_PORT};
-use portway_control::snapshot::CONTROLLER_NAME;
 use portway_kube::{Cluster, Config, Health, Role};
 use tokio::sync::watch;
 use tracing::info;
-use tracing::level_filters::LevelFilter;
 
+use super::cluster::NamedArgs;
+use super::log::LogArgs;
 use crate::admin::{self, At, Door, Reach, Readiness, Wanted};
 use crate::board::Board;
 use crate::exit::Exit;
-use crate::logging::{self, Format};
 use crate::news::News;
 use crate::signals;
 
@@ -36,15 +35,8 @@ Exit codes:
   0   ended by a signal
   2   could not run: no cluster to talk to, or an address is taken")]
 pub(crate) struct Args {
-    /// Name that GatewayClasses have in `spec.controllerName`; a second install needs its own.
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = CONTROLLER_NAME,
-        env = "PORTWAY_CONTROLLER_NAME",
-        hide_env_values = true,
-    )]
-    controller_name: String,
+    #[command(flatten)]
+    named: NamedArgs,
 
     /// Namespaces to look at, with commas between; by default all.
     #[arg(
@@ -114,33 +106,8 @@ pub(crate) struct Args {
     )]
     pod_addr: SocketAddr,
 
-    /// Form of the log on stderr.
-    #[arg(
-        long,
-        value_enum,
-        default_value = "text",
-        env = "PORTWAY_LOG_FORMAT",
-        hide_env_values = true
-    )]
-    log_format: FormatArg,
-
-    /// What is logged: off, error, warn, info, debug or trace.
-    #[arg(
-        long,
-        value_name = "LEVEL",
-        default_value = "info",
-        env = "PORTWAY_LOG_LEVEL",
-        hide_env_values = true
-    )]
-    log_level: LevelFilter,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FormatArg {
-    /// For people
-    Text,
-    /// One JSON object a line
-    Json,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -158,11 +125,7 @@ enum PullPolicy {
 /// # Errors
 /// When there is no cluster, or an address is taken.
 pub(crate) fn run(args: Args) -> Result<Exit> {
-    let format = match args.log_format {
-        FormatArg::Text => Format::Text,
-        FormatArg::Json => Format::Json,
-    };
-    logging::start(format, args.log_level);
+    args.log.start();
     let board = Arc::new(Board::new("controller"));
     let doors = [Door {
         at: At::Tcp(args.pod_addr),
@@ -201,7 +164,7 @@ fn config(args: Args) -> Config {
         PullPolicy::Never => "Never",
     };
     Config {
-        controller_name: args.controller_name.into(),
+        controller_name: args.named.controller_name.into(),
         watch_namespaces: namespaces.filter(|it| !it.is_empty()).collect(),
         namespace: args.namespace,
         identity: args.identity,

@@ -20,6 +20,7 @@ use portway_control::snapshot::Objects;
 use portway_engine::limits::DIAL_TIMEOUT;
 use portway_engine::record::ConnRecord;
 
+use crate::conn_log::Heard;
 use crate::echo::EchoBackend;
 use crate::exit::Exit;
 use crate::host;
@@ -110,8 +111,11 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         drain_timeout: DEMO_DRAIN_TIMEOUT,
     };
     let (sender, records) = mpsc::channel();
-    let tell = move |record: &ConnRecord| {
-        let _ = sender.send(record.clone());
+    let tell = move |heard: Heard<'_>| {
+        if let Heard::Closed(record) = heard {
+            let _ = sender.send(record.clone());
+        }
+        None
     };
     let mut standalone = Standalone::start(&config, objects, None, tell)?;
     let deadline = Instant::now() + FIRST_TABLE_TIMEOUT;

@@ -93,6 +93,21 @@ enum Output {
     Text,
     /// For machines
     Json,
+    /// The same as YAML
+    Yaml,
+}
+
+impl Output {
+    /// Values as they are printed for machines.
+    fn values(self, values: &[Value]) -> String {
+        match self {
+            Self::Text | Self::Json => values.iter().map(|it| format!("{it:#}\n")).collect(),
+            Self::Yaml => {
+                let documents = values.iter().map(render::yaml::document);
+                documents.collect::<Vec<String>>().join("---\n")
+            }
+        }
+    }
 }
 
 /// Explains.
@@ -121,7 +136,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
             };
             match args.output {
                 Output::Text => render::explain::show(&explanation, Paint::for_stdout()),
-                Output::Json => format!("{explanation:#}\n"),
+                output => output.values(&[explanation]),
             }
         }
     };
@@ -135,7 +150,7 @@ fn page(code: Code, output: Output) -> Result<String> {
     };
     Ok(match output {
         Output::Text => render::explain::page(entry, Paint::for_stdout()),
-        Output::Json => render::explain::page_json(entry),
+        output => output.values(&[render::explain::page_value(entry)]),
     })
 }
 
@@ -155,13 +170,13 @@ fn from_instance(args: &Args, wanted: &Wanted) -> Result<Value> {
         bail!("a running instance is no cluster: give `--kube`, or the files with `-f PATH`");
     }
     let query = query(&[(SUBJECT, &wanted.to_string())]);
-    let asked = ask(&args.admin.places(), &format!("/api/v1/explain?{query}"));
+    let asked = ask(&args.admin.places()?, &format!("/api/v1/explain?{query}"));
     asked.context("explain it from the running instance (`-f PATH` explains files)")
 }
 
 /// All connections of a client's socket: it may have one to each listener.
 fn connections(args: &Args, client: SocketAddr) -> Result<String> {
-    let places = args.admin.places();
+    let places = args.admin.places()?;
     let client = client.to_string();
     let (mut found, mut after) = (Vec::new(), None);
     loop {
@@ -184,11 +199,15 @@ fn connections(args: &Args, client: SocketAddr) -> Result<String> {
         bail!("no connection from {client} is open there; `portway top` shows those that are");
     }
     let paint = Paint::for_stdout();
-    let shown = found.iter().map(|it| match args.output {
-        Output::Text => render::explain::connection(it, paint),
-        Output::Json => format!("{it:#}\n"),
-    });
-    Ok(shown.collect())
+    Ok(match args.output {
+        Output::Text => {
+            let shown = found.iter();
+            shown
+                .map(|it| render::explain::connection(it, paint))
+                .collect()
+        }
+        output => output.values(&found),
+    })
 }
 
 fn query(pairs: &[(&str, &str)]) -> String {

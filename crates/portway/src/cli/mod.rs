@@ -11,6 +11,7 @@ mod controller;
 mod demo;
 mod explain;
 mod input;
+mod log;
 mod man;
 mod plane;
 mod proxy;

@@ -10,14 +10,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use portway_engine::limits::DIAL_TIMEOUT;
-use tracing::level_filters::LevelFilter;
 
 use super::admin::AdminArgs;
+use super::log::LogArgs;
 use super::wait;
 use crate::access_log::{AccessLog, Form, To};
 use crate::board::Board;
 use crate::limits::{DRAIN_TIMEOUT, WORKERS_MAX};
-use crate::logging::{self, Format};
 
 /// How a data plane runs.
 #[derive(Debug, clap::Args)]
@@ -32,16 +31,18 @@ pub(crate) struct PlaneArgs {
     workers: Option<u16>,
 
     /// Longest wait for one endpoint before the next is tried; by default 5s.
+    ///
+    /// A WAIT is a number with ms, s, m or h, as 300ms, 5s, 2m or 1h; a day at most.
     #[arg(
         long,
         value_name = "WAIT",
         env = "PORTWAY_DIAL_TIMEOUT",
         hide_env_values = true,
-        value_parser = wait::parse
+        value_parser = wait::parse_some
     )]
     dial_timeout: Option<Duration>,
 
-    /// Longest wait for open connections at the end; by default 30s.
+    /// Longest wait for open connections at the end; by default 30s, with 0s none.
     #[arg(
         long,
         value_name = "WAIT",
@@ -74,32 +75,8 @@ pub(crate) struct PlaneArgs {
     )]
     access_log_file: Option<PathBuf>,
 
-    /// Form of the log on stderr.
-    #[arg(
-        long,
-        value_enum,
-        default_value = "text",
-        env = "PORTWAY_LOG_FORMAT",
-        hide_env_values = true
-    )]
-    log_format: FormatArg,
-
-    /// What is logged: off, error, warn, info, debug (a line for each connection) or trace.
-    #[arg(
-        long,
-        value_name = "LEVEL",
-        default_value = "info",
-        env = "PORTWAY_LOG_LEVEL",
-        hide_env_values = true
-    )]
-    log_level: LevelFilter,
-}
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FormatArg {
-    /// For people
-    Text,
-    /// One JSON object a line
-    Json,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -111,16 +88,6 @@ enum RecordArg {
 }
 
 impl PlaneArgs {
-    /// Starts to log.
-    pub(super) fn start_log(&self) -> Format {
-        let format = match self.log_format {
-            FormatArg::Text => Format::Text,
-            FormatArg::Json => Format::Json,
-        };
-        logging::start(format, self.log_level);
-        format
-    }
-
     /// What the workers need to know.
     ///
     /// # Errors

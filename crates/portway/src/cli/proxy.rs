@@ -13,7 +13,7 @@ use super::plane::PlaneArgs;
 use crate::access_log::AccessLog;
 use crate::admin::{self, At, Door, PROBES_PORT, Reach, Readiness, Wanted};
 use crate::board::Board;
-use crate::conn_log::ConnLog;
+use crate::conn_log::{ConnLog, Heard};
 use crate::exit::Exit;
 use crate::fed::{Change, Config, Fed};
 use crate::host;
@@ -96,7 +96,7 @@ pub(crate) struct Args {
 /// When the host refuses what a proxy needs.
 pub(crate) fn run(args: Args) -> Result<Exit> {
     let plane = args.plane;
-    plane.start_log();
+    plane.log.start();
     let mut doors: Vec<Door> = pod_door(args.pod_addr).into_iter().collect();
     doors.extend(plane.admin.doors_beside_listeners());
     let config = Config {
@@ -113,11 +113,11 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     let access_log = plane.access_log(&board)?;
     let pen = access_log.as_ref().map(AccessLog::pen);
     let mut connections = ConnLog::new();
-    let tell = move |record: &_| {
-        connections.tell(record);
-        if let Some(pen) = &pen {
+    let tell = move |heard: Heard<'_>| {
+        if let (Heard::Closed(record), Some(pen)) = (heard, &pen) {
             pen.tell(record);
         }
+        connections.hear(heard)
     };
     let (mut fed, link) = Fed::start(config, Arc::clone(&board), tell)?;
     board.observe(fed.observer());

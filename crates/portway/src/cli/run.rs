@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use portway_control::diagnostic::{Diagnostic, Severity};
-use portway_control::origin::Source;
+use portway_control::origin::{Source, Span};
 use portway_control::snapshot::{CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
 use portway_control::translate::translate;
 use tracing::{error, info, warn};
@@ -17,7 +17,7 @@ use super::plane::PlaneArgs;
 use crate::access_log::AccessLog;
 use crate::admin::{self, At, Door, Readiness};
 use crate::board::{Board, Shown, place_of};
-use crate::conn_log::ConnLog;
+use crate::conn_log::{ConnLog, Heard};
 use crate::exit::Exit;
 use crate::host::{self, LOW_PORT_HELP};
 use crate::inputs::Inputs;
@@ -64,7 +64,7 @@ pub(crate) struct Args {
 /// When the input cannot be read, or nothing can listen.
 pub(crate) fn run(args: Args) -> Result<Exit> {
     let plane = args.plane;
-    let format = plane.start_log();
+    let format = plane.log.start();
     let strictness = args.input.strictness();
     let (inputs, objects) = args.input.open()?;
     let proxy = plane.config()?;
@@ -84,11 +84,11 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     let access_log = plane.access_log(&board)?;
     let pen = access_log.as_ref().map(AccessLog::pen);
     let mut connections = ConnLog::new();
-    let tell = move |record: &_| {
-        connections.tell(record);
-        if let Some(pen) = &pen {
+    let tell = move |heard: Heard<'_>| {
+        if let (Heard::Closed(record), Some(pen)) = (heard, &pen) {
             pen.tell(record);
         }
+        connections.hear(heard)
     };
     let mut standalone = Standalone::start(&config, objects, Some(inputs), tell)?;
     board.observe(standalone.observer());
@@ -224,7 +224,13 @@ impl Log {
             && !self.is_low_port_told
             && standalone.bound().next().is_some()
         {
-            warn!(%addr, help = LOW_PORT_HELP, "port not allowed");
+            match self.format {
+                Format::Text => {
+                    warn!(%addr, "port not allowed");
+                    logging::text(&format!("{LOW_PORT_HELP}\n"));
+                }
+                Format::Json => warn!(%addr, help = LOW_PORT_HELP, "port not allowed"),
+            }
             self.is_low_port_told = true;
         }
     }
@@ -286,12 +292,22 @@ fn tell_findings(findings: &[Diagnostic], sources: &[Source], format: Format) {
 
 fn tell_finding(finding: &Diagnostic) {
     let code = finding.code.to_string();
-    let (file, line) = (finding.place.source.as_deref(), finding.place.span.line);
+    let file = finding.place.source.as_deref();
+    let Span { line, column, .. } = finding.place.span;
     let Diagnostic { what, .. } = finding;
     let (effect, help) = (finding.effect.as_deref(), finding.help.as_deref());
     match finding.severity {
-        Severity::Error => error!(code, file, line, what, effect, help, "problem in the input"),
-        Severity::Warning => warn!(code, file, line, what, effect, help, "problem in the input"),
-        Severity::Note => info!(code, file, line, what, effect, help, "note on the input"),
+        Severity::Error => error!(
+            code,
+            file, line, column, what, effect, help, "problem in the input"
+        ),
+        Severity::Warning => warn!(
+            code,
+            file, line, column, what, effect, help, "problem in the input"
+        ),
+        Severity::Note => info!(
+            code,
+            file, line, column, what, effect, help, "note on the input"
+        ),
     }
 }

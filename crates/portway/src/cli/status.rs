@@ -9,10 +9,9 @@ use clap::ValueEnum;
 use clap::builder::BoolishValueParser;
 use serde_json::Value;
 
-use portway_control::snapshot::CONTROLLER_NAME;
-
 use super::admin::AskArgs;
-use super::{cluster, wait};
+use super::cluster::{KubeArgs, NamedArgs};
+use super::wait;
 use crate::admin::ask;
 use crate::exit::Exit;
 use crate::limits::STATUS_WATCH_INTERVAL;
@@ -44,34 +43,11 @@ pub(crate) struct Args {
     #[command(flatten)]
     admin: AskArgs,
 
-    /// Show what stands in the statuses of a cluster: that of KUBECONFIG.
-    #[arg(
-        long,
-        env = "PORTWAY_KUBE",
-        hide_env_values = true,
-        value_parser = BoolishValueParser::new()
-    )]
-    kube: bool,
+    #[command(flatten)]
+    kube: KubeArgs,
 
-    /// Which entry of the kubeconfig; by default the current one.
-    #[arg(
-        long = "kube-context",
-        value_name = "NAME",
-        requires = "kube",
-        env = "PORTWAY_KUBE_CONTEXT",
-        hide_env_values = true
-    )]
-    kube_entry: Option<String>,
-
-    /// Whose Gateways, with --kube: the name that their classes have in `spec.controllerName`.
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = CONTROLLER_NAME,
-        env = "PORTWAY_CONTROLLER_NAME",
-        hide_env_values = true,
-    )]
-    controller_name: String,
+    #[command(flatten)]
+    named: NamedArgs,
 
     /// Show all listeners, routes, backends and endpoints.
     #[arg(
@@ -82,7 +58,7 @@ pub(crate) struct Args {
     )]
     all: bool,
 
-    /// Show it again and again, by default every 2s.
+    /// Show it again and again, by default every 2s; a WAIT is as 300ms, 5s, 2m or 1h.
     #[arg(
         long,
         value_name = "WAIT",
@@ -90,7 +66,7 @@ pub(crate) struct Args {
         default_missing_value = "2s",
         env = "PORTWAY_WATCH",
         hide_env_values = true,
-        value_parser = wait::parse
+        value_parser = wait::parse_some
     )]
     watch: Option<Duration>,
 
@@ -121,19 +97,20 @@ enum Output {
 /// # Errors
 /// When no instance or cluster answers, or the answer cannot be written.
 pub(crate) fn run(args: Args) -> Result<Exit> {
-    let places = args.admin.places();
+    let is_kube = args.kube.is_wanted();
+    let places = match is_kube {
+        true => Vec::new(),
+        false => args.admin.places()?,
+    };
     loop {
-        let status = match args.kube {
-            false => ask(&places, "/api/v1/status")?,
-            true => {
-                let objects = cluster::objects(args.kube_entry.as_deref())?;
-                stored::of(&objects, &args.controller_name)
-            }
+        let status = match args.kube.objects()? {
+            None => ask(&places, "/api/v1/status")?,
+            Some(objects) => stored::of(&objects, &args.named.controller_name),
         };
         let text = show(&status, &args)?;
         render::stdout(&text).context("write the status")?;
         let Some(wait) = args.watch else {
-            return Ok(match args.kube {
+            return Ok(match is_kube {
                 true => exit_of(render::cluster::n_problems(&status)),
                 false => exit(&status),
             });
@@ -148,7 +125,7 @@ fn show(status: &Value, args: &Args) -> Result<String> {
         true => Extent::All,
         false => Extent::WhatMatters,
     };
-    let text = || match args.kube {
+    let text = || match args.kube.is_wanted() {
         true => render::cluster::show(status, extent, paint),
         false => render::instance::show(status, extent, paint),
     };

@@ -35,14 +35,14 @@ pub(crate) struct Args {
     #[command(flatten)]
     admin: AskArgs,
 
-    /// Wait between two looks.
+    /// Wait between two looks, as 300ms, 5s, 2m or 1h.
     #[arg(
         long,
         value_name = "WAIT",
         default_value = "1s",
         env = "PORTWAY_INTERVAL",
         hide_env_values = true,
-        value_parser = wait::parse
+        value_parser = wait::parse_some
     )]
     interval: Duration,
 }
@@ -56,6 +56,6 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
         bail!("`top` draws on a terminal, and stdout is none; `portway status --watch` writes");
     }
     let interval = args.interval.max(STATUS_WATCH_INTERVAL);
-    top::run(args.admin.places(), interval)?;
+    top::run(args.admin.places()?, interval)?;
     Ok(Exit::Fine)
 }

@@ -22,6 +22,14 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads a wait that is longer than nothing, for clap.
+pub(crate) fn parse_some(text: &str) -> Result<Duration, String> {
+    match parse(text)? {
+        Duration::ZERO => Err("a wait of zero: nothing could happen in it".to_owned()),
+        wait => Ok(wait),
+    }
+}
+
 fn expected() -> String {
     "expected a number and a unit: 300ms, 5s, 2m or 1h".to_owned()
 }

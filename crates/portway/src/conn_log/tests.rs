@@ -3,7 +3,7 @@
 use portway_engine::record::{CloseReason, ConnRecord, DialError};
 use portway_engine::time::Moment;
 
-use super::{ConnLog, deserves_warning, tried};
+use super::{ConnLog, Heard, SECOND, deserves_warning, tried};
 use crate::limits::CONNECTION_WARNINGS_PER_SECOND;
 
 fn record(reason: CloseReason, failed_dials: &[(&str, DialError)]) -> ConnRecord {
@@ -66,4 +66,23 @@ fn warnings_within_a_second_are_bounded() {
     // The test may itself see a second go by.
     assert!(n_said >= CONNECTION_WARNINGS_PER_SECOND as usize);
     assert!(n_said <= CONNECTION_WARNINGS_PER_SECOND as usize * 2);
+}
+
+/// What was left out of a second is told soon after it, also when no connection follows.
+#[test]
+fn what_was_left_out_is_told_though_nothing_follows() {
+    let mut log = ConnLog::new();
+    let failed = record(CloseReason::DialFailed, &[]);
+    let mut wait = None;
+    while wait.is_none() {
+        wait = log.hear(Heard::Closed(&failed));
+    }
+    assert!(wait.is_some_and(|wait| wait <= SECOND), "{wait:?}");
+    log.second -= SECOND;
+    assert_eq!(log.hear(Heard::Quiet), None);
+    assert_eq!(log.n_unsaid, 0);
+
+    while log.hear(Heard::Closed(&failed)).is_none() {}
+    assert_eq!(log.hear(Heard::End), None);
+    assert_eq!(log.n_unsaid, 0);
 }

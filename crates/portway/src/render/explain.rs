@@ -162,11 +162,10 @@ pub(crate) fn page(entry: &Entry, paint: Paint) -> String {
 }
 
 /// The same for machines.
-pub(crate) fn page_json(entry: &Entry) -> String {
-    let value = json!({
+pub(crate) fn page_value(entry: &Entry) -> Value {
+    json!({
         "code": entry.code.to_string(),
         "title": entry.title,
         "page": entry.page,
-    });
-    format!("{value:#}\n")
+    })
 }

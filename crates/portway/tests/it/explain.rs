@@ -154,3 +154,24 @@ fn an_address_is_explained_for_machines() {
     assert_eq!(value["outcome"], outcome);
     assert_eq!(value["steps"][0]["place"]["line"], 14);
 }
+
+/// What holds for other verbs by a variable, `PORTWAY_OUTPUT=yaml` say, is no error here.
+#[test]
+fn machines_may_have_yaml() {
+    let ended = run(&["explain", "PW0210", "--output", "yaml"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let first = ended.stdout.lines().next();
+    assert_eq!(first, Some("code: PW0210"), "{}", ended.stdout);
+}
+
+/// `off` is where an instance tells nothing: who asks is told so, by every verb that asks.
+#[test]
+fn nobody_can_be_asked_where_admin_is_off() {
+    for arguments in [&["status"][..], &["explain", "gateway/edge"]] {
+        let ended = run(&[arguments, &["--admin", "off"]].concat());
+        assert_eq!(ended.code, 2, "{}", ended.stdout);
+        let told = &ended.stderr;
+        assert!(told.contains("PORTWAY_ADMIN) is `off`"), "{told}");
+        assert!(told.contains("--admin-socket PATH"), "{told}");
+    }
+}

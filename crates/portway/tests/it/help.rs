@@ -85,7 +85,8 @@ fn check_says_what_it_shows() {
                       [env: PORTWAY_STRICT]
 
                   --kube
-                      Take objects from the cluster, too: that of KUBECONFIG. Those in files count before them
+                      Ask the cluster of KUBECONFIG: for objects beside those in files, which count first;
+                      `status` shows the statuses that stand there
 
                       [env: PORTWAY_KUBE]
 
@@ -225,7 +226,8 @@ fn explain_says_what_can_be_asked() {
                       [env: PORTWAY_FILE]
 
                   --kube
-                      Take objects from the cluster, too: that of KUBECONFIG. Those in files count before them
+                      Ask the cluster of KUBECONFIG: for objects beside those in files, which count first;
+                      `status` shows the statuses that stand there
 
                       [env: PORTWAY_KUBE]
 
@@ -260,6 +262,7 @@ fn explain_says_what_can_be_asked() {
                       Possible values:
                       - text: For people
                       - json: For machines
+                      - yaml: The same as YAML
 
                       [env: PORTWAY_OUTPUT]
                       [default: text]

@@ -268,6 +268,26 @@ fn a_listener_on_the_admin_servers_port_is_told_whose_it_is() {
     assert_eq!(talk(loopback(guide.ports[1])[0]), "bar");
 }
 
+#[test]
+fn a_dial_timeout_of_zero_is_refused_with_the_reason() {
+    let ended = run(&["run", "-f", "x.yaml", "--dial-timeout", "0s"]);
+    assert_eq!(ended.code, 2);
+    let told = &ended.stderr;
+    assert!(told.contains("nothing could happen in it"), "{told}");
+}
+
+#[test]
+fn a_finding_in_the_json_log_has_its_line_and_column() {
+    let broken = |guide: String, _| replace_once(&guide, "my-foo-service", "my-fooo-service");
+    let guide = Guide::new(broken);
+    let arguments = ["run", "-f", guide.dir.path(), "--log-format", "json"];
+    let mut running = Running::start(command(&arguments));
+    let told = running.wait_for("PW0204");
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert!(told["line"].as_u64().is_some_and(|it| it > 1), "{told}");
+    assert!(told["column"].as_u64().is_some_and(|it| it > 1), "{told}");
+}
+
 /// A symlink that leads nowhere is told, and the other files serve; with `--strict` they do not.
 #[test]
 fn a_dangling_symlink_leaves_the_rest_working_unless_strict() {

@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use super::parse;
+use super::{parse, parse_some};
 
 fn check(text: &str, want: &Expect) {
     want.assert_eq(&match parse(text) {
@@ -22,6 +22,16 @@ fn a_wait_has_a_number_and_a_unit() {
         let want = "expected a number and a unit: 300ms, 5s, 2m or 1h";
         assert_eq!(parse(wrong), Err(want.to_owned()), "{wrong:?}");
     }
+}
+
+#[test]
+fn where_something_must_happen_zero_is_no_wait() {
+    for zero in ["0s", "0ms", "000h"] {
+        let want = "a wait of zero: nothing could happen in it";
+        assert_eq!(parse_some(zero), Err(want.to_owned()), "{zero}");
+    }
+    assert_eq!(parse_some("1ms"), parse("1ms"));
+    assert_eq!(parse_some("x"), parse("x"));
 }
 
 #[test]
