@@ -4,15 +4,16 @@
 //! the same place give the same bytes. Never: an archive of a binary that was not seen to work.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
+use crate::gateway::while_ready;
 use crate::golang;
 use crate::image;
 use crate::interrupt::Interrupt;
@@ -90,28 +91,7 @@ fn trial(binary: &Path, backend: &TcpListener, dir: &Path) -> Result<()> {
     drop(free);
     let manifest = manifest(port, backend.local_addr()?.port());
     fs::write(dir.join("trial.yaml"), manifest)?;
-    let mut gateway = Command::new(binary)
-        .args(["run", "--admin", "off", "--log-format", "json", "-f"])
-        .arg(dir)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("start it")?;
-    let outcome = (|| {
-        let stderr = gateway.stderr.take().context("no stderr")?;
-        let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-        let is_ready = |line: &String| line.contains("\"ready\"");
-        ensure!(
-            lines.any(|line| is_ready(&line)),
-            "it ended before it was ready"
-        );
-        exchange(port, backend)
-    })();
-    // It has no state to lose: the trial is over.
-    gateway.kill().context("end it")?;
-    gateway.wait().context("wait for its end")?;
-    outcome
+    while_ready(binary, dir, || exchange(port, backend))
 }
 
 /// The backend speaks first; what it says must arrive.

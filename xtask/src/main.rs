@@ -23,6 +23,7 @@ mod helm;
 mod image;
 mod install;
 
+mod gateway;
 mod golang;
 mod interrupt;
 mod repo;

@@ -6,13 +6,12 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
+use crate::gateway::while_ready;
 use crate::repo::root;
 use crate::tally::say;
 
@@ -53,23 +52,7 @@ pub(crate) fn measure(binary: &Path) -> Result<()> {
 
 fn start(binary: &Path, dir: &Path) -> Result<Duration> {
     let begin = Instant::now();
-    let mut gateway = Command::new(binary)
-        .args(["run", "--admin", "off", "--log-format", "json", "-f"])
-        .arg(dir)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("start it")?;
-    let stderr = gateway.stderr.take().context("no stderr")?;
-    let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-    let is_ready = lines.any(|line| line.contains("\"ready\""));
-    let taken = begin.elapsed();
-    // It has no state to lose.
-    gateway.kill().context("end it")?;
-    gateway.wait().context("wait for its end")?;
-    ensure!(is_ready, "it ended before it was ready");
-    Ok(taken)
+    while_ready(binary, dir, || Ok(begin.elapsed()))
 }
 
 /// Routes that have each a listener and an endpoint of its own.
