@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use portway_engine::limits::LISTENERS_MAX;
 
 use super::plan::{GatewayPlan, Refusal};
-use super::report::{Report, error, note};
+use super::report::{Report, error, note, warning};
 use super::words;
 use crate::api::GatewayAddress;
 use crate::provision::pod_port;
@@ -365,9 +365,10 @@ fn report_unbound(
     if closed.is_empty() {
         return;
     }
-    let verb = match facts.applied {
-        Applied::Assumed if facts.unbound.is_empty() => "cannot",
-        _ => "could not",
+    // What is foreseen depends on flags that only `run` sees, so nobody must act yet.
+    let (verb, found): (_, fn(_, _, String) -> _) = match facts.applied {
+        Applied::Assumed if facts.unbound.is_empty() => ("cannot", warning),
+        _ => ("could not", error),
     };
     for gateway in gateways {
         for at in 0..gateway.listeners.len() {
@@ -399,7 +400,7 @@ fn report_unbound(
             let what = format!("listener `{}` {verb} be bound: {reasons}", listener.name);
             let place = gateway.listener_place(listener.index, ".port");
             report.add(
-                error(503, place, what)
+                found(503, place, what)
                     .label(label)
                     .effect(effect.clone())
                     .help(help),
