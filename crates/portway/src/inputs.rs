@@ -3,13 +3,13 @@
 //! In: paths, then [`Dirty`] ones. Out: objects, and what is wrong with the files. A file that cannot
 //! be read as a whole any more keeps the objects of the last text that could, loudly; when there was
 //! none, at the start or because the file is new, what is whole of it is used. A file that lacks
-//! objects it had may be about to be written: it is believed when it says so twice. Never: a decision
-//! what objects mean.
+//! objects it had may be about to be written, and one that is gone may be about to come back, here or
+//! under another name: it is believed when it says so twice. Never: a decision what objects mean.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
+use std::{fs, io};
 
 use portway_control::api::Kind;
 use portway_control::diagnostic::{Diagnostic, NOT_READ, NOT_TEXT, Severity};
@@ -34,6 +34,8 @@ pub(crate) struct Inputs {
     faults: BTreeMap<Rank, Fault>,
     /// Files that are believed only when they say the same again.
     doubts: BTreeMap<Rank, Doubt>,
+    /// Files that are gone, while their objects stay.
+    gone: BTreeMap<Rank, Gone>,
     /// What could not be looked at the last time.
     unread: Vec<String>,
     /// Whether everything was read for the first time.
@@ -48,6 +50,15 @@ struct Doubt {
     /// When it is looked at again.
     due: Instant,
     /// When anything it says is believed.
+    latest: Instant,
+}
+
+/// A file that is gone.
+#[derive(Debug)]
+struct Gone {
+    /// When that is believed.
+    due: Instant,
+    /// When it is believed whatever else happens to files.
     latest: Instant,
 }
 
@@ -92,6 +103,7 @@ impl Inputs {
             sources: BTreeMap::new(),
             faults: BTreeMap::new(),
             doubts: BTreeMap::new(),
+            gone: BTreeMap::new(),
             unread: Vec::new(),
             is_open: false,
         };
@@ -126,7 +138,9 @@ impl Inputs {
 
     /// When a refresh is due though nothing is dirty.
     pub(crate) fn next_look(&self) -> Option<Instant> {
-        self.doubts.values().map(|doubt| doubt.due).min()
+        let doubts = self.doubts.values().map(|doubt| doubt.due);
+        let gone = self.gone.values().map(|gone| gone.due);
+        doubts.chain(gone).min()
     }
 
     /// All that is wrong with the files, in order.
@@ -176,9 +190,7 @@ impl Inputs {
                 None => {
                     self.doubts.remove(&rank);
                     self.faults.remove(&rank);
-                    if self.sources.remove(&rank).is_some() {
-                        exchange.push((rank, None));
-                    }
+                    self.miss(rank, now);
                 }
                 Some(Text::Is(source)) => exchange.extend(self.take_text(rank, source, now)),
                 Some(Text::Not(binary)) => {
@@ -195,7 +207,55 @@ impl Inputs {
                 }
             }
         }
+        self.believe_gone(&mut exchange, now);
         self.collection.exchange(objects, exchange)
+    }
+
+    /// A file is gone. While files go on coming and going it may still come back.
+    fn miss(&mut self, rank: Rank, now: Instant) {
+        for gone in self.gone.values_mut() {
+            gone.due = (now + DOUBT).min(gone.latest);
+        }
+        if self.sources.contains_key(&rank) {
+            self.gone.entry(rank).or_insert(Gone {
+                due: now + DOUBT,
+                latest: now + DOUBT_MAX,
+            });
+        }
+    }
+
+    /// Exchanges for nothing what is gone for long enough, or has come back, or whose objects are all
+    /// in other files now.
+    fn believe_gone(&mut self, exchange: &mut Vec<(Rank, Option<SourceReading>)>, now: Instant) {
+        let mut believed = Vec::new();
+        for (rank, gone) in &mut self.gone {
+            let Some(source) = self.sources.get(rank) else {
+                believed.push(*rank);
+                continue;
+            };
+            let came = exchange
+                .iter()
+                .filter_map(|(at, it)| Some((at, it.as_ref()?)));
+            let mut names = came.clone().filter_map(|(at, _)| self.sources.get(at));
+            if self.collection.is_covered(*rank, came.map(|(_, it)| it))
+                || names.any(|it| it.name == source.name)
+            {
+                believed.push(*rank);
+            } else if gone.due <= now {
+                // One that is there again and was not read is being written: its end will be heard.
+                if fs::metadata(&*source.name).is_ok_and(|it| it.is_file()) {
+                    gone.due = now + DOUBT_MAX;
+                } else {
+                    believed.push(*rank);
+                }
+            }
+        }
+        for rank in believed {
+            self.gone.remove(&rank);
+            if self.sources.remove(&rank).is_some() {
+                exchange.push((rank, None));
+            }
+        }
     }
 
     /// A text that changed: what is to be exchanged for it.
@@ -205,6 +265,7 @@ impl Inputs {
         source: Source,
         now: Instant,
     ) -> Option<(Rank, Option<SourceReading>)> {
+        self.gone.remove(&rank);
         if self.sources.get(&rank) == Some(&source) {
             self.doubts.remove(&rank);
             self.repaired(rank, &source.name);

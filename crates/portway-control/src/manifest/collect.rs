@@ -94,6 +94,21 @@ impl Collection {
         !before.into_iter().all(|key| after.contains(key))
     }
 
+    /// Whether these readings hold every object that a source gave.
+    pub fn is_covered<'r>(
+        &self,
+        rank: Rank,
+        by: impl IntoIterator<Item = &'r SourceReading>,
+    ) -> bool {
+        let given = self.sources.get(&rank).map(|it| &it.objects);
+        let mut missing: BTreeSet<&ObjectKey> =
+            given.into_iter().flatten().map(Object::key).collect();
+        for object in by.into_iter().flat_map(|it| &it.objects) {
+            missing.remove(object.key());
+        }
+        missing.is_empty()
+    }
+
     /// All problems, in order of the sources.
     pub fn diagnostics(&self, objects: &Objects) -> Vec<Diagnostic> {
         let read = self.telling.iter().filter_map(|it| self.sources.get(it));

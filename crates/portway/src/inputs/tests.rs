@@ -1,6 +1,7 @@
 //! Which text of a file counts while it is being written.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use portway_control::snapshot::Objects;
 
 use super::Inputs;
 use crate::limits::{DOUBT, DOUBT_MAX};
-use crate::watch::Dirty;
+use crate::watch::{Dirty, Watch};
 
 const TWO: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 1}]}\n---\n\
     apiVersion: v1\nkind: Service\nmetadata: {name: b}\nspec: {ports: [{port: 1}]}\n";
@@ -115,4 +116,138 @@ fn a_file_that_lacks_something_else_at_each_look_is_believed_in_the_end() {
     }
     assert_eq!(stage.now - start, DOUBT_MAX);
     assert_eq!(stage.inputs.next_look(), None);
+}
+
+/// A directory that is watched, and what is used of it.
+struct Folder {
+    dir: PathBuf,
+    inputs: Inputs,
+    objects: Objects,
+    now: Instant,
+}
+
+impl Folder {
+    fn new(name: &str, files: &[(&str, &str)]) -> Self {
+        let dir = format!("portway-inputs-{name}-{}", std::process::id());
+        let dir = std::env::temp_dir().join(dir);
+        fs::create_dir_all(&dir).unwrap();
+        for (file, text) in files {
+            fs::write(dir.join(file), text).unwrap();
+        }
+        let (mut inputs, mut objects) = Inputs::open(vec![dir.clone()]).unwrap();
+        let now = Instant::now();
+        let watch = Watch::start(|_| ControlFlow::Continue(())).unwrap();
+        inputs.follow(&mut objects, watch, now);
+        Self {
+            dir,
+            inputs,
+            objects,
+            now,
+        }
+    }
+
+    /// The names of the Services after something happened to these files.
+    fn after(&mut self, written: &[&str], moved: &[&str]) -> Vec<String> {
+        let dir = fs::canonicalize(&self.dir).unwrap();
+        let paths = |files: &[&str]| files.iter().map(|it| dir.join(it)).collect();
+        let dirty = Dirty {
+            written: paths(written),
+            moved: paths(moved),
+            all: false,
+        };
+        self.look(&dirty)
+    }
+
+    /// The same at a time when nothing has happened, if a look is due then.
+    fn when_due(&mut self) -> Vec<String> {
+        self.now = self.inputs.next_look().unwrap();
+        self.look(&Dirty::default())
+    }
+
+    fn look(&mut self, dirty: &Dirty) -> Vec<String> {
+        self.inputs.refresh(&mut self.objects, dirty, self.now);
+        let names = self.objects.services.keys();
+        names.map(|key| key.name.to_string()).collect()
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.dir.join(file)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+#[test]
+fn a_file_that_is_moved_away_and_written_anew_loses_nothing() {
+    let mut folder = Folder::new("anew", &[("a.yaml", TWO), ("c.yaml", OTHER)]);
+    fs::rename(folder.path("a.yaml"), folder.path("a.yaml~")).unwrap();
+    assert_eq!(folder.after(&[], &["a.yaml", "a.yaml~"]), ["a", "b", "c"]);
+    fs::write(folder.path("a.yaml"), format!("{TWO}# edited\n")).unwrap();
+    assert_eq!(folder.after(&["a.yaml"], &[]), ["a", "b", "c"]);
+    assert_eq!(folder.inputs.next_look(), None);
+    assert_eq!(folder.inputs.diagnostics(&folder.objects), []);
+}
+
+#[test]
+fn objects_that_move_to_another_file_are_never_missed() {
+    let mut folder = Folder::new("moved", &[("a.yaml", TWO), ("c.yaml", OTHER)]);
+    fs::remove_file(folder.path("a.yaml")).unwrap();
+    assert_eq!(folder.after(&[], &["a.yaml"]), ["a", "b", "c"]);
+    fs::write(folder.path("z.yaml"), TWO).unwrap();
+    assert_eq!(folder.after(&["z.yaml"], &[]), ["a", "b", "c"]);
+    assert_eq!(folder.inputs.next_look(), None);
+    let key = folder.objects.services.keys().next().unwrap().clone();
+    let origin = folder.objects.origin(&key).unwrap().source.clone();
+    assert!(origin.unwrap().ends_with("z.yaml"));
+    assert_eq!(folder.inputs.diagnostics(&folder.objects), []);
+}
+
+#[test]
+fn a_file_that_stays_away_is_gone_after_a_moment() {
+    let mut folder = Folder::new("gone", &[("a.yaml", TWO), ("c.yaml", OTHER)]);
+    fs::remove_file(folder.path("a.yaml")).unwrap();
+    let since = folder.now;
+    assert_eq!(folder.after(&[], &["a.yaml"]), ["a", "b", "c"]);
+    assert_eq!(folder.when_due(), ["c"]);
+    assert_eq!(folder.now - since, DOUBT);
+    assert_eq!(folder.inputs.next_look(), None);
+}
+
+#[test]
+fn a_successor_that_is_being_written_is_waited_for() {
+    let mut folder = Folder::new("slow", &[("a.yaml", TWO), ("c.yaml", OTHER)]);
+    fs::remove_file(folder.path("a.yaml")).unwrap();
+    assert_eq!(folder.after(&[], &["a.yaml"]), ["a", "b", "c"]);
+    fs::write(folder.path("a.yaml"), "").unwrap();
+    assert_eq!(folder.when_due(), ["a", "b", "c"], "nobody closed it yet");
+    assert_eq!(folder.when_due(), ["a", "b", "c"]);
+    fs::write(folder.path("a.yaml"), OTHER.replace("name: c", "name: d")).unwrap();
+    assert_eq!(folder.after(&["a.yaml"], &[]), ["a", "b", "c"], "in doubt");
+    assert_eq!(folder.when_due(), ["c", "d"], "what it says counts");
+    assert_eq!(folder.inputs.next_look(), None);
+}
+
+#[test]
+fn other_files_that_go_put_off_what_is_believed_but_not_for_ever() {
+    let files: Vec<String> = (0..100).map(|n| format!("x{n}.yaml")).collect();
+    let service = |n: usize| OTHER.replace("name: c", &format!("name: x{n}"));
+    let mut folder = Folder::new("many", &[("a.yaml", TWO)]);
+    for (n, file) in files.iter().enumerate() {
+        fs::write(folder.path(file), service(n)).unwrap();
+        folder.after(&[file], &[]);
+    }
+    fs::remove_file(folder.path("a.yaml")).unwrap();
+    let since = folder.now;
+    folder.after(&[], &["a.yaml"]);
+    for file in &files {
+        folder.now += DOUBT / 2;
+        fs::remove_file(folder.path(file)).unwrap();
+        let names = folder.after(&[], &[file]);
+        let is_there = names.contains(&"a".to_owned());
+        assert_eq!(is_there, folder.now - since < DOUBT_MAX);
+    }
 }
