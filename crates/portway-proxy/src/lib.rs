@@ -159,6 +159,14 @@ impl Proxy {
         self.end(drain);
     }
 
+    /// Who cuts a shutdown short.
+    pub fn cutter(&self) -> Cutter {
+        Cutter {
+            clock: self.clock,
+            orders: self.orders.clone(),
+        }
+    }
+
     /// The address that is bound for `key`, with the port that the kernel chose if it asks for
     /// port 0.
     pub fn bound(&self, key: ListenerKey) -> Option<SocketAddr> {
@@ -180,6 +188,22 @@ impl Proxy {
     fn order(&self, order: Order) {
         if self.orders.send(order).is_err() {
             tracing::debug!("the applier has ended");
+        }
+    }
+}
+
+/// Cuts a [`Proxy::shutdown`] short, from another thread.
+#[derive(Debug, Clone)]
+pub struct Cutter {
+    clock: Clock,
+    orders: Sender<Order>,
+}
+
+impl Cutter {
+    /// Resets the connections that are left, now. Before a shutdown it stops the proxy all the same.
+    pub fn cut(&self) {
+        if self.orders.send(Order::Stop(self.clock.now())).is_err() {
+            tracing::debug!("the proxy has ended");
         }
     }
 }

@@ -160,7 +160,10 @@ impl Fed {
             warn!("the thread of the feed died");
         }
         match Arc::into_inner(self.proxy) {
-            Some(proxy) => proxy.shutdown(self.drain_timeout),
+            Some(proxy) => {
+                signals::cut_when_asked(self.news, proxy.cutter());
+                proxy.shutdown(self.drain_timeout);
+            }
             None => warn!("the data plane is held by another thread, connections are cut"),
         }
         if self.hearing.join().is_err() {

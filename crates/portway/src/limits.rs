@@ -23,12 +23,16 @@ pub(crate) const QUIET: Duration = Duration::from_millis(2);
 /// heard too.
 pub(crate) const COALESCE_MAX: Duration = Duration::from_millis(20);
 
-/// Wait before a file that lacks objects it had is looked at once more and believed: whoever writes
-/// it anew has emptied it first.
+/// Wait before a file that lacks objects it had, or is gone, is looked at once more and believed:
+/// whoever writes it anew has emptied it first, or moved it away.
 pub(crate) const DOUBT: Duration = Duration::from_millis(20);
 
-/// Longest doubt of a file that lacks other objects whenever it is looked at.
+/// Longest doubt of a file that lacks other objects whenever it is looked at, and of one that is gone
+/// while other files come and go.
 pub(crate) const DOUBT_MAX: Duration = Duration::from_millis(200);
+
+/// Wait for the resets and last words after a second signal, before the process ends without them.
+pub(crate) const CUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Wait for open connections at the end, by default: what Kubernetes grants a Pod.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);

@@ -29,4 +29,6 @@ pub(crate) enum News {
     WorkerDied,
     /// Somebody wants an end.
     Stop,
+    /// Somebody does not want to wait for it.
+    StopNow,
 }

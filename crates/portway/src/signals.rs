@@ -1,15 +1,18 @@
 //! SIGTERM and SIGINT: the first asks for a calm end, the second ends at once. SIGHUP: read again.
 //!
-//! In: signals. Out: one [`News::Stop`], any number of [`News::ReadAgain`]. Never: work inside a signal handler.
+//! In: signals. Out: one [`News::Stop`], one [`News::StopNow`], any number of [`News::ReadAgain`]. Never:
+//! work inside a signal handler.
 
 use std::io;
 use std::process;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
 
+use portway_proxy::Cutter;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
+use crate::limits::CUT_TIMEOUT;
 use crate::logging;
 use crate::news::News;
 
@@ -19,7 +22,7 @@ use crate::news::News;
 /// When the thread, its runtime or the handlers cannot be had.
 pub(crate) fn start(news: Sender<News>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
+        .enable_all()
         .build()?;
     let mut signals = {
         let _inside = runtime.enter();
@@ -92,8 +95,27 @@ async fn watch(
     }
     let name = next(signals).await;
     warn!(signal = name, "ended at once: open connections are cut");
+    // Whoever hears it resets them, tells of each, and ends the process, if nothing holds it up.
+    if news.send(News::StopNow).is_ok() {
+        tokio::select! {
+            _ = next(signals) => {}
+            () = tokio::time::sleep(CUT_TIMEOUT) => {}
+        }
+    }
     logging::finish();
     process::exit(0);
+}
+
+/// While a data plane ends, hears the wish not to wait for its connections.
+pub(crate) fn cut_when_asked(news: Receiver<News>, cutter: Cutter) {
+    let hear = move || {
+        if news.iter().any(|it| matches!(it, News::StopNow)) {
+            cutter.cut();
+        }
+    };
+    if let Err(error) = thread::Builder::new().name("cutter".into()).spawn(hear) {
+        warn!(%error, "a second signal ends without resets");
+    }
 }
 
 async fn next([(first, one), (second, other)]: &mut [(&'static str, Signal); 2]) -> &'static str {

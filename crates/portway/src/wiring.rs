@@ -184,7 +184,7 @@ impl Standalone {
                     self.read_again(Dirty::everything());
                 }
                 News::WorkerDied => return Ok(Change::WorkerDied),
-                News::Stop => return Ok(Change::Stop),
+                News::Stop | News::StopNow => return Ok(Change::Stop),
             }
             if let Err(error) = self.move_on() {
                 error!(
@@ -255,6 +255,7 @@ impl Standalone {
     pub(crate) fn shutdown(self) {
         let open = self.proxy.open_connections();
         info!(open, timeout = ?self.drain_timeout, "draining");
+        signals::cut_when_asked(self.news, self.proxy.cutter());
         self.proxy.shutdown(self.drain_timeout);
         // The workers are gone, so this ends; the last connections are told before it does.
         if self.hearing.join().is_err() {
@@ -298,7 +299,7 @@ impl Standalone {
                 Ok(News::Resolved(resolved)) => self.snapshot.facts.resolved = resolved,
                 // It is heard in its turn, and whoever wants an end does not wait for names.
                 Ok(other) => {
-                    let is_end = matches!(other, News::Stop | News::WorkerDied);
+                    let is_end = matches!(other, News::Stop | News::StopNow | News::WorkerDied);
                     self.held.push_back(other);
                     if is_end {
                         return;

@@ -370,7 +370,7 @@ fn a_second_signal_ends_at_once() {
         (Signal::INT, Signal::TERM),
     ] {
         let guide = Guide::new(|guide, _| guide);
-        let mut running = guide.run(&["--drain-timeout", "24h"]);
+        let mut running = guide.run(&["--drain-timeout", "24h", "--log-level", "debug"]);
         let (client, mut answers) = open(loopback(guide.ports[0])[0]);
         running.signal(first);
         running.wait_for("draining");
@@ -383,6 +383,16 @@ fn a_second_signal_ends_at_once() {
         assert!(
             seen.contains("ended at once"),
             "{first:?} {second:?} {seen}"
+        );
+        assert!(
+            seen.contains("reason=\"shutdown\""),
+            "told all the same: {seen}"
+        );
+        let end = answers.read(&mut [0]).map_err(|error| error.kind());
+        assert_eq!(
+            end,
+            Err(ErrorKind::ConnectionReset),
+            "not as if it were whole"
         );
     }
 }
