@@ -88,6 +88,8 @@ pub struct EndpointNumbers {
     pub bytes_to_client: u64,
     /// Workers that leave it alone now, since their last dial failed.
     pub avoided_by: u64,
+    /// Workers whose last dial failed, whether they still avoid it or not.
+    pub failing_for: u64,
     failed: [u64; DialError::ALL.len()],
 }
 
@@ -258,6 +260,7 @@ fn sum_endpoints(
     let avoided = shares
         .iter()
         .filter(|it| now.as_nanos() < it.avoided_until.read());
+    let failing = shares.iter().filter(|it| it.avoided_until.read() != 0);
     EndpointNumbers {
         backend: Arc::clone(&key.backend),
         endpoint: key.endpoint,
@@ -266,6 +269,7 @@ fn sum_endpoints(
         bytes_to_backend: sum(|it| &it.bytes_to_backend),
         bytes_to_client: sum(|it| &it.bytes_to_client),
         avoided_by: avoided.count() as u64,
+        failing_for: failing.count() as u64,
         failed,
     }
 }

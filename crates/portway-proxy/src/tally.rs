@@ -35,7 +35,8 @@ pub(crate) struct EndpointTally {
     pub(crate) bytes_to_client: Counter,
     /// Dials that failed, by why.
     pub(crate) failed: [Counter; DIAL_ERRORS],
-    /// Until when it is avoided, in nanoseconds of the proxy's clock; 0: it is not.
+    /// Until when it is avoided since the last dial failed, in nanoseconds of the proxy's clock; 0:
+    /// that dial reached it, or there was none.
     pub(crate) avoided_until: Counter,
 }
 

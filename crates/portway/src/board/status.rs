@@ -404,10 +404,10 @@ fn backend(backend: &BackendSpec, weight_sum: u64, numbers: &Numbers) -> Value {
         .iter()
         .map(|it| (*it, numbers.endpoint(name, *it)))
         .collect();
-    let is_avoided = |it: Option<&EndpointNumbers>| it.is_some_and(|it| it.avoided_by > 0);
-    let n_avoided = endpoints.iter().filter(|(_, it)| is_avoided(*it)).count();
+    let is_failing = |it: Option<&EndpointNumbers>| it.is_some_and(|it| it.failing_for > 0);
+    let n_failing = endpoints.iter().filter(|(_, it)| is_failing(*it)).count();
     // Of many, those that someone should look at are among the listed.
-    endpoints.sort_by_key(|(_, it)| !is_avoided(*it));
+    endpoints.sort_by_key(|(_, it)| !is_failing(*it));
     endpoints.truncate(STATUS_ENDPOINTS_MAX);
     json!({
         "name": name,
@@ -415,7 +415,7 @@ fn backend(backend: &BackendSpec, weight_sum: u64, numbers: &Numbers) -> Value {
         "weightSum": weight_sum,
         "rejected": rejected,
         "endpointCount": all.len(),
-        "avoidedCount": n_avoided,
+        "failingCount": n_failing,
         "endpoints": endpoints.into_iter().map(endpoint).collect::<Vec<_>>(),
     })
 }
@@ -423,6 +423,7 @@ fn backend(backend: &BackendSpec, weight_sum: u64, numbers: &Numbers) -> Value {
 fn endpoint((addr, counted): (SocketAddr, Option<&EndpointNumbers>)) -> Value {
     let health = match counted {
         Some(it) if it.avoided_by > 0 => "avoided",
+        Some(it) if it.failing_for > 0 => "failing",
         Some(it) if it.reached > 0 => "reached",
         Some(_) | None => "untried",
     };

@@ -116,7 +116,7 @@ const STATUS: &[(&str, &str)] = &[
     ("gateways[].listeners[].connections.open", "open now"),
     (
         "gateways[].listeners[].connections.accepted",
-        "accepted since the listener is there",
+        "accepted since it has this route",
     ),
     (
         "gateways[].listeners[].connections.bytesToBackend",
@@ -180,16 +180,16 @@ const STATUS: &[(&str, &str)] = &[
         "how many endpoints it has",
     ),
     (
-        "routes[].backends[].avoidedCount",
-        "how many of them are avoided",
+        "routes[].backends[].failingCount",
+        "how many of them a worker failed to reach the last time it tried",
     ),
     (
         "routes[].backends[].endpoints[].address",
-        "of the endpoint; at most 64 are told, avoided ones first",
+        "of the endpoint; at most 64 are told, those that fail first",
     ),
     (
         "routes[].backends[].endpoints[].health",
-        "`reached`, `avoided` (the last dial failed; it is tried again soon) or `untried`",
+        "`reached`, `avoided` (the last dial of a worker failed, a moment ago), `failing` (the same, and it is tried again by now) or `untried`",
     ),
     (
         "routes[].backends[].endpoints[].open",

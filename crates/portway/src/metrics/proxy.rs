@@ -71,7 +71,7 @@ fn endpoint(numbers: &EndpointNumbers, samples: &mut Samples) {
     samples.count(&ENDPOINT_BYTES, &to_backend, numbers.bytes_to_backend);
     let to_client = [backend, endpoint, "client"];
     samples.count(&ENDPOINT_BYTES, &to_client, numbers.bytes_to_client);
-    let healthy = u64::from(numbers.avoided_by == 0);
+    let healthy = u64::from(numbers.failing_for == 0);
     samples.count(&ENDPOINT_HEALTHY, &[backend, endpoint], healthy);
 }
 

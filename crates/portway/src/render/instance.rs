@@ -316,11 +316,11 @@ impl Page {
             false => format!("{}% ", (weight * 100 + sum / 2) / sum.max(1)),
         };
         let all = whole(&backend["endpointCount"]);
-        let avoided = whole(&backend["avoidedCount"]);
-        let (end, is_well) = match (backend["rejected"].is_string(), avoided) {
+        let failing = whole(&backend["failingCount"]);
+        let (end, is_well) = match (backend["rejected"].is_string(), failing) {
             (true, _) => ("✗ reset".to_owned(), false),
             (false, 0) => (format!("({all})"), true),
-            (false, _) => (format!("({avoided}/{all} fail)"), false),
+            (false, _) => (format!("({failing}/{all} fail)"), false),
         };
         let left = COLUMNS.saturating_sub(51 + share.len() + end.chars().count());
         let name = shortened(name, left.max(8));
@@ -338,8 +338,7 @@ impl Page {
             let endpoints = list(&backend["endpoints"]).iter();
             endpoints.map(move |it| (backend, it))
         });
-        let matters =
-            |it: &(&Value, &Value)| self.extent == Extent::All || it.1["health"] == "avoided";
+        let matters = |it: &(&Value, &Value)| self.extent == Extent::All || is_failing(it.1);
         // Routes may share a backend, whose endpoints are then the same.
         let key = |(backend, it): &(&Value, &Value)| (word(&backend["name"]), word(&it["address"]));
         let shown = endpoints.filter(matters).map(|it| (key(&it), it));
@@ -364,7 +363,7 @@ impl Page {
         for (backend, endpoint) in shown.into_values().take(n) {
             let address = shortened(&word(&endpoint["address"]), 24);
             let health = format!("{:<8}", word(&endpoint["health"]));
-            let health = match endpoint["health"] == "avoided" {
+            let health = match is_failing(endpoint) {
                 true => self.paint.bad(&health),
                 false => health,
             };
@@ -390,6 +389,11 @@ impl Page {
             (is_well(it), Reverse(busy))
         });
     }
+}
+
+/// Whether the last dial of an endpoint failed.
+pub(crate) fn is_failing(endpoint: &Value) -> bool {
+    matches!(endpoint["health"].as_str(), Some("avoided" | "failing"))
 }
 
 /// The conditions of a route's parents that say what is not as it was meant.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::sheet::{Cell, Row};
-use crate::render::instance::{local, problems};
+use crate::render::instance::{is_failing, local, problems};
 use crate::render::page::{list, number, whole, word};
 
 /// What was counted of something: connections, bytes in, bytes out.
@@ -197,7 +197,7 @@ fn routes(status: &Value, rates: &Rates<'_>, counted: &mut BTreeMap<String, Coun
             to_client,
             Cell::Count(whole(&route["connections"]["accepted"])),
             Cell::Count(sum("endpointCount")),
-            Cell::Count(sum("avoidedCount")),
+            Cell::Count(sum("failingCount")),
             Cell::Text(problem.as_ref().map_or("ok".into(), |it| format!("✗ {it}"))),
         ];
         let is_well = problem.is_none();
@@ -236,7 +236,7 @@ fn endpoints(
                 Cell::Count(whole(&endpoint["failedDials"])),
                 Cell::Text(name),
             ];
-            let is_well = endpoint["health"] != "avoided";
+            let is_well = !is_failing(endpoint);
             rows.push(Row { cells, is_well });
         }
     }

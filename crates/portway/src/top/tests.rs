@@ -71,7 +71,7 @@ fn status(seconds: u64, n_routes: u64) -> Value {
             "parents": [{ "active": { "status": if n == 2 { "False" } else { "True" },
                 "reason": "Superseded", "message": "another is older" } }],
             "backends": [{ "name": format!("default/s{n}:80"), "endpointCount": 1,
-                "avoidedCount": u64::from(n == 3), "endpoints": [{
+                "failingCount": u64::from(n == 3), "endpoints": [{
                     "address": format!("192.0.2.{n}:80"), "health": health, "open": n,
                     "reached": n * seconds, "failedDials": 0,
                     "bytesToBackend": 0, "bytesToClient": 1_500_000 * n * seconds }] }],

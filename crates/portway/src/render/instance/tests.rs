@@ -47,7 +47,7 @@ fn route(name: &str, open: u64, avoided: u64) -> Value {
             "weightSum": 10,
             "rejected": null,
             "endpointCount": 3,
-            "avoidedCount": avoided,
+            "failingCount": avoided,
             "endpoints": [endpoint],
         }, {
             "name": "other/a-service-with-quite-a-long-name:5432",
@@ -55,7 +55,7 @@ fn route(name: &str, open: u64, avoided: u64) -> Value {
             "weightSum": 10,
             "rejected": "no_endpoint",
             "endpointCount": 0,
-            "avoidedCount": 0,
+            "failingCount": 0,
             "endpoints": [],
         }],
         "connections": traffic(open),
