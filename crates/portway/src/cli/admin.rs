@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use clap::ArgMatches;
+use clap::parser::ValueSource;
 use tracing::warn;
 
 use crate::admin::{ADMIN_ADDR, At, Door, Reach, Wanted, default_socket};
@@ -107,9 +109,13 @@ impl AdminArgs {
     }
 }
 
-/// Where to ask.
+/// Where to ask. A flag goes before a variable that names another place.
+#[derive(Debug)]
+pub(crate) struct AskArgs(Places);
+
+/// What was given of it.
 #[derive(Debug, clap::Args)]
-pub(crate) struct AskArgs {
+struct Places {
     /// Address of the instance; by default its socket is tried, then 127.0.0.1:9180.
     #[arg(
         long,
@@ -131,6 +137,34 @@ pub(crate) struct AskArgs {
     admin_socket: Option<Choice<PathBuf>>,
 }
 
+impl clap::Args for AskArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        Places::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Places::augment_args_for_update(command)
+    }
+}
+
+impl clap::FromArgMatches for AskArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut places = Places::from_arg_matches(matches)?;
+        let is_typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+        match (is_typed("admin"), is_typed("admin_socket")) {
+            (true, false) => places.admin_socket = None,
+            (false, true) => places.admin = None,
+            _ => {}
+        }
+        Ok(Self(places))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
 impl AskArgs {
     /// Where to ask, in order. Whoever names one place means that one.
     ///
@@ -138,7 +172,7 @@ impl AskArgs {
     /// When there is none: `off` is where `run` and `proxy` tell nothing.
     pub(crate) fn places(&self) -> Result<Vec<At>> {
         let tcp = |addr: &SocketAddr| At::Tcp(*addr);
-        let places: Vec<At> = match (&self.admin_socket, &self.admin) {
+        let places: Vec<At> = match (&self.0.admin_socket, &self.0.admin) {
             (None, None) => vec![At::Socket(default_socket()), At::Tcp(ADMIN_ADDR)],
             (Some(Choice::Off), None) => vec![At::Tcp(ADMIN_ADDR)],
             (socket, addr) => {

@@ -1,5 +1,6 @@
 //! `portway explain`: why something is as it is.
 
+use std::env;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -110,6 +111,14 @@ impl Output {
     }
 }
 
+impl Args {
+    /// Whether no files were named but those that `run` takes from the same variable.
+    fn has_files_of_run(&self) -> bool {
+        let of_run = env::var_os("PORTWAY_FILE").map(PathBuf::from);
+        !self.kube.is_wanted() && self.files.first() == of_run.as_ref() && self.files.len() < 2
+    }
+}
+
 /// Explains.
 ///
 /// # Errors
@@ -121,7 +130,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
         (Wanted::Connection, None) => {
             bail!("which connection? give the address and port of its client")
         }
-        (Wanted::Connection, Some(client)) if is_here => connections(args, client)?,
+        (Wanted::Connection, Some(client)) if is_here || args.has_files_of_run() => {
+            connections(args, client)?
+        }
         (Wanted::Connection, Some(_)) => {
             bail!("connections are of the running instance: without `-f` and `--kube`")
         }
