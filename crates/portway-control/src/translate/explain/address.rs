@@ -1,6 +1,6 @@
 //! An address: which listener takes a connection to it, and what that connection gets.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::{Explanation, Story, Verdict, listener};
 use crate::translate::Decided;
@@ -8,7 +8,7 @@ use crate::translate::plan::{GatewayPlan, ListenerPlan};
 
 pub(super) fn explain(decided: &Decided<'_>, ip: Option<IpAddr>, port: u16) -> Explanation {
     let title = match ip {
-        Some(ip) => std::net::SocketAddr::new(ip, port).to_string(),
+        Some(ip) => SocketAddr::new(ip, port).to_string(),
         None => format!("port {port}"),
     };
     let mut story = Story::default();
@@ -20,9 +20,14 @@ pub(super) fn explain(decided: &Decided<'_>, ip: Option<IpAddr>, port: u16) -> E
     let (mut outcomes, mut n_declared) = (Vec::new(), 0);
     for (gateway, listener) in declared {
         n_declared += 1;
-        let takes = ip.is_none_or(|ip| binds(listener, ip));
+        let takes = ip.is_none_or(|ip| sockets(listener, ip).next().is_some());
         tell(&mut story, decided, (gateway, listener), takes);
-        if takes && listener.is_bound {
+        let unbound = &decided.index.snapshot.facts.unbound;
+        let is_open = match ip {
+            Some(ip) => sockets(listener, ip).any(|socket| !unbound.contains_key(socket)),
+            None => listener.is_bound,
+        };
+        if is_open {
             outcomes.push(listener::outcome(decided, listener));
         }
     }
@@ -53,9 +58,11 @@ fn tell(
     listener::tell(story, 1, decided, gateway, listener);
 }
 
-/// Whether a listener takes connections to `ip`.
-fn binds(listener: &ListenerPlan<'_>, ip: IpAddr) -> bool {
+/// The sockets of a listener that take connections to `ip`, if they are open.
+fn sockets<'p>(listener: &'p ListenerPlan<'_>, ip: IpAddr) -> impl Iterator<Item = &'p SocketAddr> {
     let ip = ip.to_canonical();
-    let mut binds = listener.binds.iter().map(|socket| socket.ip());
-    binds.any(|bound| bound == ip || bound.is_unspecified() && bound.is_ipv4() == ip.is_ipv4())
+    listener.binds.iter().filter(move |socket| {
+        let bound = socket.ip();
+        bound == ip || bound.is_unspecified() && bound.is_ipv4() == ip.is_ipv4()
+    })
 }

@@ -3,7 +3,7 @@
 use super::{Explanation, Story, Verdict, class, listener};
 use crate::origin::ObjectKey;
 use crate::translate::Decided;
-use crate::translate::plan::GatewayPlan;
+use crate::translate::plan::{GatewayPlan, ListenerPlan};
 use crate::translate::words;
 
 pub(super) fn explain(decided: &Decided<'_>, key: &ObjectKey) -> Option<Explanation> {
@@ -49,13 +49,21 @@ fn tell_accepted(story: &mut Story, gateway: &GatewayPlan<'_>) {
 
 fn outcome(gateway: &GatewayPlan<'_>) -> String {
     let (bound, not): (Vec<_>, Vec<_>) = gateway.listeners.iter().partition(|it| it.is_bound);
-    let not_words = words::listeners(not.iter().map(|it| &it.spec.name));
-    match (bound.is_empty(), not.is_empty()) {
-        (true, _) => "none of its listeners listens".to_owned(),
-        (false, true) => "all of its listeners listen".to_owned(),
-        (false, false) => {
-            let bound = words::listeners(bound.iter().map(|it| &it.spec.name));
-            format!("it serves {bound}, but not {not_words}")
-        }
+    let (whole, part): (Vec<_>, Vec<_>) = bound.into_iter().partition(|it| it.refusal.is_none());
+    let names = |of: &[&ListenerPlan<'_>]| words::listeners(of.iter().map(|it| &it.spec.name));
+    let served = [
+        (!whole.is_empty()).then(|| names(&whole)),
+        (!part.is_empty()).then(|| format!("{} on a part of its addresses only", names(&part))),
+    ];
+    let served: Vec<String> = served.into_iter().flatten().collect();
+    match (served.is_empty(), part.is_empty(), not.is_empty()) {
+        (true, ..) => "none of its listeners listens".to_owned(),
+        (false, true, true) => "all of its listeners listen".to_owned(),
+        (false, _, true) => format!("it serves {}", served.join(" and ")),
+        (false, _, false) => format!(
+            "it serves {}, but not {}",
+            served.join(" and "),
+            names(&not)
+        ),
     }
 }
