@@ -30,6 +30,9 @@ const CHANGES: u32 = 20;
 /// How long a gateway is left alone to see what it does by itself.
 const REST: Duration = Duration::from_secs(2);
 
+/// How long the words about the last change may take: statuses follow tables within a second.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
 /// Its first listener's port.
 const FIRST_PORT: u16 = 2000;
 
@@ -73,6 +76,7 @@ fn one(
     let start_ms = start.elapsed().as_secs_f64() * 1000.0;
     let rss_bytes = rss(gateway.pid());
     let change = change(arena, load, &dir, (&routes, layout));
+    thread::sleep(LAST_WORDS);
     let before = cpu_seconds(gateway.pid());
     thread::sleep(REST);
     let idle_cpu = (cpu_seconds(gateway.pid()) - before) / REST.as_secs_f64();

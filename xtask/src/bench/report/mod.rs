@@ -329,7 +329,7 @@ fn into_readme(lines: &Lines) -> Result<()> {
     let table = summary(lines);
     let new = format!(
         "{before}{}\n{table}\nMeasured on {day} with client, gateway and backend on one machine of two cores; \
-         [the whole report](bench/REPORT.md). Again: `sudo -E cargo xtask bench --full`.\n\n{}{after}",
+         [the whole report](bench/REPORT.md), [where it falls short](bench/SHORTFALLS.md). Again: `sudo -E cargo xtask bench --full`.\n\n{}{after}",
         MARKS.0, MARKS.1
     );
     put(&path, &new)
