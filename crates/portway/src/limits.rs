@@ -31,6 +31,9 @@ pub(crate) const DOUBT: Duration = Duration::from_millis(20);
 /// while other files come and go.
 pub(crate) const DOUBT_MAX: Duration = Duration::from_millis(200);
 
+/// Wait for the last lines of the log to be written, when the process ends.
+pub(crate) const LOG_END_TIMEOUT: Duration = Duration::from_millis(1200);
+
 /// Wait for the resets and last words after a second signal, before the process ends without them.
 pub(crate) const CUT_TIMEOUT: Duration = Duration::from_secs(1);
 

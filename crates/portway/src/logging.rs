@@ -5,7 +5,8 @@
 //! say: when nobody reads stderr, lines for which there is no room are counted and gone.
 
 use std::io::{self, Write};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
+use std::thread;
 
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
@@ -13,7 +14,7 @@ use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuar
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
-use crate::limits::LOG_LINES_MAX;
+use crate::limits::{LOG_END_TIMEOUT, LOG_LINES_MAX};
 use crate::render::{self, Paint};
 
 /// Form of the log.
@@ -74,10 +75,21 @@ pub(crate) fn dropped() -> u64 {
 
 /// Writes what waits, for at most a second or so, before the process ends.
 pub(crate) fn finish() {
-    drop(
-        WRITING
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(),
-    );
+    let mut writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(last) = writing.take() else { return };
+    drop(writing);
+    let (over, is_over) = mpsc::channel::<()>();
+    // What ends it may itself have to say something, on a stdout that nobody reads either.
+    let end = move || {
+        drop(last);
+        drop(over);
+    };
+    if thread::Builder::new()
+        .name("log-end".into())
+        .spawn(end)
+        .is_ok()
+    {
+        // Nothing is ever sent: it ends, or the time does.
+        let _ = is_over.recv_timeout(LOG_END_TIMEOUT);
+    }
 }

@@ -450,8 +450,8 @@ fn a_log_that_nobody_reads_stalls_nothing() {
     let guide = Guide::new(|guide, _| guide);
     let mut run = command(&["run", "-f", guide.dir.path(), "--log-level", "debug"]);
     run.args(["--admin", "127.0.0.1:0", "--admin-socket", "off"]);
-    run.stderr(writer)
-        .stdout(Stdio::null())
+    run.stdout(writer.try_clone().unwrap())
+        .stderr(writer)
         .stdin(Stdio::null());
     let mut child = run.spawn().unwrap();
     drop(run);
