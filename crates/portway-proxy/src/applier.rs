@@ -146,7 +146,11 @@ impl Applier {
             Order::Stop(deadline) => {
                 self.stopping = true;
                 for slot in &self.slots {
-                    slot.put(|wishes| wishes.stop = Some(deadline));
+                    // Whoever wants it earlier is heard, whoever speaks last.
+                    slot.put(|wishes| {
+                        let earlier = wishes.stop.filter(|it| *it < deadline);
+                        wishes.stop = earlier.or(Some(deadline));
+                    });
                 }
             }
             Order::End => {}

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 use std::{fs, io};
 
@@ -133,7 +134,12 @@ impl Inputs {
         if !due.is_empty() {
             self.tracked.look_again(&due, &mut refresh);
         }
-        self.take(objects, refresh, now)
+        let kinds = self.take(objects, refresh, now);
+        // One that could not be read says nothing, and is asked again later.
+        for doubt in self.doubts.values_mut().filter(|doubt| doubt.due <= now) {
+            doubt.due = now + DOUBT_MAX;
+        }
+        kinds
     }
 
     /// When a refresh is due though nothing is dirty.
@@ -227,19 +233,22 @@ impl Inputs {
     /// Exchanges for nothing what is gone for long enough, or has come back, or whose objects are all
     /// in other files now.
     fn believe_gone(&mut self, exchange: &mut Vec<(Rank, Option<SourceReading>)>, now: Instant) {
+        if self.gone.is_empty() {
+            return;
+        }
+        let came = exchange
+            .iter()
+            .filter_map(|(at, it)| Some((at, it.as_ref()?)));
+        let names = came.clone().filter_map(|(at, _)| self.sources.get(at));
+        let names: BTreeSet<_> = names.map(|it| Arc::clone(&it.name)).collect();
+        let keys: BTreeSet<_> = came.flat_map(|(_, it)| it.keys()).collect();
         let mut believed = Vec::new();
         for (rank, gone) in &mut self.gone {
             let Some(source) = self.sources.get(rank) else {
                 believed.push(*rank);
                 continue;
             };
-            let came = exchange
-                .iter()
-                .filter_map(|(at, it)| Some((at, it.as_ref()?)));
-            let mut names = came.clone().filter_map(|(at, _)| self.sources.get(at));
-            if self.collection.is_covered(*rank, came.map(|(_, it)| it))
-                || names.any(|it| it.name == source.name)
-            {
+            if names.contains(&source.name) || self.collection.is_covered(*rank, &keys) {
                 believed.push(*rank);
             } else if gone.due <= now {
                 // One that is there again and was not read is being written: its end will be heard.

@@ -1,9 +1,9 @@
 //! Who is connected to whom while a gateway runs on this host.
 //!
 //! ```text
-//!  objects ─► Snapshot ─► translate ─┬─► statuses, diagnostics ─► state_log, demo
-//!                ▲                   └─► TableSpec ─► RoutingTable ─► Proxy::apply (first)
-//!              Facts                                                      │
+//!  objects ─► Snapshot ─┬─► translate ─► statuses, diagnostics ─► state_log, demo
+//!                ▲      └─► succession ─► RoutingTable ─► Proxy::apply (first)
+//!              Facts                                           │
 //!                ▲            ┌── reports (thread) ◄── Report ◄── workers ◄
 //!              News ◄─────────┼── resolver (thread) ◄── DNS, /etc/hosts
 //!                             ├── watch (thread) ◄── what happens to files
@@ -179,23 +179,34 @@ impl Standalone {
                 News::Files(dirty) => self.read_again(dirty),
                 News::TimePassed => {}
                 News::ReadAgain => {
-                    systemd::reloading();
-                    self.is_reloading = true;
+                    // Who waits for the start waits for no reload.
+                    if self.apply_time.is_some() {
+                        systemd::reloading();
+                        self.is_reloading = true;
+                    }
                     self.read_again(Dirty::everything());
                 }
                 News::WorkerDied => return Ok(Change::WorkerDied),
-                News::Stop | News::StopNow => return Ok(Change::Stop),
+                News::Stop => return Ok(Change::Stop),
+                News::StopNow => {
+                    self.proxy.cutter().cut();
+                    return Ok(Change::Stop);
+                }
             }
             if let Err(error) = self.move_on() {
                 error!(
                     error = format!("{error:#}"),
                     "a defect: the table before stays"
                 );
+                self.translate_from = Instant::now() + TRANSLATION_PAUSE_MAX;
                 continue;
             }
             if self.is_translation_due() {
                 self.translate();
-                if std::mem::take(&mut self.is_reloading) {
+                // What is missing counts only after a moment, and the reload is over then.
+                let doubts = self.inputs.as_ref().and_then(Inputs::next_look);
+                if self.is_reloading && doubts.is_none() {
+                    self.is_reloading = false;
                     systemd::ready();
                 }
                 return Ok(Change::Translated);
@@ -255,6 +266,9 @@ impl Standalone {
     pub(crate) fn shutdown(self) {
         let open = self.proxy.open_connections();
         info!(open, timeout = ?self.drain_timeout, "draining");
+        if self.held.iter().any(|it| matches!(it, News::StopNow)) {
+            self.proxy.cutter().cut();
+        }
         signals::cut_when_asked(self.news, self.proxy.cutter());
         self.proxy.shutdown(self.drain_timeout);
         // The workers are gone, so this ends; the last connections are told before it does.

@@ -94,19 +94,11 @@ impl Collection {
         !before.into_iter().all(|key| after.contains(key))
     }
 
-    /// Whether these readings hold every object that a source gave.
-    pub fn is_covered<'r>(
-        &self,
-        rank: Rank,
-        by: impl IntoIterator<Item = &'r SourceReading>,
-    ) -> bool {
+    /// Whether every object that a source gave is among these.
+    pub fn is_covered(&self, rank: Rank, keys: &BTreeSet<&ObjectKey>) -> bool {
         let given = self.sources.get(&rank).map(|it| &it.objects);
-        let mut missing: BTreeSet<&ObjectKey> =
-            given.into_iter().flatten().map(Object::key).collect();
-        for object in by.into_iter().flat_map(|it| &it.objects) {
-            missing.remove(object.key());
-        }
-        missing.is_empty()
+        let mut given = given.into_iter().flatten().map(Object::key);
+        given.all(|key| keys.contains(key))
     }
 
     /// All problems, in order of the sources.

@@ -60,6 +60,11 @@ impl SourceReading {
         &self.diagnostics
     }
 
+    /// The names of its objects, in order.
+    pub fn keys(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.objects.iter().map(object::Object::key)
+    }
+
     /// Whether all of it could be read: no object is left out.
     pub fn is_whole(&self) -> bool {
         let mut found = self.diagnostics.iter();

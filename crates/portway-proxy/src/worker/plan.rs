@@ -29,7 +29,8 @@ impl Worker {
             for key in self.accepting.sockets.keys() {
                 self.close(key);
             }
-            self.stop_at = Some(deadline);
+            let earlier = self.stop_at.filter(|it| *it < deadline);
+            self.stop_at = earlier.or(Some(deadline));
         }
     }
 

@@ -95,6 +95,23 @@ fn findings_in_a_file_that_keeps_what_it_held_say_so() {
     }
 }
 
+/// Nothing would end it otherwise: a look that is due at once is due again and again.
+#[test]
+fn a_file_in_doubt_that_cannot_be_read_is_asked_later() {
+    let mut stage = Stage::new("unreadable");
+    assert_eq!(stage.after_write(""), ["a", "b"]);
+    fs::remove_file(&stage.file).unwrap();
+    assert_eq!(
+        stage.when_due(),
+        ["a", "b"],
+        "a path that was given is gone"
+    );
+    let next = stage.inputs.next_look();
+    assert!(next.is_none_or(|it| it >= stage.now + DOUBT), "{next:?}");
+    assert_eq!(stage.after_write(OTHER), ["a", "b"], "again in doubt");
+    assert_eq!(stage.when_due(), ["c"]);
+}
+
 #[test]
 fn what_a_file_lacks_twice_is_gone() {
     let mut stage = Stage::new("lacks");

@@ -1,7 +1,8 @@
 //! What a supervisor hears by `NOTIFY_SOCKET` (sd_notify(3)).
 
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{ErrorKind, Read};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixDatagram;
 
 use rustix::process::Signal;
@@ -96,6 +97,16 @@ fn it_hears_of_a_reload_when_it_begins_and_when_every_worker_has_it() {
             assert_eq!(backend::talk(to), name);
         }
     }
+    // What is gone is gone when the reload is over.
+    let path = supervised.dir.0.join("services.yaml");
+    let text = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    supervised.reload();
+    let mut stream = TcpStream::connect(backend::loopback(supervised.ports[0])[0]).unwrap();
+    let end = stream.read(&mut [0]).map_err(|error| error.kind());
+    assert_eq!(end, Err(ErrorKind::ConnectionReset));
+    fs::write(&path, text).unwrap();
+    supervised.reload();
     // Nothing is different, or something is broken: the reload is over all the same.
     supervised.reload();
     fs::write(supervised.dir.0.join("services.yaml"), "{").unwrap();
