@@ -72,7 +72,8 @@ impl Objects {
         add(&mut self.gateway_configs, others.gateway_configs);
     }
 
-    /// Makes these the same values as `others`: at the cost of what differs, where few do.
+    /// Makes these the same values as `others`, at the cost of what differs, where few do. What is left
+    /// out stays as it is.
     pub fn catch_up(&mut self, others: &Self) {
         fn renew<T>(
             own: &mut BTreeMap<ObjectKey, Arc<Sourced<T>>>,

@@ -93,6 +93,7 @@ pub(super) fn resolve(
         grants: Grants::of(&index.snapshot.objects),
         own: OwnSockets::of(index.snapshot, gateways),
         known: BTreeMap::new(),
+        namespaces: None,
         n_endpoints: 0,
         lacks_room: false,
         report,
@@ -208,6 +209,8 @@ struct Resolver<'a, 'i> {
     own: OwnSockets,
     /// Ports that are already resolved: many routes share a Service.
     known: BTreeMap<PortKey<'a>, Arc<Endpoints>>,
+    /// A namespace for each name of a Service, once one was looked for.
+    namespaces: Option<BTreeMap<&'a str, &'a str>>,
     n_endpoints: usize,
     /// Whether endpoints were left out for want of room.
     lacks_room: bool,
@@ -401,8 +404,7 @@ impl<'a> Resolver<'a, '_> {
         let mut found = warning(204, reference.place(".name"), what).label("not in the input");
         let guess = self.report.guess(name, self.index.services_in(namespace));
         found.help = guess.or_else(|| {
-            let mut all = self.index.services.keys();
-            let (other, _) = all.find(|(_, it)| *it == name)?;
+            let other = self.service_namespaces().get(name)?;
             let grant = "a ReferenceGrant there is needed, too";
             Some(format!(
                 "there is one in namespace `{other}`: name it in `namespace`; {grant}"
@@ -411,6 +413,16 @@ impl<'a> Resolver<'a, '_> {
         let otherwise = "add the Service to the files, or remove the reference";
         found.help = found.help.or_else(|| Some(otherwise.to_owned()));
         Problem::invalid(Unresolved::Missing, found)
+    }
+
+    /// A namespace that has a Service of a name, for each name: made when the first is missing.
+    fn service_namespaces(&mut self) -> &BTreeMap<&'a str, &'a str> {
+        self.namespaces.get_or_insert_with(|| {
+            let services = self.index.services.keys().rev();
+            services
+                .map(|(namespace, name)| (*name, *namespace))
+                .collect()
+        })
     }
 
     /// Pods fill the slices of a Service with a selector, so in a cluster that is nothing to fear.

@@ -65,8 +65,10 @@ pub(super) fn bind(snapshot: &Snapshot, gateways: &mut [GatewayPlan<'_>], report
         .iter_mut()
         .flat_map(|gateway| &mut gateway.listeners)
     {
-        let mut binds = listener.binds.iter();
-        listener.is_bound = binds.any(|socket| !closed.contains_key(socket));
+        let open = listener.binds.iter();
+        let open = open.filter(|socket| !closed.contains_key(socket));
+        listener.open = open.copied().collect();
+        listener.is_bound = !listener.open.is_empty();
     }
 }
 

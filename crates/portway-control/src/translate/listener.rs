@@ -93,6 +93,7 @@ fn listeners<'a>(source: &'a Sourced<Gateway>, report: &mut Report) -> Vec<Liste
             conflict: None,
             refusal,
             binds: Vec::new(),
+            open: Vec::new(),
             is_bound: false,
             routes: Vec::new(),
             winner: None,

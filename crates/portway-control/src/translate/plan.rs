@@ -48,7 +48,9 @@ pub(super) struct ListenerPlan<'a> {
     pub(super) refusal: Option<Refusal>,
     /// Sockets to bind; none = it is not in the table.
     pub(super) binds: Vec<SocketAddr>,
-    /// Whether at least one of them is open, as far as the facts say.
+    /// Those of them that are open, as far as the facts say.
+    pub(super) open: Vec<SocketAddr>,
+    /// Whether at least one of them is.
     pub(super) is_bound: bool,
     /// Routes that are attached, in order of their names: indices of the route plans.
     pub(super) routes: Vec<usize>,

@@ -35,8 +35,8 @@ Examples:
   portway status --kube
 
 Exit codes:
-  0  it takes connections, and its configuration has no errors; with --kube, every Gateway,
-     listener and route is as it was meant
+  0  it takes connections, and its configuration has no errors and no file that is not used;
+     with --kube, every Gateway, listener and route is as it was meant
   1  it does not, or its configuration has; with --kube, one is not
   2  no instance, or no cluster, answered")]
 pub(crate) struct Args {

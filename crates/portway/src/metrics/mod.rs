@@ -132,9 +132,9 @@ metrics! {
     CONFIG_FINDINGS: Gauge "portway_config_findings" ["severity"]
         "Findings in the configuration as it is now";
     FILES_UNUSED: Gauge "portway_config_files_unused" []
-        "Files that are not used as they are now: broken, so what they held before stays";
+        "Files that are broken: what they held before stays, or else nothing of them is used";
     FILES_UNREAD: Gauge "portway_config_files_unread" []
-        "Paths of -f that could not be read the last time; what they held before stays";
+        "Paths of -f and below that could not be read the last time; what they held before stays";
     SOCKETS_REFUSED: Gauge "portway_sockets_refused" []
         "Sockets of listeners that cannot be bound now";
 

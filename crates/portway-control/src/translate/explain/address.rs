@@ -20,11 +20,10 @@ pub(super) fn explain(decided: &Decided<'_>, ip: Option<IpAddr>, port: u16) -> E
     let (mut outcomes, mut n_declared) = (Vec::new(), 0);
     for (gateway, listener) in declared {
         n_declared += 1;
-        let takes = ip.is_none_or(|ip| sockets(listener, ip).next().is_some());
-        tell(&mut story, decided, (gateway, listener), takes);
-        let unbound = &decided.index.snapshot.facts.unbound;
+        let is_meant = ip.is_none_or(|ip| takes(&listener.binds, ip));
+        tell(&mut story, decided, (gateway, listener), is_meant);
         let is_open = match ip {
-            Some(ip) => sockets(listener, ip).any(|socket| !unbound.contains_key(socket)),
+            Some(ip) => takes(&listener.open, ip),
             None => listener.is_bound,
         };
         if is_open {
@@ -58,11 +57,9 @@ fn tell(
     listener::tell(story, 1, decided, gateway, listener);
 }
 
-/// The sockets of a listener that take connections to `ip`, if they are open.
-fn sockets<'p>(listener: &'p ListenerPlan<'_>, ip: IpAddr) -> impl Iterator<Item = &'p SocketAddr> {
+/// Whether one of these sockets takes connections to `ip`.
+fn takes(sockets: &[SocketAddr], ip: IpAddr) -> bool {
     let ip = ip.to_canonical();
-    listener.binds.iter().filter(move |socket| {
-        let bound = socket.ip();
-        bound == ip || bound.is_unspecified() && bound.is_ipv4() == ip.is_ipv4()
-    })
+    let mut bound = sockets.iter().map(SocketAddr::ip);
+    bound.any(|bound| bound == ip || bound.is_unspecified() && bound.is_ipv4() == ip.is_ipv4())
 }
