@@ -190,6 +190,7 @@ impl Inputs {
 
     fn take(&mut self, objects: &mut Objects, refresh: Refresh, now: Instant) -> BTreeSet<Kind> {
         self.tell_unread(&refresh.errors);
+        let renumbered = self.renumber(objects, &refresh.renumbered);
         let mut exchange = Vec::new();
         for (rank, text) in refresh.texts {
             match text {
@@ -214,6 +215,36 @@ impl Inputs {
             }
         }
         self.believe_gone(&mut exchange, now);
+        let mut kinds = self.collection.exchange(objects, exchange);
+        kinds.extend(renumbered);
+        kinds
+    }
+
+    /// Files have other ranks now, and whatever is known of them goes with them. It happens when many
+    /// files came between two others, so that the texts that count are just read once more.
+    fn renumber(
+        &mut self,
+        objects: &mut Objects,
+        steps: &[BTreeMap<Rank, Rank>],
+    ) -> BTreeSet<Kind> {
+        fn moved<T>(of: &mut BTreeMap<Rank, T>, to: &BTreeMap<Rank, Rank>) {
+            let all = std::mem::take(of).into_iter();
+            *of = all
+                .filter_map(|(rank, it)| Some((*to.get(&rank)?, it)))
+                .collect();
+        }
+        if steps.is_empty() {
+            return BTreeSet::new();
+        }
+        let mut exchange: Vec<_> = self.sources.keys().map(|rank| (*rank, None)).collect();
+        for to in steps {
+            moved(&mut self.sources, to);
+            moved(&mut self.faults, to);
+            moved(&mut self.doubts, to);
+            self.gone.clear();
+        }
+        let sources = self.sources.iter();
+        exchange.extend(sources.map(|(rank, source)| (*rank, Some(read_source(source)))));
         self.collection.exchange(objects, exchange)
     }
 

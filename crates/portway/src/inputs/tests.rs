@@ -223,6 +223,30 @@ fn objects_that_move_to_another_file_are_never_missed() {
     assert_eq!(folder.inputs.diagnostics(&folder.objects), []);
 }
 
+/// Each comes just before the last, so that in the end all get other ranks.
+#[test]
+fn a_broken_file_keeps_what_it_held_however_many_files_come_before_it() {
+    let mut folder = Folder::new("between", &[("a.yaml", OTHER), ("z.yaml", TWO)]);
+    fs::write(folder.path("z.yaml"), "{").unwrap();
+    assert_eq!(folder.after(&["z.yaml"], &[]), ["a", "b", "c"]);
+    for n in 0..80 {
+        let file = format!("b{n:02}.yaml");
+        let service = OTHER.replace("name: c", &format!("name: x{n:02}"));
+        fs::write(folder.path(&file), service).unwrap();
+        let names = folder.after(&[&file], &[]);
+        assert_eq!(names[..3], ["a", "b", "c"], "{n}");
+        assert_eq!(names.len(), 4 + n, "{n}");
+        let unused = folder.inputs.unused().files;
+        assert_eq!(unused.len(), 1, "{n}");
+        assert!(unused[0].holds, "{n}");
+    }
+    fs::write(folder.path("z.yaml"), TWO.replace("name: b", "name: d")).unwrap();
+    folder.after(&["z.yaml"], &[]);
+    let names = folder.when_due();
+    assert_eq!(names[..4], ["a", "c", "d", "x00"]);
+    assert_eq!(folder.inputs.unused().files, []);
+}
+
 #[test]
 fn a_file_that_stays_away_is_gone_after_a_moment() {
     let mut folder = Folder::new("gone", &[("a.yaml", TWO), ("c.yaml", OTHER)]);

@@ -73,6 +73,9 @@ pub(crate) struct Refresh {
     pub(crate) texts: BTreeMap<Rank, Option<Text>>,
     /// What could not be read, and so is as it was.
     pub(crate) errors: Vec<SourceError>,
+    /// Files that got other ranks, one step after the other, before the texts: old rank to new. Of a
+    /// rank that is not named the file is gone.
+    pub(crate) renumbered: Vec<BTreeMap<Rank, Rank>>,
 }
 
 /// Which files a look at everything reads again.
@@ -433,26 +436,18 @@ impl Tracked {
         }
     }
 
-    /// Spreads all ranks evenly again. Every text is told of at its new rank.
+    /// Spreads all ranks evenly again. What was read so far goes with its file.
     fn rank_anew(&mut self, refresh: &mut Refresh) {
-        let names: Vec<Name> = self.files.keys().cloned().collect();
-        for file in self.files.values() {
-            refresh.texts.insert(file.rank, None);
-        }
-        for (name, nth) in names.into_iter().zip(1..) {
-            let path = PathBuf::from(OsStr::from_bytes(&name.1));
-            let again = match self.once.get(&name) {
-                Some(text) => Ok((Stamp::default(), text.clone())),
-                None => self.try_read(&name, &path),
-            };
-            if let Some(file) = self.files.get_mut(&name) {
-                file.rank = nth * STEP;
-            }
-            match again {
-                Ok((_, text)) => drop(refresh.texts.insert(nth * STEP, Some(text))),
-                Err(error) => refresh.errors.push(error),
-            }
-        }
+        let files = self.files.values_mut().zip(1..);
+        let renumbered = files.map(|(file, nth)| {
+            let before = std::mem::replace(&mut file.rank, nth * STEP);
+            (before, file.rank)
+        });
+        let renumbered: BTreeMap<Rank, Rank> = renumbered.collect();
+        let texts = std::mem::take(&mut refresh.texts).into_iter();
+        let texts = texts.filter_map(|(rank, text)| Some((*renumbered.get(&rank)?, text)));
+        refresh.texts = texts.collect();
+        refresh.renumbered.push(renumbered);
     }
 
     fn bytes_left(&self, name: &Name) -> u64 {
