@@ -102,6 +102,13 @@ pub(crate) fn finish(socket: BorrowedFd<'_>) -> Result<()> {
     rustix::net::shutdown(socket, Shutdown::Write)
 }
 
+/// Lets a listening socket take no more connections, while it keeps its port. A handshake that ends
+/// on another CPU at this very moment gets an RST; where the port is gone as well, by `close(2)`, the
+/// kernel forgets the connection, and its client, who has it, hears nothing of that.
+pub(crate) fn stop_listening(socket: BorrowedFd<'_>) -> Result<()> {
+    rustix::net::shutdown(socket, Shutdown::Read)
+}
+
 /// Makes the close of this socket an RST.
 pub(crate) fn reset_on_close(socket: BorrowedFd<'_>) -> Result<()> {
     sockopt::set_socket_linger(socket, Some(Duration::ZERO))

@@ -12,6 +12,7 @@ use crate::applier::Order;
 use crate::limits::BACKLOG;
 use crate::slab::Key;
 use crate::slot::Plan;
+use crate::sys::tcp;
 use crate::token::Token;
 
 impl Worker {
@@ -26,20 +27,19 @@ impl Worker {
             self.answer(question);
         }
         if let Some(deadline) = wishes.stop {
-            for key in self.accepting.sockets.keys() {
-                self.close(key);
-            }
+            let keys = self.accepting.sockets.keys().into_iter();
+            let stopped: Vec<_> = keys.map(|key| self.stop(key)).collect();
+            drop(stopped);
             let earlier = self.stop_at.filter(|it| *it < deadline);
             self.stop_at = earlier.or(Some(deadline));
         }
     }
 
     fn move_to(&mut self, plan: Plan) {
-        for listener_key in plan.closed {
-            if let Some(key) = self.accepting.by_key.get(&listener_key).copied() {
-                self.close(key);
-            }
-        }
+        let closed = plan.closed.iter();
+        let closed = closed.filter_map(|key| self.accepting.by_key.get(key).copied());
+        let closed: Vec<Key> = closed.collect();
+        let stopped: Vec<_> = closed.into_iter().map(|key| self.stop(key)).collect();
         for (listener_key, duty) in plan.changed {
             if let Some(socket) = self.accepting.socket_of(listener_key) {
                 socket.duty = duty;
@@ -57,6 +57,8 @@ impl Worker {
         if let Some(drains) = plan.drains {
             self.drain(&drains);
         }
+        // Not before: no handshake is under way any more that began while they listened.
+        drop(stopped);
     }
 
     fn open(&mut self, socket: Socket) {
@@ -76,15 +78,18 @@ impl Worker {
         self.accepting.by_key.insert(listener_key, key);
     }
 
-    /// Closes a listening socket when nobody waits on it any more. While descriptors are short
-    /// those who wait are reset: nothing can be done for them.
-    fn close(&mut self, key: Key) {
+    /// Stops a listening socket when nobody waits on it any more; it is closed when it is dropped.
+    /// While descriptors are short those who wait are reset: nothing can be done for them.
+    fn stop(&mut self, key: Key) -> Option<Socket> {
         let most = usize::try_from(BACKLOG).unwrap_or(usize::MAX);
         if self.accept_some(key, most) == Queue::MayHaveMore {
             tracing::debug!("a socket is closed while more come than its queue can hold");
         }
-        if let Some(socket) = self.accepting.sockets.remove(key) {
-            self.accepting.by_key.remove(&socket.key);
+        let socket = self.accepting.sockets.remove(key)?;
+        self.accepting.by_key.remove(&socket.key);
+        if let Err(error) = tcp::stop_listening(socket.socket.as_fd()) {
+            tracing::debug!(%error, "a socket is closed that was not stopped");
         }
+        Some(socket)
     }
 }
