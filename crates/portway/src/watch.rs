@@ -3,7 +3,8 @@
 //! In: events of the kernel (inotify, by way of notify). Out: [`Dirty`] paths when nothing more has
 //! happened for [`QUIET`], at the latest after [`COALESCE_MAX`]. Never: a file that is being
 //! written: half of a manifest can be a whole one and delete routes. So what counts is that a file
-//! was closed after writing, moved, linked or removed.
+//! was closed after writing, moved, linked or removed; of one that is open again by then nothing
+//! counts until it is closed.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -27,6 +28,8 @@ pub(crate) struct Dirty {
     pub(crate) written: BTreeSet<PathBuf>,
     /// What was moved here or away, linked or removed, and new directories.
     pub(crate) moved: BTreeSet<PathBuf>,
+    /// Files that somebody writes: created or changed, and not closed since.
+    pub(crate) writing: BTreeSet<PathBuf>,
     /// Anything may have happened anywhere.
     pub(crate) all: bool,
 }
@@ -94,9 +97,14 @@ fn gather(
     events: &Receiver<notify::Result<Event>>,
     tell: &mut dyn FnMut(Dirty) -> ControlFlow<()>,
 ) {
+    let mut writing = BTreeSet::new();
     while let Ok(first) = events.recv() {
-        let mut dirty = Dirty::default();
+        let mut dirty = Dirty {
+            writing: std::mem::take(&mut writing),
+            ..Dirty::default()
+        };
         if !dirty.add(first) {
+            writing = dirty.writing;
             continue;
         }
         let latest = Instant::now() + COALESCE_MAX;
@@ -117,6 +125,9 @@ fn gather(
                 break;
             }
         }
+        writing.clone_from(&dirty.writing);
+        dirty.written.retain(|path| !writing.contains(path));
+        dirty.moved.retain(|path| !writing.contains(path));
         if tell(dirty).is_break() {
             return;
         }
@@ -136,6 +147,8 @@ impl Dirty {
     pub(crate) fn merge(&mut self, other: Self) {
         self.written.extend(other.written);
         self.moved.extend(other.moved);
+        // What is told later is so now.
+        self.writing = other.writing;
         self.all |= other.all;
     }
 
@@ -151,7 +164,21 @@ impl Dirty {
         };
         let n_before = self.written.len() + self.moved.len();
         match event.kind {
-            _ if event.need_rescan() => self.all = true,
+            EventKind::Modify(ModifyKind::Data(_)) | EventKind::Create(CreateKind::File) => {
+                let whole = |path: &&PathBuf| !is_new_name(path);
+                self.writing
+                    .extend(event.paths.iter().filter(whole).cloned());
+            }
+            EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Modify(ModifyKind::Name(_))
+            | EventKind::Remove(_) => self.writing.retain(|path| !event.paths.contains(path)),
+            _ => {}
+        }
+        match event.kind {
+            _ if event.need_rescan() => {
+                self.all = true;
+                self.writing.clear();
+            }
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
                 self.written.extend(event.paths);
                 return true;

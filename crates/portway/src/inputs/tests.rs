@@ -170,7 +170,7 @@ impl Folder {
         let dirty = Dirty {
             written: paths(written),
             moved: paths(moved),
-            all: false,
+            ..Dirty::default()
         };
         self.look(&dirty)
     }

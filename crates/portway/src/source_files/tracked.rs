@@ -47,6 +47,8 @@ pub(crate) struct Tracked {
     /// Whether something could not be read the last time.
     has_errors: bool,
     watch: Option<Watch>,
+    /// Files that somebody writes, by what they are called here: they are read when they are closed.
+    writing: BTreeSet<PathBuf>,
 }
 
 /// Which argument, then the path in bytes: the order of input.
@@ -112,6 +114,7 @@ impl Tracked {
             is_open: false,
             has_errors: false,
             watch: None,
+            writing: BTreeSet::new(),
         };
         let mut refresh = Refresh::default();
         if let Some(at) = tracked.paths.iter().position(|path| is_stdin(path)) {
@@ -154,6 +157,8 @@ impl Tracked {
     /// Reads again what is dirty.
     pub(crate) fn refresh(&mut self, dirty: &Dirty) -> Refresh {
         let mut refresh = Refresh::default();
+        let writing = dirty.writing.iter().flat_map(|path| self.called(path));
+        self.writing = writing.collect();
         if dirty.all {
             self.look_at_all(Again::All, &mut refresh);
         } else {
@@ -305,7 +310,7 @@ impl Tracked {
                 Again::OtherFiles if is_new(&path) => Again::OtherStamps,
                 again => again,
             };
-            if self.must_read(&name, &path, is_linked, again) {
+            if !self.writing.contains(&path) && self.must_read(&name, &path, is_linked, again) {
                 self.read(name, &path, refresh);
             }
         }

@@ -202,6 +202,30 @@ fn a_gateway_that_is_deleted_and_written_again_serves_again() {
     assert!(open.is_alive());
 }
 
+/// What is in it before counts for nothing, as long as it may be half of what is meant.
+#[test]
+fn a_file_that_is_removed_and_written_anew_is_read_when_it_is_closed() {
+    let mut live = Live::start();
+    let mut open = live.open();
+    let [foo, bar] = live.endpoints;
+    let path = live.dir.0.join("services.yaml");
+    fs::remove_file(&path).unwrap();
+    let mut file = fs::File::create(&path).unwrap();
+    file.write_all(services([bar, foo]).as_bytes()).unwrap();
+    let other = format!(
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {{name: other}}\n\
+         spec:\n  gatewayClassName: x\n  listeners:\n  - {{name: a, port: {}, protocol: TCP}}\n",
+        free_port()
+    );
+    live.write("other.yaml", &other);
+    live.running.wait_for(APPLIED);
+    assert_eq!(live.answer(), "foo", "nobody closed it");
+    drop(file);
+    live.running.wait_for(APPLIED);
+    assert_eq!(live.answer(), "bar");
+    assert!(open.is_alive());
+}
+
 /// What is below `localhost` is this host (RFC 6761, 6.3), so no server is asked.
 #[test]
 fn names_that_come_with_a_change_are_resolved() {
