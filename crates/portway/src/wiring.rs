@@ -179,8 +179,9 @@ impl Standalone {
                 News::Files(dirty) => self.read_again(dirty),
                 News::TimePassed => {}
                 News::ReadAgain => {
-                    // Who waits for the start waits for no reload.
-                    if self.apply_time.is_some() {
+                    // Who waits for the start waits for no reload; a later table may be under way.
+                    let version = self.table.as_ref().map(|table| table.version());
+                    if self.apply_time.is_some() || version > Some(FIRST) {
                         systemd::reloading();
                         self.is_reloading = true;
                     }
