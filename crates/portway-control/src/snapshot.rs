@@ -8,6 +8,7 @@ use crate::api::{
     EndpointSlice, Gateway, GatewayAddress, GatewayClass, GatewayConfig, Kind, Namespace,
     ReferenceGrant, Service, TcpRoute,
 };
+use crate::diagnostic::Diagnostic;
 use crate::origin::{Given, ObjectKey, Origin, Place, Sourced};
 
 /// The name our GatewayClasses carry in `spec.controllerName`.
@@ -47,8 +48,17 @@ pub struct Objects {
     pub services: BTreeMap<ObjectKey, Arc<Sourced<Service>>>,
     pub endpoint_slices: BTreeMap<ObjectKey, Arc<Sourced<EndpointSlice>>>,
     pub gateway_configs: BTreeMap<ObjectKey, Arc<Sourced<GatewayConfig>>>,
-    /// Objects that are there but left out, because of what was found in them, and where.
-    pub left_out: BTreeMap<ObjectKey, Place>,
+    /// Objects that are there but left out, because of what was found in them.
+    pub left_out: BTreeMap<ObjectKey, LeftOut>,
+}
+
+/// An object that is there and is not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Where it stands.
+    pub place: Place,
+    /// The first that is wrong with it, unless that was one finding too many.
+    pub why: Option<Box<Diagnostic>>,
 }
 
 impl Objects {

@@ -120,7 +120,8 @@ pub(super) const ALL: &[Entry] = &[
         code: Code(216),
         title: "an EndpointSlice names a Service that is not in the input",
         page: "The label `kubernetes.io/service-name` of the slice names a Service that none of \
-               the files holds. Routes refer to Services, so nothing leads to these endpoints.",
+               the files holds, or one that is left out for what is wrong with it. Routes refer to \
+               Services, so nothing leads to these endpoints.",
     },
     Entry {
         code: Code(217),

@@ -64,6 +64,16 @@ impl Found {
         self.diagnostics.len() + self.n_more
     }
 
+    /// Of those that were kept, the first in a part of the source.
+    pub(crate) fn first_within(&self, part: Span) -> Option<&Diagnostic> {
+        let is_within = |it: &&Diagnostic| {
+            let own = it.place.span;
+            part.start <= own.start && own.start <= part.end
+        };
+        let within = self.diagnostics.iter().filter(is_within);
+        within.min_by_key(|it| it.place.span)
+    }
+
     /// All that were kept, in order of place, and how many were not.
     pub(crate) fn into_parts(mut self) -> (Vec<Diagnostic>, usize) {
         self.diagnostics.sort_by_key(|found| found.place.span);

@@ -24,8 +24,8 @@ use std::collections::BTreeMap;
 use self::parse::Budget;
 use crate::diagnostic::found::Found;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::origin::{ObjectKey, Place, Source};
-use crate::snapshot::Objects;
+use crate::origin::{ObjectKey, Source};
+use crate::snapshot::{LeftOut, Objects};
 
 /// What reading gave.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ pub struct Reading {
 #[derive(Debug, Default)]
 pub struct SourceReading {
     objects: Vec<object::Object>,
-    left_out: Vec<(ObjectKey, Place)>,
+    left_out: Vec<(ObjectKey, LeftOut)>,
     skipped: BTreeMap<String, usize>,
     diagnostics: Vec<Diagnostic>,
     for_clusters: Vec<Diagnostic>,

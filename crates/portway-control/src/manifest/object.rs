@@ -19,6 +19,7 @@ use crate::diagnostic::found::{Found, error, shown, warning};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::origin::{Given, Node, ObjectKey, Origin, Place, Sourced, Span, Spans, Written};
 use crate::schema::{Check, KINDS, KindFacts};
+use crate::snapshot::LeftOut;
 
 /// Kinds without schema facts that are named in the plans: they are skipped like any other, with
 /// the word that they will not always be.
@@ -48,8 +49,8 @@ pub(super) struct Objects {
     pub(super) whole: Vec<Object>,
     /// Kinds that are skipped, with how often.
     pub(super) skipped: BTreeMap<String, usize>,
-    /// Those that are not, as far as their names can be read, and where they stand.
-    pub(super) left_out: Vec<(ObjectKey, Place)>,
+    /// Those that are not, as far as their names can be read.
+    pub(super) left_out: Vec<(ObjectKey, LeftOut)>,
     /// Findings that hold only in a cluster.
     pub(super) for_clusters: Vec<Diagnostic>,
 }
@@ -207,7 +208,8 @@ impl Reader<'_> {
             span: node.start(),
             field: String::new(),
         };
-        let named = key(node, kind).map(|key| (key, place));
+        let why = self.found.first_within(node.span).cloned().map(Box::new);
+        let named = key(node, kind).map(|key| (key, LeftOut { place, why }));
         self.objects.left_out.extend(named);
     }
 

@@ -165,8 +165,8 @@ impl Parent<'_> {
             namespace: namespace.into(),
             name: name.into(),
         };
-        if let Some(place) = index.snapshot.objects.left_out.get(&key) {
-            let found = left_out(401, self.place(".name"), &key, place);
+        if let Some(it) = index.snapshot.objects.left_out.get(&key) {
+            let found = left_out(401, self.place(".name"), &key, it);
             report.add(found.effect(effect));
             return;
         }

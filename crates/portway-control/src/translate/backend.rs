@@ -396,8 +396,8 @@ impl<'a> Resolver<'a, '_> {
             namespace: namespace.into(),
             name: name.into(),
         };
-        if let Some(place) = self.index.snapshot.objects.left_out.get(&key) {
-            let found = left_out(204, reference.place(".name"), &key, place);
+        if let Some(it) = self.index.snapshot.objects.left_out.get(&key) {
+            let found = left_out(204, reference.place(".name"), &key, it);
             return Problem::invalid(Unresolved::Missing, found);
         }
         let what = format!("there is no Service `{namespace}/{name}`");

@@ -5,6 +5,7 @@
 use crate::diagnostic::guess::Guesses;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::origin::{ObjectKey, Place};
+use crate::snapshot::LeftOut;
 
 /// What was found so far.
 #[derive(Debug, Default)]
@@ -48,7 +49,8 @@ pub(super) fn warning(code: u16, place: Place, what: impl Into<String>) -> Diagn
 
 /// What is referred to is there, but left out because of what was found in it: one slip has two
 /// findings then, and this one leads to the other.
-pub(super) fn left_out(code: u16, place: Place, key: &ObjectKey, stands: &Place) -> Diagnostic {
+pub(super) fn left_out(code: u16, place: Place, key: &ObjectKey, of: &LeftOut) -> Diagnostic {
+    let stands = &of.place;
     let file = stands.source.as_deref().unwrap_or_default();
     let line = stands.span.line;
     let what = format!("{key} is left out for what is wrong with it, at {file}:{line}");

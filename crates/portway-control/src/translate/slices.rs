@@ -7,11 +7,11 @@
 use std::net::IpAddr;
 
 use super::index::Index;
-use super::report::{Report, error, warning};
+use super::report::{Report, error, left_out, warning};
 use super::words;
-use crate::api::{AddressType, EndpointSlice, SERVICE_NAME_LABEL, is_domain_name};
+use crate::api::{AddressType, EndpointSlice, Kind, SERVICE_NAME_LABEL, is_domain_name};
 use crate::limits::NAMES_SHOWN_MAX;
-use crate::origin::{Place, Sourced};
+use crate::origin::{ObjectKey, Place, Sourced};
 use crate::snapshot::Target;
 
 /// Says what is wrong with every slice.
@@ -192,6 +192,15 @@ fn report_stray(index: &Index<'_>, slice: &Sourced<EndpointSlice>, report: &mut 
         return;
     }
     let field = format!("metadata.labels.{SERVICE_NAME_LABEL}");
+    let key = ObjectKey {
+        kind: Kind::Service,
+        namespace: namespace.into(),
+        name: service.as_str().into(),
+    };
+    if let Some(it) = index.snapshot.objects.left_out.get(&key) {
+        let found = left_out(216, slice.origin.place(&field), &key, it);
+        return report.add(found.effect("its endpoints get no connections"));
+    }
     let what = format!("there is no Service `{namespace}/{service}`");
     let mut found = warning(216, slice.origin.place(&field), what)
         .label("this slice names it")

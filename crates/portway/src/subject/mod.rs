@@ -153,10 +153,15 @@ pub(crate) fn object_key(
     namespace: Option<&str>,
     name: &str,
 ) -> Result<ObjectKey, SubjectError> {
-    let known: Vec<&ObjectKey> = match kind {
+    let mut known: Vec<&ObjectKey> = match kind {
         Kind::Gateway => keys(&objects.gateways),
         _ => keys(&objects.tcp_routes),
     };
+    // What is left out can be asked about, too; one that is used may stand beside it.
+    let left_out = objects.left_out.keys().filter(|it| it.kind == kind);
+    known.extend(left_out);
+    known.sort();
+    known.dedup();
     let is_meant = |key: &&&ObjectKey| {
         &*key.name == name && namespace.is_none_or(|namespace| *key.namespace == *namespace)
     };

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::admin::{Instance, open};
 use crate::backend;
+use crate::files::Dir;
 use crate::portway::run;
 
 fn check(arguments: &[&str], code: i32, want: &Expect) {
@@ -174,4 +175,21 @@ fn nobody_can_be_asked_where_admin_is_off() {
         assert!(told.contains("PORTWAY_ADMIN) is `off`"), "{told}");
         assert!(told.contains("--admin-socket PATH"), "{told}");
     }
+}
+
+/// What is left out for an error can be asked about, and so can whatever depends on it.
+#[test]
+fn what_is_left_out_is_explained() {
+    let broken = "apiVersion: gateway.networking.k8s.io/v1\nkind: TCPRoute\n\
+                  metadata: {name: app}\nspec: {rule: []}\n";
+    let dir = Dir::new().with("broken.yaml", broken);
+    let ended = run(&["explain", "tcproute/app", "-f", dir.path()]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    expect![[r#"
+        TCPRoute `default/app`
+          ✗ TCPRoute `default/app` is left out for what is wrong with it  DIR/broken.yaml:1:1
+            ✗ PW0102: `spec` has no field `rule`  DIR/broken.yaml:4:8
+          → it gets no connections
+    "#]]
+    .assert_eq(&ended.stdout.replace(dir.path(), "DIR"));
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Explanation, Story, Verdict, listener};
+use super::{Explanation, Story, Verdict, left_out, listener};
 use crate::translate::Decided;
 use crate::translate::plan::{GatewayPlan, ListenerPlan};
 
@@ -34,6 +34,7 @@ pub(super) fn explain(decided: &Decided<'_>, ip: Option<IpAddr>, port: u16) -> E
         let what = format!("no listener of Portway is declared on port {port}");
         story.tell(0, Verdict::No, what, crate::origin::Place::default());
     }
+    left_out::tell_gateways(&mut story, decided.index.snapshot);
     let outcome = match outcomes.as_slice() {
         [] => "a connection is refused, unless another program listens there".to_owned(),
         outcomes => outcomes.join("; "),

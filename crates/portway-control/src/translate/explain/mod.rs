@@ -10,6 +10,7 @@ mod address;
 mod backends;
 mod class;
 mod gateway;
+mod left_out;
 mod listener;
 mod route;
 
@@ -68,6 +69,11 @@ pub enum Verdict {
 
 /// Explains a subject; `None` if there is no such object.
 pub fn explain(snapshot: &Snapshot, subject: &Subject) -> Option<Explanation> {
+    if let Subject::Route(key) | Subject::Gateway(key) = subject
+        && let Some(explanation) = left_out::explain(snapshot, key)
+    {
+        return Some(explanation);
+    }
     let index = Index::of(snapshot);
     let decided = decide(&index, &mut Report::default());
     match subject {

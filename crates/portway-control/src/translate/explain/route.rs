@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Explanation, Story, Verdict, backends, class, listener};
-use crate::api::{GATEWAY_GROUP, ParentReference, TcpRoute};
+use super::{Explanation, Story, Verdict, backends, class, left_out, listener};
+use crate::api::{GATEWAY_GROUP, Kind, ParentReference, TcpRoute};
 use crate::origin::{ObjectKey, Sourced};
 use crate::translate::Decided;
 use crate::translate::plan::{ParentPlan, RoutePlan};
@@ -84,6 +84,14 @@ fn tell_foreign(
     if reference.group != GATEWAY_GROUP || reference.kind != "Gateway" {
         let what = "it is no Gateway, so Portway does not judge it";
         return story.tell(1, Verdict::No, what, place(".kind"));
+    }
+    let key = ObjectKey {
+        kind: Kind::Gateway,
+        namespace: namespace.into(),
+        name: reference.name.as_str().into(),
+    };
+    if let Some(it) = decided.index.snapshot.objects.left_out.get(&key) {
+        return left_out::tell(story, 1, &key, it);
     }
     let known = &decided.index.gateways;
     match known.get(&(namespace, reference.name.as_str())) {
