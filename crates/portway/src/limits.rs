@@ -31,6 +31,10 @@ pub(crate) const DOUBT: Duration = Duration::from_millis(20);
 /// while other files come and go.
 pub(crate) const DOUBT_MAX: Duration = Duration::from_millis(200);
 
+/// Wait for room for lines of the log, in all, before those of a burst are dropped: whoever reads makes
+/// room in some milliseconds.
+pub(crate) const LOG_PATIENCE: Duration = Duration::from_millis(500);
+
 /// Wait for the last lines of the log to be written, when the process ends.
 pub(crate) const LOG_END_TIMEOUT: Duration = Duration::from_millis(1200);
 
@@ -151,6 +155,9 @@ pub(crate) const APPLY_TIME_BOUNDS: [Duration; 9] = [
 /// Lines that may wait for the log to be written; beyond it they are dropped and counted. A line is
 /// some hundred bytes, and at most what a diagnostic of the input has.
 pub(crate) const LOG_LINES_MAX: usize = 4096;
+
+/// Bytes of the log that are written at once.
+pub(crate) const LOG_BATCH_BYTES: usize = 64 * 1024;
 
 /// Records that may wait for the access log to be written; beyond it they are dropped and counted.
 pub(crate) const ACCESS_LOG_RECORDS_MAX: usize = 16_384;

@@ -1,20 +1,24 @@
-//! Where log events go: stderr, as text or JSON lines, written by a thread of their own.
+//! Where log events go: stderr, as text or JSON lines, written by a thread of its own.
 //!
 //! In: a form and a level. Out: a subscriber for the whole process. Never: events of libraries;
-//! what they have to say, whoever uses them says in our words. Nor a wait of whoever has something to
-//! say: when nobody reads stderr, lines for which there is no room are counted and gone.
+//! what they have to say, whoever uses them says in our words. Nor a wait of whoever moves bytes: when
+//! nobody reads stderr, lines for which there is no room are counted and gone. Only the thread that
+//! started the log waits a moment for room, so that a burst of its lines reaches who does read.
 
+use std::cell::Cell;
 use std::io::{self, Write};
-use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, Sender, bounded};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
-use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
-use crate::limits::{LOG_END_TIMEOUT, LOG_LINES_MAX};
+use crate::limits::{LOG_BATCH_BYTES, LOG_END_TIMEOUT, LOG_LINES_MAX, LOG_PATIENCE};
 use crate::render::{self, Paint};
 
 /// Form of the log.
@@ -26,29 +30,29 @@ pub(crate) enum Format {
     Json,
 }
 
-/// The way to the thread that writes.
-static OUT: OnceLock<NonBlocking> = OnceLock::new();
+/// The log of this process.
+static LOG: OnceLock<Log> = OnceLock::new();
 
-/// While it is there the thread writes; to drop it is to wait for the last lines, a second at most.
-static WRITING: Mutex<Option<WorkerGuard>> = Mutex::new(None);
+thread_local! {
+    /// Whether this thread may wait until there is room for its lines.
+    static IS_PATIENT: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Starts to log; the first call in a process wins.
 pub(crate) fn start(format: Format, level: LevelFilter) {
     let ours = ["portway", "portway_feed", "portway_kube", "portway_proxy"]
         .map(|name| format!("{name}={level}"));
     let filter = EnvFilter::new(ours.join(","));
-    let (out, writing) = NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(LOG_LINES_MAX)
-        .thread_name("log")
-        .finish(io::stderr());
-    if OUT.set(out.clone()).is_err() {
+    let Ok(log) = Log::start(io::stderr(), LOG_LINES_MAX) else {
+        return render::stderr("error: no thread can be had that writes the log\n");
+    };
+    if LOG.set(log).is_err() {
         return;
     }
-    *WRITING.lock().unwrap_or_else(PoisonError::into_inner) = Some(writing);
+    IS_PATIENT.set(true);
     let log = fmt()
         .with_env_filter(filter)
-        .with_writer(out)
+        .with_writer(|| Pen)
         .with_target(level >= Level::TRACE);
     let _ = match format {
         Format::Json => log.json().flatten_event(true).try_init(),
@@ -61,35 +65,123 @@ pub(crate) fn start(format: Format, level: LevelFilter) {
 
 /// Puts text between the lines of the log, in its order.
 pub(crate) fn text(text: &str) {
-    match OUT.get() {
-        Some(out) => drop(out.clone().write_all(text.as_bytes())),
+    match LOG.get() {
+        Some(log) => log.put(text.as_bytes(), IS_PATIENT.get()),
         None => render::stderr(text),
     }
 }
 
 /// Lines that were dropped.
 pub(crate) fn dropped() -> u64 {
-    let lines = OUT.get().map(|out| out.error_counter().dropped_lines());
-    lines.map_or(0, |n| u64::try_from(n).unwrap_or(u64::MAX))
+    LOG.get()
+        .map_or(0, |log| log.dropped.load(Ordering::Relaxed))
 }
 
 /// Writes what waits, for at most a second or so, before the process ends.
 pub(crate) fn finish() {
-    let mut writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(last) = writing.take() else { return };
-    drop(writing);
-    let (over, is_over) = mpsc::channel::<()>();
-    // What ends it may itself have to say something, on a stdout that nobody reads either.
-    let end = move || {
-        drop(last);
-        drop(over);
-    };
-    if thread::Builder::new()
-        .name("log-end".into())
-        .spawn(end)
-        .is_ok()
-    {
-        // Nothing is ever sent: it ends, or the time does.
-        let _ = is_over.recv_timeout(LOG_END_TIMEOUT);
+    if let Some(log) = LOG.get() {
+        log.finish();
     }
 }
+
+/// The way to the thread that writes.
+struct Log {
+    messages: Sender<Message>,
+    dropped: AtomicU64,
+    /// What may still be waited for room, until there is plenty again.
+    patience: Mutex<Duration>,
+}
+
+enum Message {
+    /// Text to write: a line, or several.
+    Text(Box<[u8]>),
+    /// To be dropped when all that came before is written.
+    End(Sender<()>),
+}
+
+impl Log {
+    fn start(out: impl Write + Send + 'static, n_max: usize) -> io::Result<Self> {
+        let (messages, waiting) = bounded(n_max);
+        let write = move || write_all(out, &waiting);
+        thread::Builder::new().name("log".into()).spawn(write)?;
+        Ok(Self {
+            messages,
+            dropped: AtomicU64::new(0),
+            patience: Mutex::new(LOG_PATIENCE),
+        })
+    }
+
+    fn put(&self, text: &[u8], is_patient: bool) {
+        let text = Message::Text(text.into());
+        let is_sent = match is_patient {
+            true => self.put_patiently(text),
+            false => self.messages.try_send(text).is_ok(),
+        };
+        if !is_sent {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits for room, as long as there is patience. Whoever reads slowly, or not at all, uses it up once.
+    fn put_patiently(&self, text: Message) -> bool {
+        let mut patience = self.patience.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = self.messages.capacity().unwrap_or(usize::MAX);
+        if self.messages.len() <= room / 2 {
+            *patience = LOG_PATIENCE;
+        }
+        let begin = Instant::now();
+        let is_sent = self.messages.send_timeout(text, *patience).is_ok();
+        *patience = patience.saturating_sub(begin.elapsed());
+        is_sent
+    }
+
+    /// Waits until all is written that was put before, at most until `LOG_END_TIMEOUT` is over.
+    fn finish(&self) {
+        let deadline = Instant::now() + LOG_END_TIMEOUT;
+        let (end, is_written) = bounded::<()>(0);
+        // Nothing is ever sent back: the other end is dropped, or the time is over.
+        let is_put = self.messages.send_deadline(Message::End(end), deadline);
+        let _ = is_put.map(|()| is_written.recv_deadline(deadline));
+    }
+}
+
+/// Writes what comes, all that waits at once.
+fn write_all(mut out: impl Write, messages: &Receiver<Message>) {
+    let mut batch = Vec::new();
+    while let Ok(first) = messages.recv() {
+        let mut ends = Vec::new();
+        for message in std::iter::once(first).chain(messages.try_iter()) {
+            match message {
+                Message::Text(text) => batch.extend_from_slice(&text),
+                Message::End(end) => ends.push(end),
+            }
+            if batch.len() >= LOG_BATCH_BYTES {
+                break;
+            }
+        }
+        // Where the log cannot be written there is nobody to tell.
+        let _ = out.write_all(&batch).and_then(|()| out.flush());
+        batch.clear();
+        batch.shrink_to(LOG_BATCH_BYTES);
+        drop(ends);
+    }
+}
+
+/// Writes lines of the subscriber; it has each ready as a whole.
+struct Pen;
+
+impl Write for Pen {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Some(log) = LOG.get() {
+            log.put(line, IS_PATIENT.get());
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
