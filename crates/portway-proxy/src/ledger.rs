@@ -4,7 +4,7 @@
 //! the data path; workers hold their tallies and never look here. What is about a thing that no
 //! table and no connection has any more is forgotten; beyond a bound things are counted together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -78,6 +78,8 @@ pub struct EndpointNumbers {
     pub backend: Arc<str>,
     /// The address; `None` for all those beyond the bound.
     pub endpoint: Option<SocketAddr>,
+    /// A route of the last table names it: it may get new connections.
+    pub is_named: bool,
     /// Dials that reached it.
     pub reached: u64,
     /// Connections it serves now.
@@ -153,13 +155,23 @@ impl Ledger {
             .collect()
     }
 
-    /// The numbers of all endpoints, as of `now`.
+    /// The numbers of the endpoints that the last table names, and of others while they serve
+    /// connections, as of `now`.
     pub(crate) fn endpoints(&mut self, now: Moment) -> Vec<EndpointNumbers> {
         self.forget();
+        let routes = self.routes.values().filter_map(|it| it.first());
+        let named = routes.flat_map(|route| route.iter().flatten());
+        let named: BTreeSet<*const EndpointTally> = named.map(Arc::as_ptr).collect();
+        let is_named = |shares: &Shares<EndpointTally>| {
+            let first = shares.first().map(Arc::as_ptr);
+            first.is_some_and(|it| named.contains(&it))
+        };
         let endpoints = self.endpoints.iter();
-        endpoints
-            .map(|(key, shares)| sum_endpoints(key, shares, now))
-            .collect()
+        let all = endpoints.map(|(key, shares)| EndpointNumbers {
+            is_named: is_named(shares),
+            ..sum_endpoints(key, shares, now)
+        });
+        all.filter(|it| it.is_named || it.open > 0).collect()
     }
 
     fn stream_of(&mut self, listener: &Listener) -> Shares<StreamTally> {
@@ -264,6 +276,7 @@ fn sum_endpoints(
     EndpointNumbers {
         backend: Arc::clone(&key.backend),
         endpoint: key.endpoint,
+        is_named: false,
         reached: sum(|it| &it.reached),
         open: sum(|it| &it.open),
         bytes_to_backend: sum(|it| &it.bytes_to_backend),

@@ -95,21 +95,19 @@ async fn watch(
     }
     let name = next(signals).await;
     warn!(signal = name, "ended at once: open connections are cut");
-    // Whoever hears it resets them, tells of each, and ends the process, if nothing holds it up.
+    // Whoever hears it resets them, tells of each, and ends the process, if nothing holds it up. A
+    // third signal, of somebody whose finger is quick, asks for no more than that.
     if news.send(News::StopNow).is_ok() {
-        tokio::select! {
-            _ = next(signals) => {}
-            () = tokio::time::sleep(CUT_TIMEOUT) => {}
-        }
+        tokio::time::sleep(CUT_TIMEOUT).await;
     }
     logging::finish();
     process::exit(0);
 }
 
-/// While a data plane ends, hears the wish not to wait for its connections.
+/// While a data plane ends, hears the wish not to wait for its connections, to the end of the process.
 pub(crate) fn cut_when_asked(news: Receiver<News>, cutter: Cutter) {
     let hear = move || {
-        if news.iter().any(|it| matches!(it, News::StopNow)) {
+        for _ in news.iter().filter(|it| matches!(it, News::StopNow)) {
             cutter.cut();
         }
     };

@@ -55,6 +55,8 @@ pub(crate) struct Config {
 pub(crate) enum Change {
     /// The translation; for the first time when the first table was applied.
     Translated,
+    /// All workers have the newest table; what it means is not worked out yet.
+    Applied,
     /// The gateway must stop.
     Stop,
     /// A worker panicked: nothing can be relied on.
@@ -165,6 +167,7 @@ impl Standalone {
     /// When nothing did.
     pub(crate) fn next(&mut self, deadline: Option<Instant>) -> anyhow::Result<Change> {
         loop {
+            let mut is_news = false;
             match self.hear(deadline)? {
                 News::Applied(version, unbound) => {
                     if self.table.as_ref().map(|table| table.version()) != Some(version) {
@@ -174,6 +177,7 @@ impl Standalone {
                         info!(table = version.0, "table applied");
                     }
                     self.learn_applied(unbound);
+                    is_news = true;
                 }
                 News::Resolved(resolved) => self.snapshot.facts.resolved = resolved,
                 News::Files(dirty) => self.read_again(dirty),
@@ -211,6 +215,9 @@ impl Standalone {
                     systemd::ready();
                 }
                 return Ok(Change::Translated);
+            }
+            if is_news {
+                return Ok(Change::Applied);
             }
         }
     }
@@ -280,10 +287,13 @@ impl Standalone {
     }
 
     fn hear(&mut self, deadline: Option<Instant>) -> anyhow::Result<News> {
+        let now = Instant::now();
+        if self.is_overdue(now) {
+            return self.hear_of_workers();
+        }
         if let Some(news) = self.held.pop_front() {
             return Ok(news);
         }
-        let now = Instant::now();
         let look = self.inputs.as_ref().and_then(Inputs::next_look);
         if look.is_some_and(|look| look <= now) {
             return Ok(News::Files(Dirty::default()));
@@ -299,6 +309,34 @@ impl Standalone {
             }
             Err(RecvTimeoutError::Timeout) if Some(until) == own => Ok(News::TimePassed),
             other => other.context("the workers did not apply the table in time"),
+        }
+    }
+
+    /// Whole tables follow each other so closely that the workers never have the newest, of which
+    /// statuses could speak.
+    fn is_overdue(&self, now: Instant) -> bool {
+        let is_late = self.translate_from + TRANSLATION_PAUSE_MAX <= now;
+        is_late && self.is_behind && self.snapshot.facts.applied == Applied::Pending
+    }
+
+    /// What changes waits until the workers have what changed before: some milliseconds.
+    fn hear_of_workers(&mut self) -> anyhow::Result<News> {
+        let can_wait = |it: &News| {
+            matches!(
+                it,
+                News::Files(_) | News::Resolved(_) | News::ReadAgain | News::TimePassed
+            )
+        };
+        if let Some(at) = self.held.iter().position(|it| !can_wait(it)) {
+            return self.held.remove(at).context("what is held is there");
+        }
+        loop {
+            let news = self.news.recv();
+            let news = news.context("every thread that has news ended")?;
+            if !can_wait(&news) {
+                return Ok(news);
+            }
+            self.held.push_back(news);
         }
     }
 
@@ -384,6 +422,7 @@ impl Standalone {
             .map(|(addr, error)| (*addr, host::refusal(error)))
             .collect();
         self.snapshot.facts.applied = Applied::Acknowledged;
+        self.is_behind = true;
     }
 
     /// Hands out a new table, if the snapshot makes one. When none can be built everything stays as
@@ -482,9 +521,8 @@ pub(crate) fn hear_reports(
                 Report::Applied { version, unbound } => News::Applied(version, unbound),
                 Report::WorkerDied => News::WorkerDied,
             };
-            if news.send(fact).is_err() {
-                break;
-            }
+            // Who is about to end may hear of nothing else; connections are told of all the same.
+            let _ = news.send(fact);
         }
     };
     let thread = thread::Builder::new().name("reports".into()).spawn(hear)?;

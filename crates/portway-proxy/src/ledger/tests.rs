@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use portway_engine::record::DialError;
 use portway_engine::table::diff::unshared_routes;
 use portway_engine::table::{
     BackendSpec, ListenerSpec, Protocol, RouteSpec, RoutingTable, TableSpec, TableVersion,
@@ -91,7 +92,6 @@ fn what_nobody_holds_is_forgotten() {
             .collect::<Vec<_>>()
     };
     assert_eq!(names(&mut ledger), ["l00000", "l00002"]);
-    assert_eq!(ledger.endpoints(Moment::default()).len(), 3);
     drop(connection);
     assert_eq!(names(&mut ledger), ["l00000"]);
     assert_eq!(ledger.endpoints(Moment::default()).len(), 1);
@@ -112,4 +112,34 @@ fn a_route_finds_its_numbers_again() {
     let more = take(&mut ledger, Some(&same), &other);
     assert!(!Arc::ptr_eq(&before[0].route, &more[0].route));
     assert_eq!(more[0].endpoint(Some((0, 1))).unwrap().reached.read(), 1);
+}
+
+/// An endpoint that no route names is told of while it serves a connection, and a route's connection
+/// that is with another endpoint keeps none of the rest.
+#[test]
+fn an_endpoint_that_nobody_names_is_told_while_it_serves() {
+    let mut ledger = Ledger::new(1);
+    let first = table(1, 3, None);
+    let before = take(&mut ledger, None, &first);
+    let served = before[0].endpoint(Some((0, 2))).unwrap();
+    served.reached();
+    before[0]
+        .endpoint(Some((0, 1)))
+        .unwrap()
+        .failed(DialError::Refused, None);
+    let second = table(1, 1, Some(&first));
+    let after = take(&mut ledger, Some(&first), &second);
+    let told = |ledger: &mut Ledger| {
+        let all = ledger.endpoints(Moment::default()).into_iter();
+        all.map(|it| (it.endpoint.unwrap().ip().to_string(), it.is_named))
+            .collect::<Vec<_>>()
+    };
+    let named = ("10.0.0.0".to_owned(), true);
+    assert_eq!(
+        told(&mut ledger),
+        [named.clone(), ("10.0.0.2".to_owned(), false)]
+    );
+    served.open.subtract_one();
+    assert_eq!(told(&mut ledger), [named]);
+    drop((before, after));
 }

@@ -120,7 +120,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     let mut standalone = Standalone::start(&config, objects, None, tell)?;
     let deadline = Instant::now() + FIRST_TABLE_TIMEOUT;
     match standalone.next(Some(deadline))? {
-        Change::Translated => refuse_taken_ports(&standalone)?,
+        Change::Translated | Change::Applied => refuse_taken_ports(&standalone)?,
         Change::Stop => return Ok(Exit::Fine),
         Change::WorkerDied => return Ok(Exit::WorkerDied),
     }
@@ -167,7 +167,7 @@ fn go_on(standalone: &mut Standalone, records: Receiver<ConnRecord>) -> Result<E
         .context("follow connections")?;
     loop {
         match standalone.next(None)? {
-            Change::Translated => {}
+            Change::Translated | Change::Applied => {}
             Change::Stop => return Ok(Exit::Fine),
             Change::WorkerDied => return Ok(Exit::WorkerDied),
         }

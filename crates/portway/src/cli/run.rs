@@ -100,6 +100,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     loop {
         match standalone.next(None)? {
             Change::Translated => log.tell(&standalone),
+            Change::Applied => log.show_progress(&standalone),
             Change::Stop => break,
             Change::WorkerDied => return Ok(worker_died()),
         }
@@ -118,7 +119,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
 fn await_first_table(standalone: &mut Standalone, log: &mut Log) -> Result<Option<Exit>> {
     let deadline = Instant::now() + FIRST_TABLE_TIMEOUT;
     match standalone.next(Some(deadline))? {
-        Change::Translated => {}
+        Change::Translated | Change::Applied => {}
         Change::Stop => return Ok(Some(Exit::Fine)),
         Change::WorkerDied => return Ok(Some(worker_died())),
     }
@@ -257,14 +258,19 @@ impl Log {
         }
     }
 
-    /// Shows on the board what is served now.
-    fn show(&self, standalone: &Standalone) {
+    /// Shows on the board how far the newest table is.
+    fn show_progress(&self, standalone: &Standalone) {
         if let Some((version, time)) = standalone.progress() {
             self.board.handed_out(version);
             if let Some(time) = time {
                 self.board.applied(version, time);
             }
         }
+    }
+
+    /// Shows on the board what is served now.
+    fn show(&self, standalone: &Standalone) {
+        self.show_progress(standalone);
         let refused = standalone.refused().iter();
         self.board.show(Shown {
             objects: standalone.objects().clone(),

@@ -71,8 +71,11 @@ fn endpoint(numbers: &EndpointNumbers, samples: &mut Samples) {
     samples.count(&ENDPOINT_BYTES, &to_backend, numbers.bytes_to_backend);
     let to_client = [backend, endpoint, "client"];
     samples.count(&ENDPOINT_BYTES, &to_client, numbers.bytes_to_client);
-    let healthy = u64::from(numbers.failing_for == 0);
-    samples.count(&ENDPOINT_HEALTHY, &[backend, endpoint], healthy);
+    // Of one that gets no new connections nobody finds out whether it is well.
+    if numbers.is_named {
+        let healthy = u64::from(numbers.failing_for == 0);
+        samples.count(&ENDPOINT_HEALTHY, &[backend, endpoint], healthy);
+    }
 }
 
 fn workers(observer: &Observer, samples: &mut Samples) {
