@@ -145,6 +145,8 @@ pub struct Facts {
     pub applied: Applied,
     /// Sockets that could not be bound, with the reason in words; `PortUnavailable`.
     pub unbound: BTreeMap<SocketAddr, String>,
+    /// Sockets that nobody can want: this host has no IPv6, and IPv4 has the same port.
+    pub absent: BTreeSet<SocketAddr>,
     /// Where this instance's own admin server listens, or would; `PortUnavailable` for others.
     pub admin: Vec<SocketAddr>,
     /// Addresses of this host that listeners may bind to, where known (`spec.addresses`).

@@ -3,7 +3,7 @@
 //! In: a manifest headed by comments that say what and why; among them may stand
 //! `# target: cluster` (default `standalone`) and facts from the world:
 //! `# fact: applied pending`, `# fact: unbound 0.0.0.0:8080 address in use`,
-//! `# fact: admin 127.0.0.1:9180`, `# fact: host 192.0.2.1 2001:db8::1`, `# fact: resolved db.example.com 192.0.2.1`; of a cluster
+//! `# fact: absent [::]:8080`, `# fact: admin 127.0.0.1:9180`, `# fact: host 192.0.2.1 2001:db8::1`, `# fact: resolved db.example.com 192.0.2.1`; of a cluster
 //! `# fact: crds v1.7.0`, and of its Gateways `# fact: address edge 192.0.2.7`, `# fact: ready edge
 //! 2`, `# fact: missing edge WORDS`. A line `#=== NAME.yaml` starts a further source; `# explain:
 //! tcproute default/app`, `gateway default/edge` or `address 192.0.2.1:80` adds what `explain`
@@ -397,6 +397,7 @@ fn take_fact(fact: &str, facts: &mut Facts) {
                 .unbound
                 .insert(first.parse().unwrap(), more.to_owned())
         }
+        "absent" => _ = facts.absent.insert(rest.parse().unwrap()),
         "admin" => facts.admin.push(rest.parse().unwrap()),
         "host" => {
             let known = facts.host_addresses.get_or_insert_default();

@@ -2,7 +2,7 @@
 //! whatever order objects came, a word about everything that is refused.
 #![cfg(test)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use portway_control::api::Kind;
@@ -196,9 +196,14 @@ fn facts() -> impl Strategy<Value = Facts> {
         Just(Some(["192.0.2.1".parse().unwrap()].into()))
     ];
     let admin = prop_oneof![Just(vec![]), Just(vec!["127.0.0.1:80".parse().unwrap()])];
-    let all = (applied, unbound, admin, host);
-    all.prop_map(|(applied, unbound, admin, host_addresses)| Facts {
+    let absent = prop_oneof![
+        Just(BTreeSet::new()),
+        Just(["[::]:80".parse().unwrap()].into())
+    ];
+    let all = (applied, unbound, absent, admin, host);
+    all.prop_map(|(applied, unbound, absent, admin, host_addresses)| Facts {
         applied,
+        absent,
         admin,
         cluster: None,
         unbound,
@@ -352,7 +357,7 @@ proptest! {
     #[test]
     fn shuffled_input_gives_equal_bytes(
         (objects, shuffled) in objects().prop_flat_map(|objects| {
-            let mut seen = std::collections::BTreeSet::new();
+            let mut seen = BTreeSet::new();
             let mut unique = objects;
             unique.retain(|object| {
                 let metadata = &object["metadata"];

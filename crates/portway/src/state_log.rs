@@ -6,7 +6,7 @@
 //! Never: the same line twice.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use portway_control::status::reason::{self, kind};
@@ -48,9 +48,9 @@ struct Verdict {
 }
 
 impl StateLog {
-    /// Tells what is different now.
-    pub(crate) fn tell(&mut self, translation: &Translation) {
-        let now = verdicts(translation);
+    /// Tells what is different now. Sockets that are `absent` listen nowhere.
+    pub(crate) fn tell(&mut self, translation: &Translation, absent: &BTreeSet<SocketAddr>) {
+        let now = verdicts(translation, absent);
         for (subject, verdict) in &now {
             let before = self.told.get(subject);
             let is_told = before == Some(verdict) || follows(subject, verdict, &now);
@@ -146,7 +146,10 @@ fn gone_phrase(what: What) -> &'static str {
     }
 }
 
-fn verdicts(translation: &Translation) -> BTreeMap<Subject, Verdict> {
+fn verdicts(
+    translation: &Translation,
+    absent: &BTreeSet<SocketAddr>,
+) -> BTreeMap<Subject, Verdict> {
     let mut all = BTreeMap::new();
     let listeners = translation.host_table.listeners.iter();
     let sockets: BTreeMap<&str, &[SocketAddr]> =
@@ -163,7 +166,7 @@ fn verdicts(translation: &Translation) -> BTreeMap<Subject, Verdict> {
                 for listener in &gateway.listeners {
                     let name = format!("{name}/{}", listener.name);
                     collect(&mut all, What::Listener, &name, &listener.conditions);
-                    serve(&mut all, name, &sockets);
+                    serve(&mut all, name, (&sockets, absent));
                 }
             }
             Status::Route(route) => {
@@ -202,7 +205,7 @@ fn collect(all: &mut BTreeMap<Subject, Verdict>, what: What, name: &str, conditi
 fn serve(
     all: &mut BTreeMap<Subject, Verdict>,
     name: String,
-    sockets: &BTreeMap<&str, &[SocketAddr]>,
+    (sockets, absent): (&BTreeMap<&str, &[SocketAddr]>, &BTreeSet<SocketAddr>),
 ) {
     let Some(sockets) = sockets.get(&*name) else {
         return;
@@ -215,6 +218,7 @@ fn serve(
     if let Some(verdict) = all.get_mut(&subject)
         && verdict.status == ConditionStatus::True
     {
-        verdict.sockets = (*sockets).into();
+        let open = sockets.iter().filter(|it| !absent.contains(it));
+        verdict.sockets = open.copied().collect();
     }
 }

@@ -16,7 +16,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
@@ -66,6 +66,9 @@ pub(crate) enum Change {
 /// The version of the first table.
 const FIRST: TableVersion = TableVersion(1);
 
+/// A socket that could not be bound, and why.
+type Unbound = (SocketAddr, io::Error);
+
 /// A gateway that runs on this host.
 pub(crate) struct Standalone {
     proxy: Proxy,
@@ -93,7 +96,6 @@ pub(crate) struct Standalone {
     /// How long it took until all workers had it.
     apply_time: Option<Duration>,
     refused: BTreeMap<SocketAddr, io::Error>,
-    absent: BTreeSet<SocketAddr>,
 }
 
 impl Standalone {
@@ -149,7 +151,6 @@ impl Standalone {
             handed_out: Instant::now(),
             apply_time: None,
             refused: BTreeMap::new(),
-            absent: BTreeSet::new(),
         };
         if standalone.resolve_names()? {
             standalone.await_first_answers();
@@ -265,8 +266,8 @@ impl Standalone {
             .listeners
             .iter()
             .flat_map(|it| &it.binds);
-        let is_bound =
-            |it: &SocketAddr| !self.refused.contains_key(it) && !self.absent.contains(it);
+        let absent = &self.snapshot.facts.absent;
+        let is_bound = |it: &SocketAddr| !self.refused.contains_key(it) && !absent.contains(it);
         wanted.copied().filter(is_bound)
     }
 
@@ -409,13 +410,16 @@ impl Standalone {
 
     fn learn_applied(&mut self, unbound: Vec<(ListenerKey, io::Error)>) {
         let sockets = unbound.into_iter().map(|(key, error)| (key.addr, error));
-        let (absent, refused): (Vec<_>, Vec<_>) = sockets.partition(host::lacks_family);
-        if !absent.is_empty() && self.absent.is_empty() {
+        let (absent, mut refused): (Vec<_>, Vec<_>) = sockets.partition(host::lacks_family);
+        let (absent, alone) = self.beside_ipv4(absent);
+        refused.extend(alone);
+        let known = &mut self.snapshot.facts.absent;
+        if !absent.is_empty() && known.is_empty() {
             info!("no IPv6 on this host: listening on IPv4 only");
         }
         self.apply_time
             .get_or_insert_with(|| self.handed_out.elapsed());
-        self.absent = absent.into_iter().map(|(addr, _)| addr).collect();
+        *known = absent.into_iter().map(|(addr, _)| addr).collect();
         self.refused = refused.into_iter().collect();
         let reasons = self.refused.iter();
         self.snapshot.facts.unbound = reasons
@@ -423,6 +427,17 @@ impl Standalone {
             .collect();
         self.snapshot.facts.applied = Applied::Acknowledged;
         self.is_behind = true;
+    }
+
+    /// Sockets whose port is open on IPv4, too, and the others.
+    fn beside_ipv4(&self, sockets: Vec<Unbound>) -> (Vec<Unbound>, Vec<Unbound>) {
+        let table = self.table.as_deref().filter(|_| !sockets.is_empty());
+        let listeners = table.into_iter().flat_map(RoutingTable::listeners);
+        let is_any = |addr: &SocketAddr| addr.ip() == Ipv4Addr::UNSPECIFIED;
+        let addrs = listeners.flat_map(|(_, it)| &it.keys).map(|it| it.addr);
+        let ports: BTreeSet<u16> = addrs.filter(is_any).map(|it| it.port()).collect();
+        let sockets = sockets.into_iter();
+        sockets.partition(|(addr, _)| ports.contains(&addr.port()))
     }
 
     /// Hands out a new table, if the snapshot makes one. When none can be built everything stays as

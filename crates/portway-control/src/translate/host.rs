@@ -66,7 +66,8 @@ pub(super) fn bind(snapshot: &Snapshot, gateways: &mut [GatewayPlan<'_>], report
         .flat_map(|gateway| &mut gateway.listeners)
     {
         let open = listener.binds.iter();
-        let open = open.filter(|socket| !closed.contains_key(socket));
+        let absent = &snapshot.facts.absent;
+        let open = open.filter(|it| !closed.contains_key(it) && !absent.contains(it));
         listener.open = open.copied().collect();
         listener.is_bound = !listener.open.is_empty();
     }

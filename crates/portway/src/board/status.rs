@@ -3,7 +3,7 @@
 //! In: a [`Board`], what is [`Shown`]. Out: a JSON value. Fields are only ever added. Never: more of
 //! a kind than [`crate::limits`] says; what is left out is counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -252,6 +252,7 @@ fn findings(shown: &Shown) -> Value {
 struct Sockets<'a> {
     binds: BTreeMap<&'a str, &'a [SocketAddr]>,
     refused: &'a BTreeMap<SocketAddr, String>,
+    absent: &'a BTreeSet<SocketAddr>,
 }
 
 fn gateways(shown: &Shown, lines: &[ListenerLine], numbers: &Numbers) -> Vec<Value> {
@@ -270,6 +271,7 @@ fn gateways(shown: &Shown, lines: &[ListenerLine], numbers: &Numbers) -> Vec<Val
     let sockets = Sockets {
         binds: binds.collect(),
         refused: &shown.refused,
+        absent: &shown.facts.absent,
     };
     let value = |(key, status): (&ObjectKey, &GatewayStatus)| {
         let own = by_gateway.get(key).into_iter().flatten();
@@ -304,7 +306,9 @@ fn listener(
         .get(name.as_str())
         .copied()
         .unwrap_or_default();
-    let bound = binds.iter().filter(|it| !sockets.refused.contains_key(it));
+    let (refused, absent) = (sockets.refused, sockets.absent);
+    let bound = binds.iter();
+    let bound = bound.filter(|it| !refused.contains_key(it) && !absent.contains(it));
     let counted = numbers.listeners.get(name.as_str());
     let mut value = json!({
         "name": line.name,

@@ -151,9 +151,10 @@ impl clap::FromArgMatches for AskArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut places = Places::from_arg_matches(matches)?;
         let is_typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+        // `off` names no place: then the variable's stays.
         match (is_typed("admin"), is_typed("admin_socket")) {
-            (true, false) => places.admin_socket = None,
-            (false, true) => places.admin = None,
+            (true, false) if places.admin != Some(Choice::Off) => places.admin_socket = None,
+            (false, true) if places.admin_socket != Some(Choice::Off) => places.admin = None,
             _ => {}
         }
         Ok(Self(places))

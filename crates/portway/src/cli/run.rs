@@ -217,7 +217,8 @@ impl Log {
     /// Tells the findings and the changes of state that are new.
     fn tell(&mut self, standalone: &Standalone) {
         self.tell_findings(standalone);
-        self.states.tell(standalone.translation());
+        let absent = &standalone.facts().absent;
+        self.states.tell(standalone.translation(), absent);
         self.show(standalone);
         let is_low = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
         let mut refused = standalone.refused().iter();

@@ -148,6 +148,11 @@ fn the_socket_tells_the_same() {
     let socket = instance.sockets.0.join("admin");
     let ended = run(&["status", "--admin-socket", socket.to_str().unwrap()]);
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    // A flag that names no place leaves the variable's.
+    let mut status = command(&["status", "--admin-socket", "off"]);
+    status.env("PORTWAY_ADMIN", instance.admin.to_string());
+    let ended = Running::start(status).wait();
+    assert_eq!(ended.code(), Some(0));
 }
 
 const FOO: &str = "listener=\"default/my-tcp-gateway/foo\",route=\"TCPRoute default/tcp-app-1\"";

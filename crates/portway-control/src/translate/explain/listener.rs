@@ -63,7 +63,7 @@ pub(super) fn tell_listening(
             story.tell(depth, Verdict::No, what, place);
         }
         None => {
-            let what = format!("it listens on {}", words::names(&listener.binds));
+            let what = format!("it listens on {}", words::names(&listener.open));
             story.tell(depth, Verdict::Yes, what, place(".port"));
         }
     }
