@@ -63,7 +63,7 @@ pub struct Place {
 }
 
 /// A value as it was written, and where.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Node {
     /// Where.
     pub span: Span,
@@ -72,7 +72,7 @@ pub struct Node {
 }
 
 /// What was written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "each variant is the type it is named after")]
 pub enum Written {
     Null,
@@ -85,7 +85,7 @@ pub enum Written {
 }
 
 /// One field of a map.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Field {
     /// Its name.
     pub key: Box<str>,
@@ -177,11 +177,43 @@ impl Node {
     }
 }
 
+/// The tree of an object that stands in a source.
+#[derive(Debug, Clone)]
+pub enum Tree {
+    /// Kept.
+    Kept(Arc<Node>),
+    /// Read again when somebody asks: a tree takes ten times the room of its text.
+    Again(Arc<Passage>),
+}
+
+/// Where the one document stands that an object is.
+#[derive(Debug)]
+pub struct Passage {
+    /// The text of its source.
+    pub text: Arc<str>,
+    /// The first byte of the document.
+    pub start: u32,
+    /// The line of that byte, from 1; its column is 1.
+    pub line: u32,
+    /// How it is read.
+    pub read: fn(&Self) -> Option<Node>,
+}
+
+impl Tree {
+    /// Looks at the tree; `None` if it cannot be read again, which would be a defect.
+    pub fn look<T>(&self, look: impl FnOnce(&Node) -> T) -> Option<T> {
+        match self {
+            Self::Kept(node) => Some(look(node)),
+            Self::Again(passage) => (passage.read)(passage).map(|node| look(&node)),
+        }
+    }
+}
+
 /// An object as it was given.
 #[derive(Debug, Clone)]
 pub enum Given {
     /// In a source: its tree, which is made JSON when somebody asks.
-    Written(Arc<Node>),
+    Written(Tree),
     /// By a cluster.
     Json(Arc<Value>),
 }
@@ -190,7 +222,7 @@ impl Given {
     /// As JSON.
     pub fn json(&self) -> Value {
         match self {
-            Self::Written(node) => node.json(),
+            Self::Written(tree) => tree.look(Node::json).unwrap_or_default(),
             Self::Json(value) => Value::clone(value),
         }
     }
@@ -198,18 +230,18 @@ impl Given {
 
 /// Where each field of an object is written. One tree is shared by all who hold the object.
 #[derive(Debug, Clone, Default)]
-pub struct Spans(Option<Arc<Node>>);
+pub struct Spans(Option<Tree>);
 
 impl Spans {
-    /// The places of all fields of `node`.
-    pub const fn of(node: Arc<Node>) -> Self {
-        Self(Some(node))
+    /// The places of all fields of an object.
+    pub const fn of(tree: Tree) -> Self {
+        Self(Some(tree))
     }
 
     /// The span of the value of `field`, or of its nearest written ancestor.
     pub fn find(&self, field: &str) -> Span {
-        let node = self.0.as_ref();
-        node.map(|node| node.nearest(field).span)
+        let tree = self.0.as_ref();
+        tree.and_then(|tree| tree.look(|node| node.nearest(field).span))
             .unwrap_or_default()
     }
 }

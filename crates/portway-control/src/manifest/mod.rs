@@ -95,7 +95,7 @@ pub fn merge<'a>(readings: impl IntoIterator<Item = &'a SourceReading>) -> Readi
 fn read_within(source: &Source, budget: &mut Budget) -> SourceReading {
     let mut found = Found::new(source.name.clone(), budget.n_findings);
     let documents = parse::documents(source, budget, &mut found);
-    let objects = object::objects(documents, &source.name, &mut found);
+    let objects = object::objects(documents, source, &mut found);
     let (diagnostics, n_more) = found.into_parts();
     budget.n_findings = budget.n_findings.saturating_sub(diagnostics.len());
     SourceReading {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::build;
-use super::parse::Document;
+use super::parse::{self, Begin, Document};
 use super::stray;
 use crate::api::{
     EndpointSlice, Gateway, GatewayClass, GatewayConfig, Kind, Namespace, ReferenceGrant, Service,
@@ -17,7 +17,9 @@ use crate::api::{
 };
 use crate::diagnostic::found::{Found, error, shown, warning};
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::origin::{Given, Node, ObjectKey, Origin, Place, Sourced, Span, Spans, Written};
+use crate::origin::{
+    Given, Node, ObjectKey, Origin, Passage, Place, Source, Sourced, Span, Spans, Tree, Written,
+};
 use crate::schema::{Check, KINDS, KindFacts};
 use crate::snapshot::LeftOut;
 
@@ -56,15 +58,17 @@ pub(super) struct Objects {
 }
 
 /// Reads the objects of all documents.
-pub(super) fn objects(documents: Vec<Document>, source: &Arc<str>, found: &mut Found) -> Objects {
+pub(super) fn objects(documents: Vec<Document>, source: &Source, found: &mut Found) -> Objects {
     let mut reader = Reader {
         source,
         found,
         objects: Objects::default(),
         flaws: Vec::new(),
+        again: None,
     };
     for document in documents {
         reader.flaws = document.flaws;
+        reader.again = document.again;
         reader.document(document.root, None);
     }
     reader.objects
@@ -78,10 +82,12 @@ struct Listed<'a> {
 }
 
 struct Reader<'a> {
-    source: &'a Arc<str>,
+    source: &'a Source,
     found: &'a mut Found,
     objects: Objects,
     flaws: Vec<u32>,
+    /// Where the document can be read again, while it is one object and no list of them.
+    again: Option<Begin>,
 }
 
 impl Reader<'_> {
@@ -127,6 +133,7 @@ impl Reader<'_> {
     }
 
     fn list(&mut self, node: Node, listed: Option<Listed<'_>>) {
+        self.again = None;
         let Written::Map(fields) = node.value else {
             return;
         };
@@ -204,7 +211,7 @@ impl Reader<'_> {
     /// Remembers that an object is there, though it is not used.
     fn leave_out(&mut self, node: &Node, kind: Kind) {
         let place = Place {
-            source: Some(self.source.clone()),
+            source: Some(self.source.name.clone()),
             span: node.start(),
             field: String::new(),
         };
@@ -275,17 +282,33 @@ impl Reader<'_> {
                 return None;
             }
         };
+        let tree = self.tree(node);
         let origin = Origin {
-            source: Some(self.source.clone()),
+            source: Some(self.source.name.clone()),
             order: 0,
-            spans: Spans::of(node.clone()),
+            spans: Spans::of(tree.clone()),
         };
         Some(Arc::new(Sourced {
             object,
             key,
             origin,
-            given: Given::Written(node.clone()),
+            given: Given::Written(tree),
         }))
+    }
+
+    /// What is kept of a tree.
+    fn tree(&self, node: &Arc<Node>) -> Tree {
+        let Some(begin) = self.again else {
+            return Tree::Kept(Arc::clone(node));
+        };
+        let passage = Passage {
+            text: Arc::clone(&self.source.text),
+            start: begin.start,
+            line: begin.line,
+            read: parse::again,
+        };
+        debug_assert_eq!(parse::again(&passage).as_ref(), Some(&**node));
+        Tree::Again(Arc::new(passage))
     }
 }
 

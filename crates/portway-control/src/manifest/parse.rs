@@ -13,8 +13,10 @@ use granit_parser::{
 use super::scalar;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::found::{Found, at, error, shown};
-use crate::limits::{DEPTH_MAX, DIAGNOSTICS_MAX, DOCUMENTS_MAX, INPUT_BYTES_MAX, NODES_MAX};
-use crate::origin::{Field, Node, Source, Span, Written};
+use crate::limits::{
+    DEPTH_MAX, DIAGNOSTICS_MAX, DOCUMENTS_MAX, INPUT_BYTES_MAX, NODES_MAX, REREAD_NODES_MAX,
+};
+use crate::origin::{Field, Node, Passage, Source, Span, Written};
 
 /// Fields of one map from which on a set finds the names that are there twice.
 const FIELDS_SCANNED_MAX: usize = 16;
@@ -26,6 +28,9 @@ const START: Span = Span {
     line: 1,
     column: 1,
 };
+
+/// Where that is for [`Begin`].
+const SOURCE: Begin = Begin { start: 0, line: 1 };
 
 /// What may still be read.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +63,15 @@ pub(super) struct Document {
     pub(super) root: Node,
     /// Where it has a flaw that is told already: the object around it must be left out.
     pub(super) flaws: Vec<u32>,
+    /// Where it begins, if it is small and can be read again from there.
+    pub(super) again: Option<Begin>,
+}
+
+/// The first byte of a document and its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Begin {
+    pub(super) start: u32,
+    pub(super) line: u32,
 }
 
 /// Reads all documents of a source.
@@ -67,22 +81,27 @@ pub(super) fn documents(source: &Source, budget: &mut Budget, found: &mut Found)
         return Vec::new();
     };
     budget.n_bytes = n_bytes;
-    let mut options = Options::default();
-    options.set_emit_comments(false);
-    options.flow_nesting_limit = DEPTH_MAX;
-    options.block_nesting_limit = DEPTH_MAX;
-    let mut reader = Reader {
-        parser: Parser::new_from_str_with_options(&source.text, options),
-        budget,
-        found,
-        documents: Vec::new(),
-        open: Vec::new(),
-        anchors: BTreeMap::new(),
-        root: None,
-        flaws: Vec::new(),
-    };
+    let mut reader = Reader::new(&source.text, SOURCE, budget, found);
+    // Directives count for what follows them, which would be read without.
+    reader.has_directives = source.text.starts_with('%') || source.text.contains("\n%");
     reader.read();
     reader.documents
+}
+
+/// Reads the one document of a passage again. It was read before, so there is nothing to find.
+pub(super) fn again(passage: &Passage) -> Option<Node> {
+    let text = passage.text.get(passage.start as usize..)?;
+    let begin = Begin {
+        start: passage.start,
+        line: passage.line,
+    };
+    let mut found = Found::new("".into(), 0);
+    let mut budget = Budget::default();
+    let mut reader = Reader::new(text, begin, &mut budget, &mut found);
+    reader.is_one = true;
+    reader.read();
+    let first = reader.documents.into_iter().next()?;
+    Some(first.root)
 }
 
 /// Why a document is given up.
@@ -119,14 +138,41 @@ struct Reader<'a> {
     anchors: BTreeMap<usize, Node>,
     root: Option<Node>,
     flaws: Vec<u32>,
+    /// Where the text begins in its source.
+    begin: Begin,
+    is_one: bool,
+    has_directives: bool,
+    /// Where the document that is read begins, and how many nodes might be read then.
+    document: Option<(Begin, usize)>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(text: &'a str, begin: Begin, budget: &'a mut Budget, found: &'a mut Found) -> Self {
+        let mut options = Options::default();
+        options.set_emit_comments(false);
+        options.flow_nesting_limit = DEPTH_MAX;
+        options.block_nesting_limit = DEPTH_MAX;
+        Self {
+            parser: Parser::new_from_str_with_options(text, options),
+            budget,
+            found,
+            documents: Vec::new(),
+            open: Vec::new(),
+            anchors: BTreeMap::new(),
+            root: None,
+            flaws: Vec::new(),
+            begin,
+            is_one: false,
+            has_directives: false,
+            document: None,
+        }
+    }
+
     fn read(&mut self) {
-        loop {
+        while !self.is_one || self.documents.is_empty() {
             let stop = match self.parser.next_event() {
                 None => return,
-                Some(Ok((event, span))) => self.take(event, span_of(&span)),
+                Some(Ok((event, span))) => self.take(event, shifted(span_of(&span), self.begin)),
                 Some(Err(error)) => Err(Stop::Document(Box::new(not_yaml(&error)))),
             };
             match stop {
@@ -148,9 +194,20 @@ impl Reader<'_> {
 
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
         match event {
-            Event::DocumentStart(..) => {
+            Event::DocumentStart(is_explicit, ..) => {
                 self.budget.n_documents = less(self.budget.n_documents, span, "documents")?;
                 self.forget();
+                let is_first = self.documents.is_empty() && self.begin == SOURCE;
+                let begin = match is_explicit {
+                    true if span.column == 1 => Some(Begin {
+                        start: span.start,
+                        line: span.line,
+                    }),
+                    false if is_first => Some(SOURCE),
+                    _ => None,
+                };
+                let begin = begin.filter(|_| !self.has_directives);
+                self.document = begin.map(|begin| (begin, self.budget.n_nodes));
             }
             Event::DocumentEnd => self.end_document(),
             Event::Scalar(text, style, anchor, tag) => {
@@ -344,7 +401,9 @@ impl Reader<'_> {
     fn end_document(&mut self) {
         if let Some(root) = self.root.take() {
             let flaws = std::mem::take(&mut self.flaws);
-            self.documents.push(Document { root, flaws });
+            let is_small = |(_, n): &(Begin, usize)| n - self.budget.n_nodes <= REREAD_NODES_MAX;
+            let again = self.document.filter(is_small).map(|(begin, _)| begin);
+            self.documents.push(Document { root, flaws, again });
         }
         self.forget();
     }
@@ -461,6 +520,16 @@ fn span_of(span: &granit_parser::Span) -> Span {
     Span {
         end: offset(&span.end),
         ..position(&span.start)
+    }
+}
+
+/// A span as it is in the source, of which the text is the part from `begin`, the start of a line.
+fn shifted(span: Span, begin: Begin) -> Span {
+    Span {
+        start: span.start.saturating_add(begin.start),
+        end: span.end.saturating_add(begin.start),
+        line: span.line.saturating_add(begin.line - SOURCE.line),
+        ..span
     }
 }
 

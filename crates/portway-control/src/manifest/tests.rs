@@ -3,8 +3,8 @@
 use super::parse::Budget;
 use super::{SourceReading, merge, read, read_source, read_within};
 use crate::diagnostic::Code;
-use crate::limits::DIAGNOSTICS_MAX;
-use crate::origin::Source;
+use crate::limits::{DIAGNOSTICS_MAX, REREAD_NODES_MAX};
+use crate::origin::{Given, Source, Tree};
 
 const NAMESPACE: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: blue}\n";
 
@@ -92,5 +92,39 @@ fn sources_read_apart_are_what_they_are_read_together() {
                 merged.objects.namespaces[key].origin.order
             );
         }
+    }
+}
+
+/// A small object that is a document of its own is read again from its text, at the same places;
+/// the tree of any other is kept.
+#[test]
+fn trees_of_small_documents_are_not_kept() {
+    let second = NAMESPACE.replace("blue", "red");
+    let text = format!("# first\n{NAMESPACE}--- # second\n{second}");
+    let reading = read(&[source("a", &text)]);
+    for namespace in reading.objects.namespaces.values() {
+        assert!(matches!(namespace.given, Given::Written(Tree::Again(_))));
+        let place = namespace.origin.place("metadata.name");
+        let written = &text[place.span.start as usize..place.span.end as usize];
+        assert_eq!(written, &*namespace.key.name);
+        assert_eq!(namespace.given.json()["metadata"]["name"], written);
+    }
+    let list = format!(
+        "kind: List\napiVersion: v1\nitems: [{{{}}}]\n",
+        "apiVersion: v1, kind: Namespace, metadata: {name: blue}"
+    );
+    let directive = format!("%YAML 1.2\n---\n{NAMESPACE}");
+    let large = format!(
+        "{NAMESPACE}spec: {{finalizers: [{}]}}\n",
+        "a, ".repeat(REREAD_NODES_MAX)
+    );
+    for text in [list, directive, large] {
+        let reading = read(&[source("a", &text)]);
+        let mut all = reading.objects.namespaces.values();
+        let namespace = all.next().expect("one is read");
+        assert!(
+            matches!(namespace.given, Given::Written(Tree::Kept(_))),
+            "{text}"
+        );
     }
 }
