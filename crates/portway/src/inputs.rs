@@ -16,11 +16,11 @@ use portway_control::api::Kind;
 use portway_control::diagnostic::{Diagnostic, NOT_READ, NOT_TEXT, Severity};
 use portway_control::manifest::collect::{Collection, Rank};
 use portway_control::manifest::{SourceReading, read_source};
-use portway_control::origin::{Place, Source, Span};
+use portway_control::origin::{ObjectKey, Place, Source, Span};
 use portway_control::snapshot::Objects;
 use tracing::{error, info};
 
-use crate::limits::{DOUBT, DOUBT_MAX};
+use crate::limits::{DOUBT, DOUBT_MAX, DOUBT_WHILE_WRITTEN_MAX};
 use crate::source_files::{NotText, Refresh, SourceError, Text, Tracked};
 use crate::watch::{Dirty, Watch};
 
@@ -48,6 +48,10 @@ pub(crate) struct Inputs {
 struct Doubt {
     /// What it says.
     source: Source,
+    /// The objects that would go if it were believed.
+    lost: BTreeSet<ObjectKey>,
+    /// Those that it gives.
+    gives: BTreeSet<ObjectKey>,
     /// When it is looked at again.
     due: Instant,
     /// When anything it says is believed.
@@ -59,8 +63,19 @@ struct Doubt {
 struct Gone {
     /// When that is believed.
     due: Instant,
-    /// When it is believed whatever else happens to files.
+    /// When it is believed whatever else comes or goes.
     latest: Instant,
+    /// When it is believed whatever is being written.
+    while_written: Instant,
+}
+
+/// What came of a look at files.
+#[derive(Debug, Default)]
+pub(crate) struct Looked {
+    /// The kinds of objects that came, changed or went.
+    pub(crate) kinds: BTreeSet<Kind>,
+    /// Whether anything is different, be it a finding.
+    pub(crate) is_news: bool,
 }
 
 /// A file that keeps what it had.
@@ -109,7 +124,7 @@ impl Inputs {
             is_open: false,
         };
         let mut objects = Objects::default();
-        inputs.take(&mut objects, refresh, Instant::now());
+        inputs.take(&mut objects, refresh, Vec::new(), Instant::now());
         inputs.is_open = true;
         Ok((inputs, objects))
     }
@@ -117,29 +132,31 @@ impl Inputs {
     /// Hears of changes from now on; those since the first reading are taken in at once.
     pub(crate) fn follow(&mut self, objects: &mut Objects, watch: Watch, now: Instant) {
         let refresh = self.tracked.follow(watch);
-        self.take(objects, refresh, now);
+        self.take(objects, refresh, Vec::new(), now);
     }
 
-    /// Reads again what is dirty, and what is in doubt for long enough. Gives the kinds of objects
-    /// that came, changed or went.
+    /// Reads again what is dirty, if something happened, and what is in doubt for long enough.
     pub(crate) fn refresh(
         &mut self,
         objects: &mut Objects,
-        dirty: &Dirty,
+        dirty: Option<&Dirty>,
         now: Instant,
-    ) -> BTreeSet<Kind> {
-        let mut refresh = self.tracked.refresh(dirty);
+    ) -> Looked {
+        let mut refresh = dirty.map_or_else(Refresh::default, |it| self.tracked.refresh(it));
         let due = self.doubts.iter().filter(|(_, doubt)| doubt.due <= now);
         let due: BTreeSet<Rank> = due.map(|(rank, _)| *rank).collect();
         if !due.is_empty() {
             self.tracked.look_again(&due, &mut refresh);
         }
-        let kinds = self.take(objects, refresh, now);
-        // One that could not be read says nothing, and is asked again later.
-        for doubt in self.doubts.values_mut().filter(|doubt| doubt.due <= now) {
-            doubt.due = now + DOUBT_MAX;
-        }
-        kinds
+        // A look at what is in doubt says nothing of what else could not be read.
+        let before = match dirty {
+            Some(_) => Vec::new(),
+            None => self.unread.clone(),
+        };
+        let looked = self.take(objects, refresh, before, now);
+        // One that could not be read, or is being written, says nothing: its end will be heard of.
+        self.doubts.retain(|_, doubt| doubt.due > now);
+        looked
     }
 
     /// When a refresh is due though nothing is dirty.
@@ -188,8 +205,16 @@ impl Inputs {
         self.sources.iter().map(now).chain(new).collect()
     }
 
-    fn take(&mut self, objects: &mut Objects, refresh: Refresh, now: Instant) -> BTreeSet<Kind> {
-        self.tell_unread(&refresh.errors);
+    /// Takes in what was read. `unread` is what could not be, and was not tried.
+    fn take(
+        &mut self,
+        objects: &mut Objects,
+        refresh: Refresh,
+        unread: Vec<String>,
+        now: Instant,
+    ) -> Looked {
+        let mut is_news = self.tell_unread(&refresh.errors, unread);
+        is_news |= !refresh.texts.is_empty() || !refresh.renumbered.is_empty();
         let renumbered = self.renumber(objects, &refresh.renumbered);
         let mut exchange = Vec::new();
         for (rank, text) in refresh.texts {
@@ -199,7 +224,9 @@ impl Inputs {
                     self.faults.remove(&rank);
                     self.miss(rank, now);
                 }
-                Some(Text::Is(source)) => exchange.extend(self.take_text(rank, source, now)),
+                Some(Text::Is(source)) => {
+                    exchange.extend(self.take_text(objects, rank, source, now));
+                }
                 Some(Text::Not(binary)) => {
                     let diagnostics = vec![not_text(&binary)];
                     let source = None;
@@ -214,10 +241,12 @@ impl Inputs {
                 }
             }
         }
+        self.believe_moved(&mut exchange);
         self.believe_gone(&mut exchange, now);
+        is_news |= !exchange.is_empty();
         let mut kinds = self.collection.exchange(objects, exchange);
         kinds.extend(renumbered);
-        kinds
+        Looked { kinds, is_news }
     }
 
     /// Files have other ranks now, and whatever is known of them goes with them. It happens when many
@@ -257,7 +286,42 @@ impl Inputs {
             self.gone.entry(rank).or_insert(Gone {
                 due: now + DOUBT,
                 latest: now + DOUBT_MAX,
+                while_written: now + DOUBT_WHILE_WRITTEN_MAX,
             });
+        } else {
+            self.tracked.let_go(rank);
+        }
+    }
+
+    /// Believes files in doubt whose lost objects are in others by now. Those that give each other
+    /// what they lack are believed together.
+    fn believe_moved(&mut self, exchange: &mut Vec<(Rank, Option<SourceReading>)>) {
+        if self.doubts.is_empty() {
+            return;
+        }
+        let came = exchange.iter().filter_map(|(_, it)| it.as_ref());
+        let came: BTreeSet<&ObjectKey> = came.flat_map(SourceReading::keys).collect();
+        let mut believed: BTreeSet<Rank> = self.doubts.keys().copied().collect();
+        loop {
+            let doubts = believed.iter().filter_map(|it| self.doubts.get(it));
+            let given: BTreeSet<&ObjectKey> = doubts.flat_map(|it| &it.gives).collect();
+            let is_elsewhere = |key: &ObjectKey| came.contains(key) || given.contains(key);
+            let is_whole = |it: &Doubt| it.lost.iter().all(is_elsewhere);
+            let whole = believed.iter().copied();
+            let whole: BTreeSet<Rank> = whole
+                .filter(|it| self.doubts.get(it).is_some_and(is_whole))
+                .collect();
+            if whole.len() == believed.len() {
+                break;
+            }
+            believed = whole;
+        }
+        for rank in believed {
+            if let Some(Doubt { source, .. }) = self.doubts.remove(&rank) {
+                self.repaired(rank, &source.name);
+                exchange.push((rank, Some(read_source(&source))));
+                self.sources.insert(rank, source);
+            }
         }
     }
 
@@ -285,6 +349,8 @@ impl Inputs {
                 // One that is there again and was not read is being written: its end will be heard.
                 if fs::metadata(&*source.name).is_ok_and(|it| it.is_file()) {
                     gone.due = now + DOUBT_MAX;
+                } else if self.tracked.is_written() && now < gone.while_written {
+                    gone.due = now + DOUBT;
                 } else {
                     believed.push(*rank);
                 }
@@ -292,6 +358,7 @@ impl Inputs {
         }
         for rank in believed {
             self.gone.remove(&rank);
+            self.tracked.let_go(rank);
             if self.sources.remove(&rank).is_some() {
                 exchange.push((rank, None));
             }
@@ -301,6 +368,7 @@ impl Inputs {
     /// A text that changed: what is to be exchanged for it.
     fn take_text(
         &mut self,
+        objects: &Objects,
         rank: Rank,
         source: Source,
         now: Instant,
@@ -326,7 +394,8 @@ impl Inputs {
             );
             return None;
         }
-        if self.collection.loses(rank, &reading) && self.doubt(rank, &source, now) {
+        let lost = self.collection.lost(objects, rank, &reading);
+        if !lost.is_empty() && self.doubt(rank, &source, (lost, &reading), now) {
             return None;
         }
         self.doubts.remove(&rank);
@@ -336,20 +405,28 @@ impl Inputs {
     }
 
     /// Whether to wait before a file is believed that lacks objects it had.
-    fn doubt(&mut self, rank: Rank, source: &Source, now: Instant) -> bool {
-        let doubt = self.doubts.entry(rank).or_insert_with(|| Doubt {
-            source: source.clone(),
-            due: now + DOUBT,
-            latest: now + DOUBT_MAX,
-        });
-        if doubt.latest <= now {
+    fn doubt(
+        &mut self,
+        rank: Rank,
+        source: &Source,
+        (lost, reading): (BTreeSet<ObjectKey>, &SourceReading),
+        now: Instant,
+    ) -> bool {
+        let before = self.doubts.get(&rank);
+        let is_same = before.is_some_and(|it| it.source == *source);
+        let latest = before.map_or(now + DOUBT_MAX, |it| it.latest);
+        let due = before.filter(|_| is_same).map_or(now + DOUBT, |it| it.due);
+        if latest <= now || due <= now {
             return false;
         }
-        if doubt.source == *source {
-            return now < doubt.due;
-        }
-        doubt.source = source.clone();
-        doubt.due = now + DOUBT;
+        let doubt = Doubt {
+            source: source.clone(),
+            lost,
+            gives: reading.keys().cloned().collect(),
+            due,
+            latest,
+        };
+        self.doubts.insert(rank, doubt);
         true
     }
 
@@ -373,9 +450,11 @@ impl Inputs {
         }
     }
 
-    /// Tells once what cannot be read, and once that it can again.
-    fn tell_unread(&mut self, errors: &[SourceError]) {
-        let unread: Vec<String> = errors.iter().map(in_words).collect();
+    /// Tells once what cannot be read, and once that it can again. Whether that is different now.
+    fn tell_unread(&mut self, errors: &[SourceError], mut unread: Vec<String>) -> bool {
+        let more = errors.iter().map(in_words);
+        let more: Vec<String> = more.filter(|it| !unread.contains(it)).collect();
+        unread.extend(more);
         for cause in unread.iter().filter(|it| !self.unread.contains(it)) {
             match self.is_open {
                 true => error!(cause, "files not read, what they held before stays"),
@@ -385,7 +464,9 @@ impl Inputs {
         if unread.is_empty() && !self.unread.is_empty() {
             info!("files read again");
         }
+        let is_other = self.unread != unread;
         self.unread = unread;
+        is_other
     }
 }
 

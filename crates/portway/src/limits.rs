@@ -31,6 +31,12 @@ pub(crate) const DOUBT: Duration = Duration::from_millis(20);
 /// while other files come and go.
 pub(crate) const DOUBT_MAX: Duration = Duration::from_millis(200);
 
+/// Longest doubt that a file is gone while others are being written: its objects may be on their way.
+pub(crate) const DOUBT_WHILE_WRITTEN_MAX: Duration = Duration::from_secs(1);
+
+/// Longest time in which what is in doubt keeps a reload from being over.
+pub(crate) const RELOAD_MAX: Duration = Duration::from_secs(2);
+
 /// Wait for room for lines of the log, in all, before those of a burst are dropped: whoever reads makes
 /// room in some milliseconds.
 pub(crate) const LOG_PATIENCE: Duration = Duration::from_millis(500);

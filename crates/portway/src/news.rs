@@ -21,7 +21,9 @@ pub(crate) enum News {
     Resolved(Resolved),
     /// Something happened to files.
     Files(Dirty),
-    /// Something that was put off is due.
+    /// What was put off in files is due to be looked at.
+    Look,
+    /// What was put off in words is due.
     TimePassed,
     /// Somebody wants everything to be read again.
     ReadAgain,

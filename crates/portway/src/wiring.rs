@@ -33,8 +33,8 @@ use portway_proxy::{Observer, Proxy, Report};
 use tracing::{error, info, warn};
 
 use crate::conn_log::Heard;
-use crate::inputs::Inputs;
-use crate::limits::{FIRST_RESOLUTION_TIMEOUT, REPORTS_MAX, TRANSLATION_PAUSE_MAX};
+use crate::inputs::{Inputs, Looked};
+use crate::limits::{FIRST_RESOLUTION_TIMEOUT, RELOAD_MAX, REPORTS_MAX, TRANSLATION_PAUSE_MAX};
 use crate::news::{News, Resolved};
 use crate::watch::{Dirty, Watch};
 use crate::{host, resolver, signals, systemd};
@@ -81,8 +81,8 @@ pub(crate) struct Standalone {
     inputs: Option<Inputs>,
     names: Option<resolver::Names>,
     drain_timeout: Duration,
-    /// Everything was read again, and the workers may not have what came of it.
-    is_reloading: bool,
+    /// When everything was read again, while the workers may not have what came of it.
+    reloading_since: Option<Instant>,
     snapshot: Snapshot,
     translation: Arc<Translation>,
     /// The snapshot means more than the translation says.
@@ -136,7 +136,7 @@ impl Standalone {
             inputs,
             names: None,
             drain_timeout: config.drain_timeout,
-            is_reloading: false,
+            reloading_since: None,
             snapshot: Snapshot {
                 target: Target::Standalone,
                 controller_name: CONTROLLER_NAME.into(),
@@ -180,17 +180,21 @@ impl Standalone {
                     self.learn_applied(unbound);
                     is_news = true;
                 }
-                News::Resolved(resolved) => self.snapshot.facts.resolved = resolved,
-                News::Files(dirty) => self.read_again(dirty),
+                News::Resolved(resolved) => {
+                    self.snapshot.facts.resolved = resolved;
+                    self.is_behind = true;
+                }
+                News::Files(dirty) => self.read_again(Some(dirty)),
+                News::Look => self.read_again(None),
                 News::TimePassed => {}
                 News::ReadAgain => {
                     // Who waits for the start waits for no reload; a later table may be under way.
                     let version = self.table.as_ref().map(|table| table.version());
                     if self.apply_time.is_some() || version > Some(FIRST) {
                         systemd::reloading();
-                        self.is_reloading = true;
+                        self.reloading_since = Some(Instant::now());
                     }
-                    self.read_again(Dirty::everything());
+                    self.read_again(Some(Dirty::everything()));
                 }
                 News::WorkerDied => return Ok(Change::WorkerDied),
                 News::Stop => return Ok(Change::Stop),
@@ -207,19 +211,32 @@ impl Standalone {
                 self.translate_from = Instant::now() + TRANSLATION_PAUSE_MAX;
                 continue;
             }
-            if self.is_translation_due() {
+            let is_due = self.is_translation_due();
+            if is_due {
                 self.translate();
-                // What is missing counts only after a moment, and the reload is over then.
-                let doubts = self.inputs.as_ref().and_then(Inputs::next_look);
-                if self.is_reloading && doubts.is_none() {
-                    self.is_reloading = false;
-                    systemd::ready();
-                }
+            }
+            self.end_reload();
+            if is_due {
                 return Ok(Change::Translated);
             }
             if is_news {
                 return Ok(Change::Applied);
             }
+        }
+    }
+
+    /// A reload is over when the workers have what came of it and nothing is in doubt, unless that
+    /// lasts.
+    fn end_reload(&mut self) {
+        let Some(since) = self.reloading_since else {
+            return;
+        };
+        let doubts = self.inputs.as_ref().and_then(Inputs::next_look);
+        let is_applied = self.snapshot.facts.applied == Applied::Acknowledged;
+        let is_sure = doubts.is_none() || since.elapsed() >= RELOAD_MAX;
+        if is_applied && !self.is_behind && is_sure {
+            self.reloading_since = None;
+            systemd::ready();
         }
     }
 
@@ -297,7 +314,7 @@ impl Standalone {
         }
         let look = self.inputs.as_ref().and_then(Inputs::next_look);
         if look.is_some_and(|look| look <= now) {
-            return Ok(News::Files(Dirty::default()));
+            return Ok(News::Look);
         }
         let put_off = self.is_settled().then_some(self.translate_from);
         let own = look.into_iter().chain(put_off).min();
@@ -305,9 +322,7 @@ impl Standalone {
             return self.news.recv().context("every thread that has news ended");
         };
         match self.news.recv_timeout(until.saturating_duration_since(now)) {
-            Err(RecvTimeoutError::Timeout) if Some(until) == look => {
-                Ok(News::Files(Dirty::default()))
-            }
+            Err(RecvTimeoutError::Timeout) if Some(until) == look => Ok(News::Look),
             Err(RecvTimeoutError::Timeout) if Some(until) == own => Ok(News::TimePassed),
             other => other.context("the workers did not apply the table in time"),
         }
@@ -325,7 +340,11 @@ impl Standalone {
         let can_wait = |it: &News| {
             matches!(
                 it,
-                News::Files(_) | News::Resolved(_) | News::ReadAgain | News::TimePassed
+                News::Files(_)
+                    | News::Look
+                    | News::Resolved(_)
+                    | News::ReadAgain
+                    | News::TimePassed
             )
         };
         if let Some(at) = self.held.iter().position(|it| !can_wait(it)) {
@@ -368,10 +387,10 @@ impl Standalone {
     }
 
     /// Reads what changed, and all that changed since: many changes at once are one table.
-    fn read_again(&mut self, mut dirty: Dirty) {
+    fn read_again(&mut self, mut dirty: Option<Dirty>) {
         while let Ok(news) = self.news.try_recv() {
             match news {
-                News::Files(more) => dirty.merge(more),
+                News::Files(more) => dirty.get_or_insert_default().merge(more),
                 other => self.held.push_back(other),
             }
         }
@@ -379,7 +398,8 @@ impl Standalone {
             return;
         };
         let objects = &mut self.snapshot.objects;
-        let kinds = inputs.refresh(objects, &dirty, Instant::now());
+        let Looked { kinds, is_news } = inputs.refresh(objects, dirty.as_ref(), Instant::now());
+        self.is_behind |= is_news;
         if kinds.contains(&Kind::Gateway) {
             self.snapshot.facts.host_addresses = Some(host::addresses(objects));
         }
@@ -443,7 +463,6 @@ impl Standalone {
     /// Hands out a new table, if the snapshot makes one. When none can be built everything stays as
     /// it was.
     fn move_on(&mut self) -> anyhow::Result<()> {
-        self.is_behind = true;
         let before = self.table.as_deref();
         let version = before.map_or(FIRST, |table| TableVersion(table.version().0 + 1));
         let table = match (self.tables.follow(&self.snapshot), before) {
@@ -454,6 +473,7 @@ impl Standalone {
         };
         let table = table.inspect_err(|_| self.tables = Succession::default());
         let table = Arc::new(table.context("build the table")?);
+        self.is_behind = true;
         self.table = Some(Arc::clone(&table));
         // What is new is not served until the workers say so; only then the rest is worked out.
         self.snapshot.facts.applied = Applied::Pending;
@@ -468,7 +488,8 @@ impl Standalone {
     }
 
     fn is_translation_due(&self) -> bool {
-        self.is_settled() && (self.is_reloading || self.translate_from <= Instant::now())
+        let is_due = self.reloading_since.is_some() || self.translate_from <= Instant::now();
+        self.is_settled() && is_due
     }
 
     /// Works out all that the snapshot means. While changes come without end that takes a tenth of

@@ -80,18 +80,33 @@ impl Collection {
         kinds
     }
 
-    /// Whether an object that a source gave would go if it were exchanged for `reading`.
-    pub fn loses(&self, rank: Rank, reading: &SourceReading) -> bool {
+    /// The objects that a source gave and would not if it were exchanged for `reading`, unless another
+    /// source gives them as well.
+    pub fn lost(
+        &self,
+        objects: &Objects,
+        rank: Rank,
+        reading: &SourceReading,
+    ) -> BTreeSet<ObjectKey> {
         let Some(before) = self.sources.get(&rank) else {
-            return false;
+            return BTreeSet::new();
         };
         let before = before.objects.iter().map(Object::key);
         let after = reading.objects.iter().map(Object::key);
         if before.clone().eq(after.clone()) {
-            return false;
+            return BTreeSet::new();
         }
         let after: BTreeSet<&ObjectKey> = after.collect();
-        !before.into_iter().all(|key| after.contains(key))
+        let lost = before.filter(|key| !after.contains(key) && !self.is_beside(objects, rank, key));
+        lost.cloned().collect()
+    }
+
+    /// Whether a source other than this one gives an object of that name.
+    fn is_beside(&self, objects: &Objects, rank: Rank, key: &ObjectKey) -> bool {
+        let used = objects.origin(key).map(|it| it.order);
+        let rivals = self.rivals.get(key).into_iter().flatten().copied();
+        let mut orders = used.into_iter().chain(rivals);
+        orders.any(|order| order >> POSITION_BITS != rank)
     }
 
     /// Whether every object that a source gave is among these.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use portway_control::snapshot::Objects;
 
 use super::Inputs;
-use crate::limits::{DOUBT, DOUBT_MAX};
+use crate::limits::{DOUBT, DOUBT_MAX, DOUBT_WHILE_WRITTEN_MAX};
 use crate::watch::{Dirty, Watch};
 
 const TWO: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 1}]}\n---\n\
@@ -46,16 +46,16 @@ impl Stage {
             written: [self.file.clone()].into(),
             ..Dirty::default()
         };
-        self.look(&dirty)
+        self.look(Some(&dirty))
     }
 
     /// The same at a time when nothing has happened, if a look is due then.
     fn when_due(&mut self) -> Vec<String> {
         self.now = self.inputs.next_look().unwrap();
-        self.look(&Dirty::default())
+        self.look(None)
     }
 
-    fn look(&mut self, dirty: &Dirty) -> Vec<String> {
+    fn look(&mut self, dirty: Option<&Dirty>) -> Vec<String> {
         self.inputs.refresh(&mut self.objects, dirty, self.now);
         let names = self.objects.services.keys();
         names.map(|key| key.name.to_string()).collect()
@@ -106,8 +106,7 @@ fn a_file_in_doubt_that_cannot_be_read_is_asked_later() {
         ["a", "b"],
         "a path that was given is gone"
     );
-    let next = stage.inputs.next_look();
-    assert!(next.is_none_or(|it| it >= stage.now + DOUBT), "{next:?}");
+    assert_eq!(stage.inputs.next_look(), None);
     assert_eq!(stage.after_write(OTHER), ["a", "b"], "again in doubt");
     assert_eq!(stage.when_due(), ["c"]);
 }
@@ -117,7 +116,7 @@ fn what_a_file_lacks_twice_is_gone() {
     let mut stage = Stage::new("lacks");
     assert_eq!(stage.after_write(OTHER), ["a", "b"]);
     // Nothing new is heard in the meantime, and it is too early.
-    assert_eq!(stage.look(&Dirty::default()), ["a", "b"]);
+    assert_eq!(stage.look(None), ["a", "b"]);
     assert_eq!(stage.when_due(), ["c"]);
     assert_eq!(stage.inputs.next_look(), None);
 }
@@ -172,19 +171,37 @@ impl Folder {
             moved: paths(moved),
             ..Dirty::default()
         };
-        self.look(&dirty)
+        self.look(Some(&dirty))
+    }
+
+    /// The same, while these files are being written.
+    fn while_written(&mut self, writing: &[&str], moved: &[&str]) -> Vec<String> {
+        let dir = fs::canonicalize(&self.dir).unwrap();
+        let paths = |files: &[&str]| files.iter().map(|it| dir.join(it)).collect();
+        let dirty = Dirty {
+            writing: paths(writing),
+            moved: paths(moved),
+            ..Dirty::default()
+        };
+        self.look(Some(&dirty))
     }
 
     /// The same at a time when nothing has happened, if a look is due then.
     fn when_due(&mut self) -> Vec<String> {
         self.now = self.inputs.next_look().unwrap();
-        self.look(&Dirty::default())
+        self.look(None)
     }
 
-    fn look(&mut self, dirty: &Dirty) -> Vec<String> {
+    fn look(&mut self, dirty: Option<&Dirty>) -> Vec<String> {
         self.inputs.refresh(&mut self.objects, dirty, self.now);
         let names = self.objects.services.keys();
         names.map(|key| key.name.to_string()).collect()
+    }
+
+    /// What is told of the files.
+    fn told(&self) -> Vec<String> {
+        let found = self.inputs.diagnostics(&self.objects);
+        found.iter().map(|it| it.code.to_string()).collect()
     }
 
     fn path(&self, file: &str) -> PathBuf {
@@ -291,4 +308,106 @@ fn other_files_that_go_put_off_what_is_believed_but_not_for_ever() {
         let is_there = names.contains(&"a".to_owned());
         assert_eq!(is_there, folder.now - since < DOUBT_MAX);
     }
+}
+
+fn service(name: &str) -> String {
+    OTHER.replace("name: c", &format!("name: {name}"))
+}
+
+/// Neither is the object missed, nor told to be there twice, whichever file is saved first.
+#[test]
+fn an_object_that_moves_between_files_that_stay_is_there_once() {
+    let only_a = service("a");
+    let both = format!("{OTHER}---\n{}", service("b"));
+    let mut folder = Folder::new("between-two", &[("a.yaml", TWO), ("c.yaml", OTHER)]);
+    fs::write(folder.path("a.yaml"), &only_a).unwrap();
+    assert_eq!(folder.after(&["a.yaml"], &[]), ["a", "b", "c"], "in doubt");
+    fs::write(folder.path("c.yaml"), &both).unwrap();
+    assert_eq!(folder.after(&["c.yaml"], &[]), ["a", "b", "c"]);
+    assert_eq!((folder.told(), folder.inputs.next_look()), (vec![], None));
+    // Back again, the other way round: for a moment it stands in both, which is what is told then.
+    fs::write(folder.path("a.yaml"), TWO).unwrap();
+    assert_eq!(folder.after(&["a.yaml"], &[]), ["a", "b", "c"]);
+    assert_eq!(folder.told(), ["PW0007"]);
+    fs::write(folder.path("c.yaml"), OTHER).unwrap();
+    assert_eq!(folder.after(&["c.yaml"], &[]), ["a", "b", "c"]);
+    assert_eq!((folder.told(), folder.inputs.next_look()), (vec![], None));
+}
+
+#[test]
+fn files_that_exchange_objects_are_believed_together() {
+    let [a, b] = ["a", "b"].map(service);
+    let mut folder = Folder::new("exchange", &[("1.yaml", &a), ("2.yaml", &b)]);
+    fs::write(folder.path("1.yaml"), &b).unwrap();
+    // It stands in both now, and what the first lacks may be on its way.
+    assert_eq!(folder.after(&["1.yaml"], &[]), ["a", "b"]);
+    assert_eq!(folder.told(), Vec::<String>::new());
+    fs::write(folder.path("2.yaml"), &a).unwrap();
+    assert_eq!(folder.after(&["2.yaml"], &[]), ["a", "b"]);
+    assert_eq!((folder.told(), folder.inputs.next_look()), (vec![], None));
+    let key = folder.objects.services.keys().next().unwrap();
+    let origin = folder.objects.origin(key).unwrap().source.clone();
+    assert!(origin.unwrap().ends_with("2.yaml"));
+}
+
+/// A removal waits while somebody writes what may bring the objects, but not for a log beside it that
+/// is written all day.
+#[test]
+fn objects_that_are_being_written_to_another_file_are_not_missed() {
+    let mut folder = Folder::new("written", &[("a.yaml", TWO), ("c.yaml", OTHER)]);
+    fs::remove_file(folder.path("a.yaml")).unwrap();
+    fs::write(folder.path("z.yaml"), &TWO[..60]).unwrap();
+    let since = folder.now;
+    assert_eq!(
+        folder.while_written(&["z.yaml"], &["a.yaml"]),
+        ["a", "b", "c"]
+    );
+    while folder.now - since < DOUBT_MAX * 2 {
+        assert_eq!(folder.when_due(), ["a", "b", "c"]);
+    }
+    fs::write(folder.path("z.yaml"), TWO).unwrap();
+    assert_eq!(folder.after(&["z.yaml"], &[]), ["a", "b", "c"]);
+    assert_eq!(folder.inputs.next_look(), None);
+
+    fs::remove_file(folder.path("z.yaml")).unwrap();
+    let since = folder.now;
+    assert_eq!(
+        folder.while_written(&["day.log"], &["z.yaml"]),
+        ["a", "b", "c"]
+    );
+    assert_eq!(folder.when_due(), ["c"]);
+    assert_eq!(folder.now - since, DOUBT);
+
+    fs::write(folder.path("z.yaml"), TWO).unwrap();
+    folder.after(&["z.yaml"], &[]);
+    fs::remove_file(folder.path("z.yaml")).unwrap();
+    let since = folder.now;
+    folder.while_written(&["forever.yaml"], &["z.yaml"]);
+    while folder.when_due() != ["c"] {}
+    assert_eq!(folder.now - since, DOUBT_WHILE_WRITTEN_MAX);
+}
+
+/// The look that time brings does not make a file whole that somebody writes.
+#[test]
+fn a_file_in_doubt_that_is_written_again_is_not_read_before_it_is_closed() {
+    let mut folder = Folder::new("half", &[("a.yaml", TWO)]);
+    fs::write(folder.path("a.yaml"), service("a")).unwrap();
+    assert_eq!(folder.after(&["a.yaml"], &[]), ["a", "b"], "in doubt");
+    fs::write(folder.path("a.yaml"), "").unwrap();
+    assert_eq!(folder.while_written(&["a.yaml"], &[]), ["a", "b"]);
+    assert_eq!(folder.when_due(), ["a", "b"]);
+    fs::write(folder.path("a.yaml"), TWO).unwrap();
+    assert_eq!(folder.after(&["a.yaml"], &[]), ["a", "b"]);
+    assert_eq!(folder.inputs.next_look(), None);
+}
+
+#[test]
+fn a_file_that_comes_back_broken_keeps_what_it_held() {
+    let mut folder = Folder::new("back", &[("a.yaml", TWO), ("c.yaml", OTHER)]);
+    fs::remove_file(folder.path("a.yaml")).unwrap();
+    assert_eq!(folder.after(&[], &["a.yaml"]), ["a", "b", "c"]);
+    fs::write(folder.path("a.yaml"), TWO.replacen("port: 1", "port: 0", 1)).unwrap();
+    assert_eq!(folder.after(&["a.yaml"], &[]), ["a", "b", "c"]);
+    assert_eq!(folder.inputs.next_look(), None);
+    assert!(folder.inputs.unused().files[0].holds);
 }

@@ -38,6 +38,8 @@ pub(crate) struct Tracked {
     directories: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
     /// Files at the end of symlinks, by their true names.
     targets: BTreeMap<PathBuf, BTreeSet<Name>>,
+    /// Ranks of files that are gone, while what they held may still count.
+    left: BTreeMap<Name, Rank>,
     /// Bytes of all files.
     n_bytes: u64,
     /// What can be read only once, and was: standard input, a pipe.
@@ -109,6 +111,7 @@ impl Tracked {
             files: BTreeMap::new(),
             directories: BTreeMap::new(),
             targets: BTreeMap::new(),
+            left: BTreeMap::new(),
             n_bytes: 0,
             once: BTreeMap::new(),
             is_open: false,
@@ -151,6 +154,7 @@ impl Tracked {
         self.directories.clear();
         let mut refresh = Refresh::default();
         self.look_at_all(Again::OtherStamps, &mut refresh);
+        self.has_errors = !refresh.errors.is_empty();
         refresh
     }
 
@@ -158,6 +162,7 @@ impl Tracked {
     pub(crate) fn refresh(&mut self, dirty: &Dirty) -> Refresh {
         let mut refresh = Refresh::default();
         let writing = dirty.writing.iter().flat_map(|path| self.called(path));
+        let writing = writing.filter(|path| is_manifest(path) && !is_hidden(path));
         self.writing = writing.collect();
         if dirty.all {
             self.look_at_all(Again::All, &mut refresh);
@@ -191,15 +196,30 @@ impl Tracked {
         }
     }
 
-    /// Reads these files again, unless that was done already.
+    /// Reads these files again, unless that was done already, or somebody writes them just now.
     pub(crate) fn look_again(&mut self, ranks: &BTreeSet<Rank>, refresh: &mut Refresh) {
-        let again =
-            |file: &File| ranks.contains(&file.rank) && !refresh.texts.contains_key(&file.rank);
-        let names = self.files.iter().filter(|(_, file)| again(file));
+        let again = |name: &Name, file: &File| {
+            let path = Path::new(OsStr::from_bytes(&name.1));
+            ranks.contains(&file.rank)
+                && !refresh.texts.contains_key(&file.rank)
+                && !self.writing.contains(path)
+        };
+        let names = self.files.iter().filter(|(name, file)| again(name, file));
         let names: Vec<Name> = names.map(|(name, _)| name.clone()).collect();
         for name in names {
             self.read_named(name, refresh);
         }
+        self.has_errors |= !refresh.errors.is_empty();
+    }
+
+    /// Whether somebody writes a file that will be read.
+    pub(crate) fn is_written(&self) -> bool {
+        !self.writing.is_empty()
+    }
+
+    /// What a file that was here had is not needed any more.
+    pub(crate) fn let_go(&mut self, rank: Rank) {
+        self.left.retain(|_, it| *it != rank);
     }
 
     /// Reads the file at a path that somebody has written, moved or removed, by all names it has here.
@@ -419,6 +439,7 @@ impl Tracked {
             });
             (rank, 0)
         });
+        self.left.remove(&name);
         self.n_bytes = self.n_bytes - n_bytes_before + stamp.n_bytes;
         self.files.insert(name, File { rank, stamp });
         refresh.texts.insert(rank, Some(text));
@@ -427,15 +448,21 @@ impl Tracked {
     fn forget(&mut self, name: &Name, refresh: &mut Refresh) {
         if let Some(file) = self.files.remove(name) {
             self.n_bytes -= file.stamp.n_bytes;
+            self.left.insert(name.clone(), file.rank);
             refresh.texts.insert(file.rank, None);
         }
     }
 
+    /// A rank between those of the neighbours; of one that comes back the one it had.
     fn free_rank(&self, name: &Name) -> Option<Rank> {
         let before = self.files.range(..name).next_back();
         let before = before.map_or(0, |(_, file)| file.rank);
         let after = self.files.range::<Name, _>(name..).next();
+        let is_between =
+            |it: &Rank| before < *it && after.is_none_or(|(_, after)| *it < after.rank);
+        let own = self.left.get(name).copied().filter(is_between);
         match after {
+            _ if own.is_some() => own,
             None => Some(before + STEP).filter(|it| *it < RANK_MAX),
             Some((_, after)) => Some(before.midpoint(after.rank)).filter(|it| before < *it),
         }
@@ -453,6 +480,7 @@ impl Tracked {
         let texts = texts.filter_map(|(rank, text)| Some((*renumbered.get(&rank)?, text)));
         refresh.texts = texts.collect();
         refresh.renumbered.push(renumbered);
+        self.left.clear();
     }
 
     fn bytes_left(&self, name: &Name) -> u64 {
