@@ -9,10 +9,8 @@ pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 /// What was seen and waits to be looked at; watches wait beyond it.
 pub(crate) const EDITS_MAX: usize = 1024;
 
-/// Changes come in bursts; one translation is made of all that come within so long of each other.
-pub(crate) const QUIET: Duration = Duration::from_millis(2);
-
-/// And at the latest after so long: a stream of changes must not delay the first of them.
+/// What changes is acted on at once; what changes while that is done, and as long again, is acted on
+/// together. At the latest after so long: a stream of changes must not delay the first of them.
 pub(crate) const GATHER_MAX: Duration = Duration::from_millis(20);
 
 /// How often kinds are looked for that the cluster does not serve.
@@ -35,10 +33,13 @@ pub(crate) const ACKNOWLEDGE_MAX: Duration = Duration::from_secs(2);
 /// and nothing bad is said of them meanwhile.
 pub(crate) const ADOPTION: Duration = Duration::from_secs(10);
 
-/// Between two writes of a Gateway's status that differ in nothing but `attachedRoutes`: with a
-/// thousand routes being created each write costs the API server as much as ten routes. With it the
-/// number is right within a second.
-pub(crate) const COUNTS_INTERVAL: Duration = Duration::from_millis(800);
+/// How long a Gateway's status that differs in nothing but `attachedRoutes` waits for the numbers to
+/// rest, unless it was not written for [`COUNTS_INTERVAL`]: while routes are being created each write
+/// of a Gateway with many listeners costs the API server as much as ten routes.
+pub(crate) const COUNTS_QUIET: Duration = Duration::from_millis(250);
+
+/// How old such numbers may become while they change without rest.
+pub(crate) const COUNTS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long a route's status waits that says the same in other words: nobody acts on those, and what
 /// they name may be gone again by then.

@@ -17,9 +17,7 @@ use tracing::{error, info, warn};
 use crate::authority::{self, LoadError};
 use crate::controller::Controller;
 use crate::lease::{Election, Role};
-use crate::limits::{
-    AUTHORITY_INTERVAL, EDITS_MAX, GATHER_MAX, LEAF_INTERVAL, QUIET, RETRY_MAX, TICK,
-};
+use crate::limits::{AUTHORITY_INTERVAL, EDITS_MAX, GATHER_MAX, LEAF_INTERVAL, RETRY_MAX, TICK};
 use crate::reviewer::{self, Accounts};
 use crate::watch::{Edit, Watches};
 
@@ -142,6 +140,7 @@ impl Turns {
             Watches::of_objects(client, &config.watch_namespaces, &config.namespace, sender);
         watches.add_fleets(&config.watch_namespaces, &config.controller_name);
         let mut is_synced = false;
+        let mut rested = Instant::now();
         loop {
             let is_waiting = is_synced && self.controller.is_waiting();
             tokio::select! {
@@ -149,7 +148,7 @@ impl Turns {
                     let Some(edit) = edit else { return };
                     is_synced |= watches.is_complete(&edit);
                     edit.make(&mut self.controller.store);
-                    is_synced |= self.gather(&mut edits, &mut watches).await;
+                    is_synced |= self.gather(&mut edits, &mut watches, rested).await;
                 }
                 Some(done) = self.controller.next_done() => {
                     self.controller.take_done(done);
@@ -178,25 +177,35 @@ impl Turns {
             });
             if is_synced {
                 self.controller.become_role(role);
+                let begin = Instant::now();
                 self.controller.act();
+                let end = Instant::now();
+                rested = end + (end - begin).min(GATHER_MAX);
             }
         }
     }
 
-    /// Takes what comes within a few milliseconds; true if everything has been seen by then.
-    async fn gather(&mut self, edits: &mut mpsc::Receiver<Edit>, watches: &mut Watches) -> bool {
-        let until = Instant::now() + GATHER_MAX;
+    /// Takes what has come, and what comes until the controller has `rested`: a change is acted on at
+    /// once, and changes without end take half of the time. True if everything has been seen by then.
+    async fn gather(
+        &mut self,
+        edits: &mut mpsc::Receiver<Edit>,
+        watches: &mut Watches,
+        rested: Instant,
+    ) -> bool {
         let mut is_synced = false;
-        while Instant::now() < until {
-            match tokio::time::timeout(QUIET, edits.recv()).await {
-                Ok(Some(edit)) => {
-                    is_synced |= watches.is_complete(&edit);
-                    edit.make(&mut self.controller.store);
-                }
-                Ok(None) | Err(_) => break,
-            }
+        loop {
+            let edit = match edits.try_recv() {
+                Ok(edit) => edit,
+                Err(_) if Instant::now() >= rested => return is_synced,
+                Err(_) => match tokio::time::timeout_at(rested.into(), edits.recv()).await {
+                    Ok(Some(edit)) => edit,
+                    Ok(None) | Err(_) => return is_synced,
+                },
+            };
+            is_synced |= watches.is_complete(&edit);
+            edit.make(&mut self.controller.store);
         }
-        is_synced
     }
 }
 

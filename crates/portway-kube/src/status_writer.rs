@@ -6,8 +6,8 @@
 //!
 //! A status that a new table makes true waits for the proxies that serve to acknowledge that table, at
 //! most [`ACKNOWLEDGE_MAX`]; then facts say who is missing. A Gateway's status that differs in nothing
-//! but the numbers of routes is written so often at most as [`COUNTS_INTERVAL`] allows, and a route's that
-//! differs in nothing but words waits for [`WORDS_WAIT`].
+//! but the numbers of routes waits until these rest ([`COUNTS_QUIET`], [`COUNTS_INTERVAL`]), and a route's
+//! that differs in nothing but words waits for [`WORDS_WAIT`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use serde_json::{Map, Value, json};
 
 use crate::call::Place;
 use crate::limits::{
-    ACKNOWLEDGE_MAX, COUNTS_INTERVAL, RETRY_FIRST, RETRY_MAX, STATUS_WRITES_MAX, WORDS_WAIT,
+    ACKNOWLEDGE_MAX, COUNTS_INTERVAL, COUNTS_QUIET, RETRY_FIRST, RETRY_MAX, STATUS_WRITES_MAX,
+    WORDS_WAIT,
 };
 use crate::store::{Store, Stored};
 
@@ -62,6 +63,8 @@ pub(crate) enum Outcome {
 struct Wait {
     /// Since when something has been different, whatever else became so later.
     since: Instant,
+    /// When it became different for the last time.
+    changed: Instant,
     /// It is written then, acknowledged or not.
     gates_until: Instant,
     gates: Vec<Gate>,
@@ -119,6 +122,7 @@ impl StatusWriter {
             let since = self.waits.get(&key).map_or(now, |wait| wait.since);
             let wait = Wait {
                 since,
+                changed: now,
                 gates_until: gates_until.max(now + ACKNOWLEDGE_MAX),
                 gates,
                 not_before: now,
@@ -133,6 +137,7 @@ impl StatusWriter {
             if self.desired.contains_key(&key) || key.kind == Kind::TcpRoute {
                 self.waits.entry(key).or_insert(Wait {
                     since: now,
+                    changed: now,
                     gates_until: now,
                     gates: Vec::new(),
                     not_before: now,
@@ -219,6 +224,7 @@ impl StatusWriter {
                 let not_before = now + wait.min(RETRY_MAX);
                 self.waits.entry(key.clone()).or_insert(Wait {
                     since: now,
+                    changed: now,
                     gates_until: now,
                     gates: Vec::new(),
                     not_before,
@@ -259,7 +265,8 @@ impl StatusWriter {
 
     /// When a Gateway may be written whose numbers of routes alone changed, if not now.
     fn counts_again(&self, key: &ObjectKey, write: &Write, now: Instant) -> Option<Instant> {
-        let again = *self.written.get(key)? + COUNTS_INTERVAL;
+        let latest = *self.written.get(key)? + COUNTS_INTERVAL;
+        let again = latest.min(self.waits.get(key)?.changed + COUNTS_QUIET);
         let without = |status: &Value| {
             let mut status = status.clone();
             let listeners = status["listeners"].as_array_mut();

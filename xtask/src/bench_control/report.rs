@@ -176,10 +176,13 @@ fn figure(lines: &Lines, class: &str, pointer: &str) -> String {
     if samples.is_empty() {
         return "".to_owned();
     }
+    // What was never counted is not in the sample; what was not measured is no figure.
+    let absent = pointer.starts_with("/writes_").then_some(0.0);
     let values = samples.iter().map(|it| it.pointer(pointer));
-    // What was counted never is not in the sample.
-    let values = values.map(|it| it.and_then(Value::as_f64).unwrap_or(0.0));
-    let mut values: Vec<f64> = values.collect();
+    let values = values.map(|it| it.and_then(Value::as_f64).or(absent));
+    let Some(mut values) = values.collect::<Option<Vec<f64>>>() else {
+        return "–".to_owned();
+    };
     values.sort_by(f64::total_cmp);
     let at = |index: usize| number(values.get(index).copied().unwrap_or(0.0));
     let (least, median, most) = (at(0), at(values.len() / 2), at(values.len() - 1));
