@@ -29,8 +29,14 @@ impl Kubectl {
 
     /// The command with these arguments.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.site.inside(&self.program);
+        let mut command = self.beside(&self.program);
         command.arg("kubectl").args(arguments);
+        command
+    }
+
+    /// Another program that speaks to the same cluster, with the same rights.
+    pub(crate) fn beside(&self, program: &Path) -> Command {
+        let mut command = self.site.inside(program);
         command.env("KUBECONFIG", self.site.kubeconfig("admin"));
         command
     }

@@ -204,6 +204,8 @@ fn labels(fleet: &Fleet, install: &Install) -> BTreeMap<String, String> {
     );
     let controller = names::label_value(&install.controller_name);
     labels.insert(names::CONTROLLER_LABEL.to_owned(), controller);
+    let namespace = install.namespace.clone();
+    labels.insert(names::INSTALL_LABEL.to_owned(), namespace);
     labels
 }
 

@@ -47,6 +47,9 @@ pub const MANAGED_BY: &str = "portway";
 /// Which of several controllers made it.
 pub const CONTROLLER_LABEL: &str = "portway.dev/controller";
 
+/// The namespace of the install that made it: each has its own.
+pub const INSTALL_LABEL: &str = "portway.dev/install";
+
 /// Longest name of a Service and longest value of a label, in bytes.
 const NAME_BYTES_MAX: usize = 63;
 

@@ -68,6 +68,7 @@ fn a_service_has_the_ports_labels_annotations_and_the_owner_of_its_gateway() {
                   "gateway.networking.k8s.io/gateway-class-name": "portway",
                   "gateway.networking.k8s.io/gateway-name": "edge",
                   "portway.dev/controller": "portway.dev_gateway-controller-vy89852t8t",
+                  "portway.dev/install": "portway-system",
                   "team": "db"
                 },
                 "annotations": {

@@ -50,12 +50,13 @@ pub(crate) fn show(cluster: &Value, extent: Extent, paint: Paint) -> String {
     page.text
 }
 
-/// How many Gateways, listeners and routes are not as they were meant.
+/// How many Gateways, listeners and routes are not as they were meant; without a class nothing is.
 pub(crate) fn n_problems(cluster: &Value) -> usize {
+    let n_absent = usize::from(list(&cluster["classes"]).is_empty());
     let gateways = list(&cluster["gateways"]).iter().map(gateway_problems);
     let routes = list(&cluster["routes"]).iter();
     let routes = routes.filter(|it| !route_problems(it).is_empty());
-    gateways.sum::<usize>() + routes.count()
+    n_absent + gateways.sum::<usize>() + routes.count()
 }
 
 fn gateway_problems(gateway: &Value) -> usize {

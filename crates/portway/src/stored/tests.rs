@@ -171,9 +171,9 @@ fn a_cluster_without_a_class_of_ours_says_so() {
     check(
         &gateway("edge", "portway", &well(2)),
         &expect![[r#"
-        cluster: 0 Gateways and 0 routes of portway.dev/gateway-controller, no problems
-          no GatewayClass names it: is Portway installed, or is its name not
-          portway.dev/gateway-controller?
-    "#]],
+            cluster: 0 Gateways and 0 routes of portway.dev/gateway-controller, 1 problem
+              no GatewayClass names it: is Portway installed, or is its name not
+              portway.dev/gateway-controller?
+        "#]],
     );
 }
