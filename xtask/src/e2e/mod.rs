@@ -11,6 +11,7 @@
 
 mod client;
 mod manifest;
+mod outside;
 mod place;
 mod tests;
 
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 
 use self::place::Place;
-use self::tests::{controllers, guide, objects, proxies, statuses};
+use self::tests::{controllers, guide, installs, objects, people, proxies, statuses};
 use crate::cluster::kubectl::Kubectl;
 use crate::cluster::site::Site;
 use crate::cluster::{Channel, ensure_up};
@@ -43,7 +44,7 @@ const fn test(name: &'static str, run: fn(&Place<'_>) -> Result<()>) -> Test {
     }
 }
 
-const TESTS: [Test; 13] = [
+const TESTS: [Test; 17] = [
     test("guide", guide::with_v1),
     test("foreign-conditions", statuses::foreign_conditions_survive),
     test("longest-name", statuses::longest_name),
@@ -56,6 +57,10 @@ const TESTS: [Test; 13] = [
     test("rolled-and-scaled", proxies::rolled_and_scaled),
     test("drained", proxies::drained),
     test("autoscaler", proxies::autoscaler_has_its_shape),
+    test("client-addresses", proxies::client_addresses_are_seen),
+    test("verbs", people::verbs),
+    test("columns-and-events", people::columns_and_events),
+    test("two-installs", installs::two_installs),
     Test {
         name: "guide-verbatim",
         run: guide::verbatim,

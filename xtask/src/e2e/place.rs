@@ -4,7 +4,7 @@
 //! where there is something to see.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -258,19 +258,23 @@ pub(crate) fn crash(portway: Pid) -> Result<()> {
     kill_process(portway, Signal::KILL).context("kill a Portway")
 }
 
-/// How many connections of clients are open in the network of a process.
+/// Who is connected to a port in the network of a process, by IPv4.
 ///
 /// # Errors
 /// When it is gone.
-pub(crate) fn n_connections(portway: Pid, port: u16) -> Result<usize> {
+pub(crate) fn clients(portway: Pid, port: u16) -> Result<Vec<Ipv4Addr>> {
     let path = format!("/proc/{}/net/tcp", portway.as_raw_nonzero());
     let table = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
     let local = format!(":{port:04X}");
-    let open = table.lines().filter(|line| {
+    let open = table.lines().filter_map(|line| {
         let mut fields = line.split_ascii_whitespace().skip(1);
         let is_at_port = fields.next().is_some_and(|it| it.ends_with(&local));
+        let (remote, _) = fields.next()?.split_once(':')?;
         // 01 is ESTABLISHED, `include/net/tcp_states.h`.
-        is_at_port && fields.nth(1) == Some("01")
+        let is_open = is_at_port && fields.next() == Some("01");
+        let remote = u32::from_str_radix(remote, 16).ok().filter(|_| is_open)?;
+        // As it lies in memory, which is the order of the wire.
+        Some(Ipv4Addr::from(remote.to_ne_bytes()))
     });
-    Ok(open.count())
+    Ok(open.collect())
 }

@@ -2,6 +2,8 @@
 
 pub(super) mod controllers;
 pub(super) mod guide;
+pub(super) mod installs;
 pub(super) mod objects;
+pub(super) mod people;
 pub(super) mod proxies;
 pub(super) mod statuses;

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::e2e::client::Load;
 use crate::e2e::manifest::{gateway_with, route};
-use crate::e2e::place::{Place, crash, n_connections};
+use crate::e2e::outside::Outside;
+use crate::e2e::place::{Place, clients, crash};
 
 /// How long new connections may find a proxy that was killed.
 const FIND_OTHERS: Duration = Duration::from_secs(5);
@@ -68,7 +69,7 @@ fn busier(place: &Place<'_>) -> Result<Pid> {
     let mut counted = Vec::new();
     for pod in place.provisioned("pods", "gw")? {
         let portway = place.portway_in(&place.namespace, name(&pod)?)?;
-        counted.push((n_connections(portway, 8080)?, portway));
+        counted.push((clients(portway, 8080)?.len(), portway));
     }
     let busier = counted.into_iter().max_by_key(|(n, _)| *n);
     Ok(busier.context("a proxy")?.1)
@@ -155,6 +156,31 @@ pub(in crate::e2e) fn autoscaler_has_its_shape(place: &Place<'_>) -> Result<()> 
     ensure!(
         of("PodDisruptionBudget")?["spec"]["minAvailable"] == 1,
         "a budget without its number"
+    );
+    Ok(())
+}
+
+/// With `externalTrafficPolicy: Local` a proxy sees the client's own address.
+pub(in crate::e2e) fn client_addresses_are_seen(place: &Place<'_>) -> Result<()> {
+    let config = "{resources: {requests: {cpu: 1m}}, service: {externalTrafficPolicy: Local}}";
+    let objects = gateway_with("gw", &[("foo", 8080)], config);
+    place.apply(&(objects + &route("r", "gw", "foo", "foo")))?;
+    let at = SocketAddr::new(place.programmed("gw")?, 8080);
+    place.answers(at, "foo")?;
+    let services = place.provisioned("services", "gw")?;
+    let policy = &services.first().context("a Service")?["spec"]["externalTrafficPolicy"];
+    ensure!(policy == "Local", "the Service's policy is {policy}");
+    let pods = place.provisioned("pods", "gw")?;
+    let pod = name(pods.first().context("a proxy")?)?;
+    let proxy = place.portway_in(&place.namespace, pod)?;
+
+    let outside = Outside::make()?;
+    let _client = outside.connect(at)?;
+    let seen = clients(proxy, 8080)?;
+    ensure!(
+        seen.contains(&outside.address()),
+        "the proxy sees {seen:?}, the client is {}",
+        outside.address()
     );
     Ok(())
 }

@@ -1,0 +1,243 @@
+//! A second install beside the first: what each sees, an upgrade, an end.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::e2e::client::{self, Load};
+use crate::e2e::manifest::{gateway, route};
+use crate::e2e::place::Place;
+use crate::golang;
+use crate::install::{CONTROLLER, NAMESPACE};
+use crate::repo::root;
+
+/// Where the second one lives; its release, its class and its controller are named alike.
+const OTHER: &str = "portway-other";
+
+/// The kind that the chart makes for the Prometheus operator, which is not in this cluster.
+const POD_MONITORS: &str = include_str!("../podmonitors.yaml");
+
+/// Two installs with names of their own leave each other alone; the second sees one namespace, is
+/// upgraded under load, and goes without a trace.
+pub(in crate::e2e) fn two_installs(place: &Place<'_>) -> Result<()> {
+    let unwatched = format!("{}-unwatched", place.namespace);
+    clean(place, &unwatched)?;
+    place.kubectl.apply(POD_MONITORS)?;
+    place.kubectl.run(&["create", "namespace", &unwatched])?;
+    place.apply(&(gateway("first", &[("foo", 8080)]) + &route("r", "first", "foo", "foo")))?;
+    place.programmed("first")?;
+    let first = settled(place, "gateway/first")?;
+    let is_as_it_was = || {
+        let now = place.get("gateway/first")?;
+        ensure!(
+            now == first,
+            "the first install's Gateway was written: {now}"
+        );
+        Ok(())
+    };
+
+    helm(place, &["--set", "controller.logLevel=info"])?;
+    let at = sees_its_namespace_alone(place, &unwatched)?;
+    is_as_it_was()?;
+    only_its_own_proxies_are_scraped(place)?;
+    who_may_come_in_is_said(place)?;
+    is_upgraded_under_load(place, at)?;
+    goes_without_a_trace(place, &unwatched)?;
+    is_as_it_was()?;
+    clean(place, &unwatched)
+}
+
+/// The same Gateway in two namespaces: one is served, the other not even judged.
+fn sees_its_namespace_alone(place: &Place<'_>, unwatched: &str) -> Result<SocketAddr> {
+    let class = format!("gatewayclass/{OTHER}");
+    let wait = ["wait", "--for=condition=Accepted", &class, "--timeout=60s"];
+    place.kubectl.run(&wait)?;
+    let of_other = |name| {
+        let class = format!("gatewayClassName: {OTHER}");
+        gateway(name, &[("foo", 8080)]).replace("gatewayClassName: e2e", &class)
+    };
+    let namespace = format!("--namespace={unwatched}");
+    let apply = ["apply", &namespace, "-f", "-"];
+    place.kubectl.feed(&apply, &of_other("unseen"))?;
+    place.apply(&(of_other("second") + &route("s", "second", "foo", "bar")))?;
+    let at = SocketAddr::new(place.programmed("second")?, 8080);
+    place.answers(at, "bar")?;
+    let get = ["get", "gateway", "unseen", &namespace, "--output=json"];
+    let unseen: Value =
+        serde_json::from_str(&place.kubectl.run(&get)?).context("understand kubectl")?;
+    let conditions = unseen["status"]["conditions"].as_array();
+    let mut conditions = conditions.into_iter().flatten();
+    let judged = conditions.find(|it| it["reason"] != "Pending");
+    ensure!(
+        judged.is_none(),
+        "judged, and in no watched namespace: {judged:?}"
+    );
+    Ok(at)
+}
+
+/// The NetworkPolicy of the chart; that this cluster's network heeds none is another matter.
+fn who_may_come_in_is_said(place: &Place<'_>) -> Result<()> {
+    let policy = format!("networkpolicy/{OTHER}");
+    let namespace = format!("--namespace={OTHER}");
+    let ports = "--output=jsonpath={.spec.ingress[*].ports[*].port}";
+    let ports = place.kubectl.run(&["get", &policy, &namespace, ports])?;
+    ensure!(ports == "feed admin", "the NetworkPolicy lets in {ports:?}");
+    Ok(())
+}
+
+/// A changed value reaches the controller; proxies and their connections hear nothing of it.
+fn is_upgraded_under_load(place: &Place<'_>, at: SocketAddr) -> Result<()> {
+    let proxies = pods(place, "second")?;
+    let load = Load::start(at, 10)?;
+    helm(place, &["--set", "controller.logLevel=debug"])?;
+    let deployment = format!("deployment/{OTHER}");
+    let namespace = format!("--namespace={OTHER}");
+    let container = "--output=jsonpath={.spec.template.spec.containers[0]}";
+    let container = place
+        .kubectl
+        .run(&["get", &deployment, &namespace, container])?;
+    ensure!(container.contains("debug"), "not upgraded: {container}");
+    place.apply(&route("s", "second", "foo", "foo"))?;
+    place.until("answer by what the new controller says", || {
+        let is_foo = client::pod(at).is_ok_and(|pod| pod.starts_with("foo-"));
+        Ok(is_foo.then_some(()))
+    })?;
+    load.end().flawless()?;
+    ensure!(pods(place, "second")? == proxies, "the proxies are others");
+    Ok(())
+}
+
+/// Uninstalled as the guide says: Gateways first.
+fn goes_without_a_trace(place: &Place<'_>, unwatched: &str) -> Result<()> {
+    place.run(&["delete", "gateway", "second", "--timeout=60s"])?;
+    place.until("end of the proxies", || {
+        Ok(pods(place, "second")?.is_empty().then_some(()))
+    })?;
+    let namespace = format!("--namespace={unwatched}");
+    let delete = ["delete", "gateway", "unseen", &namespace, "--timeout=60s"];
+    place.kubectl.run(&delete)?;
+    let uninstall = [
+        "uninstall",
+        OTHER,
+        "--namespace",
+        OTHER,
+        "--wait",
+        "--timeout=60s",
+    ];
+    run_helm(place, &uninstall)?;
+    let kinds = "clusterroles,clusterrolebindings,gatewayclasses";
+    let label = format!("--selector=app.kubernetes.io/instance={OTHER}");
+    let left = place
+        .kubectl
+        .run(&["get", kinds, &label, "--output=name"])?;
+    ensure!(
+        left.trim().is_empty(),
+        "uninstalled, and there is still {left}"
+    );
+    Ok(())
+}
+
+/// Removes what this test makes beside its namespace, as one before may have left it.
+fn clean(place: &Place<'_>, unwatched: &str) -> Result<()> {
+    let gone = ["--ignore-not-found", "--timeout=90s"];
+    let class = ["delete", "gatewayclass", OTHER];
+    let namespaces = ["delete", "namespace", OTHER, unwatched];
+    let kind = ["delete", "crd", "podmonitors.monitoring.coreos.com"];
+    let roles = ["delete", "clusterrole,clusterrolebinding", "--selector"];
+    let label = format!("app.kubernetes.io/instance={OTHER}");
+    for what in [
+        &class[..],
+        &namespaces,
+        &kind,
+        &[&roles[..], &[&label]].concat(),
+    ] {
+        place.kubectl.run(&[what, &gone].concat())?;
+    }
+    Ok(())
+}
+
+/// What the PodMonitor of proxies selects: those of this install, and no others.
+fn only_its_own_proxies_are_scraped(place: &Place<'_>) -> Result<()> {
+    let monitor = format!("podmonitor/{OTHER}-proxies");
+    let namespace = format!("--namespace={OTHER}");
+    let labels = "--output=jsonpath={.spec.selector.matchLabels}";
+    let labels = place.kubectl.run(&["get", &monitor, &namespace, labels])?;
+    let labels: Value = serde_json::from_str(&labels).context("understand kubectl")?;
+    let labels = labels.as_object().context("labels")?.iter();
+    let labels: Vec<String> = labels
+        .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
+        .collect();
+    let selector = format!("--selector={}", labels.join(","));
+    let gateways = "--output=jsonpath={.items[*].metadata.labels.gateway\\.networking\\.k8s\\.io/gateway-name}";
+    let found = place
+        .kubectl
+        .run(&["get", "pods", "--all-namespaces", &selector, gateways])?;
+    let mut found: Vec<&str> = found.split_whitespace().collect();
+    found.dedup();
+    ensure!(found == ["second"], "scraped are the proxies of {found:?}");
+    Ok(())
+}
+
+/// An object that nobody writes for a moment: numbers of routes are written when they rest.
+fn settled(place: &Place<'_>, object: &str) -> Result<Value> {
+    let mut last = Value::Null;
+    place.until("object at rest", || {
+        let now = place.get(object)?;
+        let counts = now.pointer("/status/listeners/0/attachedRoutes");
+        let is_so = now == last && counts == Some(&Value::from(1));
+        last = now;
+        Ok(is_so.then(|| last.clone()))
+    })
+}
+
+fn pods(place: &Place<'_>, gateway: &str) -> Result<Vec<String>> {
+    let pods = place.provisioned("pods", gateway)?;
+    let names = pods.iter().filter_map(|it| it["metadata"]["uid"].as_str());
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// Installs or upgrades the second one, with the image of the first.
+fn helm(place: &Place<'_>, more: &[&str]) -> Result<()> {
+    let image = "--output=jsonpath={.spec.template.spec.containers[0].image}";
+    let first = [
+        "get",
+        &format!("deployment/{CONTROLLER}"),
+        &format!("--namespace={NAMESPACE}"),
+        image,
+    ];
+    let image = place.kubectl.run(&first)?;
+    let (repository, tag) = image.trim().rsplit_once(':').context("an image's tag")?;
+    let image = format!("image.repository={repository},image.tag={tag}");
+    let names = format!("controller.name=example.com/other,gatewayClass.name={OTHER}");
+    let namespaces = format!("controller.watchNamespaces={{{}}}", place.namespace);
+    let mut arguments = vec!["upgrade", "--install", OTHER, "deploy/helm/portway"];
+    arguments.extend([
+        "--namespace",
+        OTHER,
+        "--create-namespace",
+        "--wait",
+        "--timeout=90s",
+    ]);
+    arguments.extend(["--set", &image, "--set", &names, "--set", &namespaces]);
+    arguments.extend(["--set", "gatewayConfig.resources.requests.cpu=1m"]);
+    arguments.extend([
+        "--set",
+        "networkPolicy.enabled=true,networkPolicy.metricsFrom.team=watch",
+    ]);
+    arguments.extend(["--set", "podMonitor.enabled=true"]);
+    arguments.extend(more);
+    run_helm(place, &arguments)
+}
+
+fn run_helm(place: &Place<'_>, arguments: &[&str]) -> Result<()> {
+    let helm = golang::HELM.built(place.interrupt)?;
+    let mut command = place.kubectl.beside(Path::new(&helm));
+    command.args(arguments).current_dir(root());
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let status = place.interrupt.run(&mut command)?;
+    ensure!(status.success(), "helm {} failed", arguments.join(" "));
+    Ok(())
+}
