@@ -81,6 +81,9 @@ pub(crate) fn write(reference: &str, binary: &Path, out: &Path) -> Result<u64> {
     archive::write(&image, out)
 }
 
+/// One file with libc in it, wherever it is loaded; the places to mend for that are packed.
+const STATIC: &str = "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs";
+
 /// Builds Portway as one file that needs no other: libc is in it.
 ///
 /// # Errors
@@ -91,7 +94,7 @@ pub(crate) fn static_binary(interrupt: &Interrupt) -> Result<PathBuf> {
     build.args(["build", "--quiet", "-p", "portway", "--bin", "portway"]);
     // Naming the target keeps the flag from build scripts, and these files beside those without it.
     build.args(["--release", "--target", &target]);
-    build.env("RUSTFLAGS", "-C target-feature=+crt-static");
+    build.env("RUSTFLAGS", STATIC);
     ensure!(
         interrupt.run(&mut build)?.success(),
         "portway does not build as a static binary"
