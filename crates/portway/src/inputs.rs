@@ -56,6 +56,8 @@ struct Doubt {
     due: Instant,
     /// When anything it says is believed.
     latest: Instant,
+    /// When it is believed whatever is being written.
+    while_written: Instant,
 }
 
 /// A file that is gone.
@@ -415,8 +417,11 @@ impl Inputs {
         let before = self.doubts.get(&rank);
         let is_same = before.is_some_and(|it| it.source == *source);
         let latest = before.map_or(now + DOUBT_MAX, |it| it.latest);
-        let due = before.filter(|_| is_same).map_or(now + DOUBT, |it| it.due);
-        if latest <= now || due <= now {
+        let while_written = before.map_or(now + DOUBT_WHILE_WRITTEN_MAX, |it| it.while_written);
+        let mut due = before.filter(|_| is_same).map_or(now + DOUBT, |it| it.due);
+        if self.tracked.is_written() && now < while_written {
+            due = due.max(now + DOUBT);
+        } else if latest <= now || due <= now {
             return false;
         }
         let doubt = Doubt {
@@ -425,6 +430,7 @@ impl Inputs {
             gives: reading.keys().cloned().collect(),
             due,
             latest,
+            while_written,
         };
         self.doubts.insert(rank, doubt);
         true

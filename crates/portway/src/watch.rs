@@ -28,8 +28,9 @@ pub(crate) struct Dirty {
     pub(crate) written: BTreeSet<PathBuf>,
     /// What was moved here or away, linked or removed, and new directories.
     pub(crate) moved: BTreeSet<PathBuf>,
-    /// Files that somebody writes: created or changed, and not closed since.
-    pub(crate) writing: BTreeSet<PathBuf>,
+    /// Files that somebody writes: created or changed, and not closed since. `None`: nothing new is
+    /// known of that.
+    pub(crate) writing: Option<BTreeSet<PathBuf>>,
     /// Anything may have happened anywhere.
     pub(crate) all: bool,
 }
@@ -100,11 +101,11 @@ fn gather(
     let mut writing = BTreeSet::new();
     while let Ok(first) = events.recv() {
         let mut dirty = Dirty {
-            writing: std::mem::take(&mut writing),
+            writing: Some(std::mem::take(&mut writing)),
             ..Dirty::default()
         };
         if !dirty.add(first) {
-            writing = dirty.writing;
+            writing = dirty.writing.unwrap_or_default();
             continue;
         }
         let latest = Instant::now() + COALESCE_MAX;
@@ -125,7 +126,7 @@ fn gather(
                 break;
             }
         }
-        writing.clone_from(&dirty.writing);
+        writing = dirty.writing.clone().unwrap_or_default();
         dirty.written.retain(|path| !writing.contains(path));
         dirty.moved.retain(|path| !writing.contains(path));
         if tell(dirty).is_break() {
@@ -148,7 +149,7 @@ impl Dirty {
         self.written.extend(other.written);
         self.moved.extend(other.moved);
         // What is told later is so now.
-        self.writing = other.writing;
+        self.writing = other.writing.or(self.writing.take());
         self.all |= other.all;
     }
 
@@ -163,21 +164,21 @@ impl Dirty {
             }
         };
         let n_before = self.written.len() + self.moved.len();
+        let writing = self.writing.get_or_insert_default();
         match event.kind {
             EventKind::Modify(ModifyKind::Data(_)) | EventKind::Create(CreateKind::File) => {
                 let whole = |path: &&PathBuf| !is_new_name(path);
-                self.writing
-                    .extend(event.paths.iter().filter(whole).cloned());
+                writing.extend(event.paths.iter().filter(whole).cloned());
             }
             EventKind::Access(AccessKind::Close(AccessMode::Write))
             | EventKind::Modify(ModifyKind::Name(_))
-            | EventKind::Remove(_) => self.writing.retain(|path| !event.paths.contains(path)),
+            | EventKind::Remove(_) => writing.retain(|path| !event.paths.contains(path)),
             _ => {}
         }
         match event.kind {
             _ if event.need_rescan() => {
                 self.all = true;
-                self.writing.clear();
+                writing.clear();
             }
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
                 self.written.extend(event.paths);

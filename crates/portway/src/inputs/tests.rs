@@ -1,5 +1,6 @@
 //! Which text of a file counts while it is being written.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -169,6 +170,7 @@ impl Folder {
         let dirty = Dirty {
             written: paths(written),
             moved: paths(moved),
+            writing: Some(BTreeSet::new()),
             ..Dirty::default()
         };
         self.look(Some(&dirty))
@@ -179,7 +181,7 @@ impl Folder {
         let dir = fs::canonicalize(&self.dir).unwrap();
         let paths = |files: &[&str]| files.iter().map(|it| dir.join(it)).collect();
         let dirty = Dirty {
-            writing: paths(writing),
+            writing: Some(paths(writing)),
             moved: paths(moved),
             ..Dirty::default()
         };
@@ -385,6 +387,34 @@ fn objects_that_are_being_written_to_another_file_are_not_missed() {
     folder.while_written(&["forever.yaml"], &["z.yaml"]);
     while folder.when_due() != ["c"] {}
     assert_eq!(folder.now - since, DOUBT_WHILE_WRITTEN_MAX);
+}
+
+/// The same for an object that leaves a file which stays.
+#[test]
+fn an_object_that_is_being_written_to_another_file_is_not_missed() {
+    let mut folder = Folder::new("written-one", &[("a.yaml", TWO)]);
+    fs::write(folder.path("a.yaml"), service("a")).unwrap();
+    fs::write(folder.path("z.yaml"), &service("b")[..30]).unwrap();
+    assert_eq!(folder.while_written(&["z.yaml"], &["a.yaml"]), ["a", "b"]);
+    let since = folder.now;
+    while folder.now - since < DOUBT_MAX * 2 {
+        assert_eq!(folder.when_due(), ["a", "b"]);
+    }
+    fs::write(folder.path("z.yaml"), service("b")).unwrap();
+    assert_eq!(folder.after(&["z.yaml"], &[]), ["a", "b"]);
+    assert_eq!((folder.told(), folder.inputs.next_look()), (vec![], None));
+}
+
+/// Whoever wants all to be read again does not want halves of files.
+#[test]
+fn a_reload_waits_for_files_that_are_being_written() {
+    let mut folder = Folder::new("reload", &[("a.yaml", TWO)]);
+    fs::write(folder.path("a.yaml"), service("a")).unwrap();
+    assert_eq!(folder.while_written(&["a.yaml"], &[]), ["a", "b"]);
+    assert_eq!(folder.look(Some(&Dirty::everything())), ["a", "b"]);
+    assert_eq!(folder.inputs.next_look(), None);
+    fs::write(folder.path("a.yaml"), TWO).unwrap();
+    assert_eq!(folder.after(&["a.yaml"], &[]), ["a", "b"]);
 }
 
 /// The look that time brings does not make a file whole that somebody writes.

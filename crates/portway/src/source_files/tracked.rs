@@ -161,9 +161,11 @@ impl Tracked {
     /// Reads again what is dirty.
     pub(crate) fn refresh(&mut self, dirty: &Dirty) -> Refresh {
         let mut refresh = Refresh::default();
-        let writing = dirty.writing.iter().flat_map(|path| self.called(path));
-        let writing = writing.filter(|path| is_manifest(path) && !is_hidden(path));
-        self.writing = writing.collect();
+        if let Some(writing) = &dirty.writing {
+            let writing = writing.iter().flat_map(|path| self.called(path));
+            let writing = writing.filter(|path| is_manifest(path) && !is_hidden(path));
+            self.writing = writing.collect();
+        }
         if dirty.all {
             self.look_at_all(Again::All, &mut refresh);
         } else {
