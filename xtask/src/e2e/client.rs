@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use super::trail;
+
 /// What the backend says first.
 const GREETING: &str = "Gateway API Test TCP Server\n";
 
@@ -32,7 +34,7 @@ impl Stream {
     /// # Errors
     /// When no backend greets.
     pub(crate) fn open(to: SocketAddr) -> io::Result<Self> {
-        let socket = TcpStream::connect_timeout(&to, ANSWER_WAIT)?;
+        let socket = trail::connect(to, ANSWER_WAIT)?;
         socket.set_read_timeout(Some(ANSWER_WAIT))?;
         socket.set_nodelay(true)?;
         let mut stream = Self {

@@ -14,6 +14,7 @@ mod manifest;
 mod outside;
 mod place;
 mod tests;
+mod trail;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
