@@ -57,7 +57,7 @@ const TESTS: [Test; 17] = [
     test("proxy-killed", proxies::proxy_killed),
     test("rolled-and-scaled", proxies::rolled_and_scaled),
     test("drained", proxies::drained),
-    test("autoscaler", proxies::autoscaler_has_its_shape),
+    test("parameters", proxies::parameters_reach_their_objects),
     test("client-addresses", proxies::client_addresses_are_seen),
     test("verbs", people::verbs),
     test("columns-and-events", people::columns_and_events),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::Pid;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::e2e::client::Load;
 use crate::e2e::manifest::{gateway_with, route};
@@ -133,30 +133,97 @@ pub(in crate::e2e) fn drained(place: &Place<'_>) -> Result<()> {
     })
 }
 
-/// A HorizontalPodAutoscaler is made as the parameters say. That it scales needs a metrics server,
-/// which this cluster has not.
-pub(in crate::e2e) fn autoscaler_has_its_shape(place: &Place<'_>) -> Result<()> {
-    let config =
-        "{autoscaling: {minReplicas: 1, maxReplicas: 4}, podDisruptionBudget: {minAvailable: 1}}";
-    place.apply(&gateway_with("gw", &[("foo", 8080)], config))?;
-    let kinds = "horizontalpodautoscalers,poddisruptionbudgets,deployments";
-    let made = place.until("autoscaler, budget and Deployment", || {
-        let made = place.provisioned(kinds, "gw")?;
-        Ok((made.len() == 3).then_some(made))
-    })?;
+/// Every parameter that is not tried elsewhere reaches its object, and proxies run with all of them.
+/// That the autoscaler scales needs a metrics server, which this cluster has not.
+pub(in crate::e2e) fn parameters_reach_their_objects(place: &Place<'_>) -> Result<()> {
+    place.apply(&gateway_with("gw", &[("foo", 8080)], PARAMETERS))?;
+    place.programmed("gw")?;
+    let kinds = "horizontalpodautoscalers,poddisruptionbudgets,deployments,services,pods";
+    let made = place.provisioned(kinds, "gw")?;
     let of = |kind: &str| {
-        made.iter()
-            .find(|it| it["kind"] == kind)
-            .context("a kind is missing")
+        let found = made.iter().find(|it| it["kind"] == kind);
+        found.with_context(|| format!("no {kind} was made"))
     };
+    let deployment = of("Deployment")?;
     let scaler = of("HorizontalPodAutoscaler")?;
-    ensure!(scaler["spec"]["maxReplicas"] == 4, "{scaler}");
     let target = &scaler["spec"]["scaleTargetRef"]["name"];
-    ensure!(*target == of("Deployment")?["metadata"]["name"], "{scaler}");
-    ensure!(
-        of("PodDisruptionBudget")?["spec"]["minAvailable"] == 1,
-        "a budget without its number"
-    );
+    ensure!(*target == deployment["metadata"]["name"], "{scaler}");
+    reads(
+        &scaler["spec"],
+        &json!({"minReplicas": 1, "maxReplicas": 4}),
+    )?;
+    reads(
+        &of("PodDisruptionBudget")?["spec"],
+        &json!({"minAvailable": 1}),
+    )?;
+    let service = of("Service")?;
+    let wanted = json!({
+        "type": "LoadBalancer",
+        "loadBalancerSourceRanges": ["172.16.0.0/12", "10.0.0.0/8"],
+        "ipFamilyPolicy": "SingleStack",
+    });
+    reads(&service["spec"], &wanted)?;
+    let annotations = &service["metadata"]["annotations"];
+    reads(annotations, &json!({"example.com/pool": "public"}))?;
+    let pod = json!({
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "priorityClassName": "system-cluster-critical",
+        "imagePullSecrets": [{"name": "a-registry"}],
+        // Five seconds more than the two waits.
+        "terminationGracePeriodSeconds": 14,
+    });
+    // The API server adds tolerations of its own to a Pod.
+    let tolerations = json!([{"key": "example.com/l4", "operator": "Exists"}]);
+    let template = &deployment["spec"]["template"]["spec"];
+    reads(template, &json!({"tolerations": tolerations}))?;
+    for spec in [template, &of("Pod")?["spec"]] {
+        reads(spec, &pod)?;
+        let weight = spec.pointer(
+            "/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/0/weight",
+        );
+        ensure!(weight == Some(&json!(7)), "the affinity of {spec}");
+        let container = &spec["containers"][0];
+        let resources = &container["resources"];
+        reads(&resources["requests"], &json!({"cpu": "1m"}))?;
+        reads(&resources["limits"], &json!({"memory": "64Mi"}))?;
+        reads(
+            &container["lifecycle"],
+            &json!({"preStop": {"sleep": {"seconds": 2}}}),
+        )?;
+    }
+    Ok(())
+}
+
+/// What it asks for: each differs from what there is without it.
+const PARAMETERS: &str = r#"
+  autoscaling: {minReplicas: 1, maxReplicas: 4}
+  podDisruptionBudget: {minAvailable: 1}
+  service:
+    annotations: {example.com/pool: public}
+    loadBalancerSourceRanges: [172.16.0.0/12, 10.0.0.0/8]
+    ipFamilyPolicy: SingleStack
+  resources: {requests: {cpu: 1m}, limits: {memory: 64Mi}}
+  nodeSelector: {kubernetes.io/os: linux}
+  tolerations: [{key: example.com/l4, operator: Exists}]
+  affinity:
+    nodeAffinity:
+      preferredDuringSchedulingIgnoredDuringExecution:
+      - weight: 7
+        preference: {matchExpressions: [{key: example.com/l4, operator: Exists}]}
+  priorityClassName: system-cluster-critical
+  imagePullSecrets: [{name: a-registry}]
+  preStopSleepSeconds: 2
+  drainTimeoutSeconds: 7"#;
+
+/// Each field of `wanted` is there, and is so.
+fn reads(found: &Value, wanted: &Value) -> Result<()> {
+    for (field, value) in wanted.as_object().into_iter().flatten() {
+        ensure!(
+            found[field] == *value,
+            "{field} is {}, not {value}",
+            found[field]
+        );
+    }
     Ok(())
 }
 
