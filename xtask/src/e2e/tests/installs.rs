@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::e2e::client::{self, Load};
@@ -42,12 +42,20 @@ pub(in crate::e2e) fn two_installs(place: &Place<'_>) -> Result<()> {
     helm(place, &["--set", "controller.logLevel=info"])?;
     let at = sees_its_namespace_alone(place, &unwatched)?;
     is_as_it_was()?;
+    is_left_alone_by_the_first(place)?;
     only_its_own_proxies_are_scraped(place)?;
     who_may_come_in_is_said(place)?;
     is_upgraded_under_load(place, at)?;
     goes_without_a_trace(place, &unwatched)?;
     is_as_it_was()?;
+    proxies_outlive_it(place)?;
     clean(place, &unwatched)
+}
+
+/// A Gateway of the second install.
+fn of_other(name: &str) -> String {
+    let class = format!("gatewayClassName: {OTHER}");
+    gateway(name, &[("foo", 8080)]).replace("gatewayClassName: e2e", &class)
 }
 
 /// The same Gateway in two namespaces: one is served, the other not even judged.
@@ -55,10 +63,6 @@ fn sees_its_namespace_alone(place: &Place<'_>, unwatched: &str) -> Result<Socket
     let class = format!("gatewayclass/{OTHER}");
     let wait = ["wait", "--for=condition=Accepted", &class, "--timeout=60s"];
     place.kubectl.run(&wait)?;
-    let of_other = |name| {
-        let class = format!("gatewayClassName: {OTHER}");
-        gateway(name, &[("foo", 8080)]).replace("gatewayClassName: e2e", &class)
-    };
     let namespace = format!("--namespace={unwatched}");
     let apply = ["apply", &namespace, "-f", "-"];
     place.kubectl.feed(&apply, &of_other("unseen"))?;
@@ -76,6 +80,23 @@ fn sees_its_namespace_alone(place: &Place<'_>, unwatched: &str) -> Result<Socket
         "judged, and in no watched namespace: {judged:?}"
     );
     Ok(at)
+}
+
+/// The first install acts on its own route, and writes nothing of the second's.
+fn is_left_alone_by_the_first(place: &Place<'_>) -> Result<()> {
+    let objects = ["gateway/second", "tcproute/s", "gatewayclass/portway-other"];
+    settled(place, "gateway/second")?;
+    let all = || -> Result<Vec<Value>> { objects.iter().map(|it| place.get(it)).collect() };
+    let before = all()?;
+    place.apply(&route("r", "first", "foo", "bar"))?;
+    let at = SocketAddr::new(place.programmed("first")?, 8080);
+    place.until("answer by the first's new route", || {
+        let is_bar = client::pod(at).is_ok_and(|pod| pod.starts_with("bar-"));
+        Ok(is_bar.then_some(()))
+    })?;
+    let now = all()?;
+    ensure!(now == before, "the second's objects were written: {now:?}");
+    Ok(())
 }
 
 /// The NetworkPolicy of the chart; that this cluster's network heeds none is another matter.
@@ -137,7 +158,53 @@ fn goes_without_a_trace(place: &Place<'_>, unwatched: &str) -> Result<()> {
         left.trim().is_empty(),
         "uninstalled, and there is still {left}"
     );
+    // What the guide says that stays: what controllers made themselves.
+    let namespace = format!("--namespace={OTHER}");
+    let get = ["get", "secrets,leases", &namespace, "--output=name"];
+    let mut left: Vec<String> = Vec::new();
+    left.extend(place.kubectl.run(&get)?.lines().map(str::to_owned));
+    left.sort();
+    let [lease, secret] = &left[..] else {
+        bail!("uninstalled, and its namespace has {left:?}");
+    };
+    ensure!(
+        lease.starts_with("lease.coordination.k8s.io/")
+            && secret == "secret/portway-feed-authorities",
+        "uninstalled, and its namespace has {left:?}"
+    );
     Ok(())
+}
+
+/// Installed again, and uninstalled before its Gateway is gone: proxies go on until that is, and the
+/// class waits for somebody to take its finalizer away.
+fn proxies_outlive_it(place: &Place<'_>) -> Result<()> {
+    helm(place, &[])?;
+    place.apply(&(of_other("second") + &route("s", "second", "foo", "bar")))?;
+    let at = SocketAddr::new(place.programmed("second")?, 8080);
+    place.answers(at, "bar")?;
+    let proxies = pods(place, "second")?;
+    let load = Load::start(at, 10)?;
+    run_helm(place, &["uninstall", OTHER, "--namespace", OTHER])?;
+    let namespace = format!("--namespace={OTHER}");
+    place.until("end of the controller", || {
+        let get = ["get", "pods", &namespace, "--output=name"];
+        Ok(place.kubectl.run(&get)?.trim().is_empty().then_some(()))
+    })?;
+    load.end().flawless()?;
+    ensure!(pods(place, "second")? == proxies, "the proxies are others");
+    place.answers(at, "bar")?;
+
+    place.run(&["delete", "gateway", "second", "--timeout=60s"])?;
+    place.until("end of the proxies", || {
+        Ok(pods(place, "second")?.is_empty().then_some(()))
+    })?;
+    let class = format!("gatewayclass/{OTHER}");
+    let held = place.get(&class)?;
+    let is_going = !held["metadata"]["deletionTimestamp"].is_null();
+    ensure!(is_going, "the class is not held: {held}");
+    place.patch(&class, r#"{"metadata":{"finalizers":null}}"#)?;
+    let wait = ["wait", "--for=delete", &class, "--timeout=60s"];
+    place.kubectl.run(&wait).map(drop)
 }
 
 /// Removes what this test makes beside its namespace, as one before may have left it.
