@@ -1,3 +1,5 @@
+//! A connect that fails says how, and is an error of the right kind.
+
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -18,8 +20,9 @@ fn a_connect_that_nobody_answers_says_what_became_of_its_packets() {
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     let text = error.to_string();
     assert!(text.contains("timed out from port "), "{text}");
-    assert!(text.contains("ss: SYN-SENT"), "{text}");
-    assert!(text.contains("conntrack: "), "{text}");
+    // What they say, or that they are not here.
+    assert!(text.contains("; ss: "), "{text}");
+    assert!(text.contains("; conntrack: "), "{text}");
 }
 
 #[test]
