@@ -156,9 +156,22 @@ impl Inputs {
             None => self.unread.clone(),
         };
         let looked = self.take(objects, refresh, before, now);
-        // One that could not be read, or is being written, says nothing: its end will be heard of.
-        self.doubts.retain(|_, doubt| doubt.due > now);
+        self.put_off_doubts(now);
         looked
+    }
+
+    /// A file in doubt that was not read says nothing. If files are being written it may be one of
+    /// them, and its doubt goes on; one that cannot be read keeps what it had until something happens.
+    fn put_off_doubts(&mut self, now: Instant) {
+        let is_written = self.tracked.is_written();
+        let due = self.doubts.values_mut().filter(|doubt| doubt.due <= now);
+        for doubt in due.filter(|_| is_written) {
+            doubt.due = match now < doubt.while_written {
+                true => now + DOUBT,
+                false => now + DOUBT_MAX,
+            };
+        }
+        self.doubts.retain(|_, doubt| doubt.due > now);
     }
 
     /// When a refresh is due though nothing is dirty.
@@ -461,7 +474,8 @@ impl Inputs {
         let more = errors.iter().map(in_words);
         let more: Vec<String> = more.filter(|it| !unread.contains(it)).collect();
         unread.extend(more);
-        for cause in unread.iter().filter(|it| !self.unread.contains(it)) {
+        let known: BTreeSet<&String> = self.unread.iter().collect();
+        for cause in unread.iter().filter(|it| !known.contains(it)) {
             match self.is_open {
                 true => error!(cause, "files not read, what they held before stays"),
                 false => error!(cause, "file not read, the others are used"),

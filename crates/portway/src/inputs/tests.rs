@@ -441,3 +441,21 @@ fn a_file_that_comes_back_broken_keeps_what_it_held() {
     assert_eq!(folder.inputs.next_look(), None);
     assert!(folder.inputs.unused().files[0].holds);
 }
+
+/// What is saved again and again, and opened again whenever it is looked at, is believed in the end.
+#[test]
+fn a_file_that_is_written_without_end_is_believed_in_the_end() {
+    let mut folder = Folder::new("endless", &[("a.yaml", TWO)]);
+    let since = folder.now;
+    for n in 0.. {
+        fs::write(folder.path("a.yaml"), service(&format!("a{n}"))).unwrap();
+        let names = folder.after(&["a.yaml"], &[]);
+        if names != ["a", "b"] {
+            break;
+        }
+        folder.while_written(&["a.yaml"], &[]);
+        folder.when_due();
+        assert!(folder.now - since <= DOUBT_WHILE_WRITTEN_MAX);
+    }
+    assert!(folder.now - since >= DOUBT_MAX);
+}
