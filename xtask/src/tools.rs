@@ -16,7 +16,7 @@ use crate::tally::say;
 /// # Errors
 /// When it is absent and cannot be built.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {
-    cargo_program("cargo-deny", "0.20")
+    cargo_program("cargo-deny", "^0.20")
 }
 
 /// `cargo-fuzz`, which builds and runs fuzz targets.
@@ -24,10 +24,11 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
 /// # Errors
 /// When it is absent and cannot be built.
 pub(crate) fn cargo_fuzz() -> Result<PathBuf> {
-    cargo_program("cargo-fuzz", "0.13")
+    cargo_program("cargo-fuzz", "^0.13")
 }
 
-/// A program of crates.io, built once if it is not there.
+/// A program of crates.io, built once if it is not there. `version` is a range with its sign: cargo takes
+/// nothing less for one.
 fn cargo_program(name: &str, version: &str) -> Result<PathBuf> {
     if runs(name) {
         return Ok(name.into());
