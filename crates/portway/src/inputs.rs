@@ -36,7 +36,7 @@ pub(crate) struct Inputs {
     /// Files that are believed only when they say the same again.
     doubts: BTreeMap<Rank, Doubt>,
     /// Files that are gone, while their objects stay.
-    gone: BTreeMap<Rank, Gone>,
+    gone: BTreeMap<Rank, Wait>,
     /// What could not be looked at the last time.
     unread: Vec<String>,
     /// Whether everything was read for the first time.
@@ -52,23 +52,28 @@ struct Doubt {
     lost: BTreeSet<ObjectKey>,
     /// Those that it gives.
     gives: BTreeSet<ObjectKey>,
-    /// When it is looked at again.
-    due: Instant,
-    /// When anything it says is believed.
-    latest: Instant,
-    /// When it is believed whatever is being written.
-    while_written: Instant,
+    wait: Wait,
 }
 
-/// A file that is gone.
-#[derive(Debug)]
-struct Gone {
-    /// When that is believed.
+/// How long what a file lacks, or that it is gone, is not believed.
+#[derive(Debug, Clone, Copy)]
+struct Wait {
+    /// When it is looked at again.
     due: Instant,
     /// When it is believed whatever else comes or goes.
     latest: Instant,
     /// When it is believed whatever is being written.
     while_written: Instant,
+}
+
+impl Wait {
+    fn from(now: Instant) -> Self {
+        Self {
+            due: now + DOUBT,
+            latest: now + DOUBT_MAX,
+            while_written: now + DOUBT_WHILE_WRITTEN_MAX,
+        }
+    }
 }
 
 /// What came of a look at files.
@@ -145,7 +150,10 @@ impl Inputs {
         now: Instant,
     ) -> Looked {
         let mut refresh = dirty.map_or_else(Refresh::default, |it| self.tracked.refresh(it));
-        let due = self.doubts.iter().filter(|(_, doubt)| doubt.due <= now);
+        let due = self
+            .doubts
+            .iter()
+            .filter(|(_, doubt)| doubt.wait.due <= now);
         let due: BTreeSet<Rank> = due.map(|(rank, _)| *rank).collect();
         if !due.is_empty() {
             self.tracked.look_again(&due, &mut refresh);
@@ -164,19 +172,20 @@ impl Inputs {
     /// them, and its doubt goes on; one that cannot be read keeps what it had until something happens.
     fn put_off_doubts(&mut self, now: Instant) {
         let is_written = self.tracked.is_written();
-        let due = self.doubts.values_mut().filter(|doubt| doubt.due <= now);
-        for doubt in due.filter(|_| is_written) {
-            doubt.due = match now < doubt.while_written {
+        let waits = self.doubts.values_mut().map(|doubt| &mut doubt.wait);
+        let due = waits.filter(|wait| wait.due <= now);
+        for wait in due.filter(|_| is_written) {
+            wait.due = match now < wait.while_written {
                 true => now + DOUBT,
                 false => now + DOUBT_MAX,
             };
         }
-        self.doubts.retain(|_, doubt| doubt.due > now);
+        self.doubts.retain(|_, doubt| doubt.wait.due > now);
     }
 
     /// When a refresh is due though nothing is dirty.
     pub(crate) fn next_look(&self) -> Option<Instant> {
-        let doubts = self.doubts.values().map(|doubt| doubt.due);
+        let doubts = self.doubts.values().map(|doubt| doubt.wait.due);
         let gone = self.gone.values().map(|gone| gone.due);
         doubts.chain(gone).min()
     }
@@ -298,11 +307,7 @@ impl Inputs {
             gone.due = (now + DOUBT).min(gone.latest);
         }
         if self.sources.contains_key(&rank) {
-            self.gone.entry(rank).or_insert(Gone {
-                due: now + DOUBT,
-                latest: now + DOUBT_MAX,
-                while_written: now + DOUBT_WHILE_WRITTEN_MAX,
-            });
+            self.gone.entry(rank).or_insert_with(|| Wait::from(now));
         } else {
             self.tracked.let_go(rank);
         }
@@ -429,21 +434,20 @@ impl Inputs {
     ) -> bool {
         let before = self.doubts.get(&rank);
         let is_same = before.is_some_and(|it| it.source == *source);
-        let latest = before.map_or(now + DOUBT_MAX, |it| it.latest);
-        let while_written = before.map_or(now + DOUBT_WHILE_WRITTEN_MAX, |it| it.while_written);
-        let mut due = before.filter(|_| is_same).map_or(now + DOUBT, |it| it.due);
-        if self.tracked.is_written() && now < while_written {
-            due = due.max(now + DOUBT);
-        } else if latest <= now || due <= now {
+        let mut wait = before.map_or_else(|| Wait::from(now), |it| it.wait);
+        if !is_same {
+            wait.due = now + DOUBT;
+        }
+        if self.tracked.is_written() && now < wait.while_written {
+            wait.due = wait.due.max(now + DOUBT);
+        } else if wait.latest <= now || wait.due <= now {
             return false;
         }
         let doubt = Doubt {
             source: source.clone(),
             lost,
             gives: reading.keys().cloned().collect(),
-            due,
-            latest,
-            while_written,
+            wait,
         };
         self.doubts.insert(rank, doubt);
         true
