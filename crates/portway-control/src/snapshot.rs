@@ -109,6 +109,22 @@ impl Objects {
         renew(&mut self.gateway_configs, &others.gateway_configs);
     }
 
+    /// The object of a name, if it is left out, with its key.
+    pub fn find_left_out(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        name: &str,
+    ) -> Option<(ObjectKey, &LeftOut)> {
+        let key = ObjectKey {
+            kind,
+            namespace: namespace.into(),
+            name: name.into(),
+        };
+        let found = self.left_out.get(&key)?;
+        Some((key, found))
+    }
+
     /// The object of a key as it was given.
     pub fn given(&self, key: &ObjectKey) -> Option<&Given> {
         Some(match key.kind {

@@ -17,7 +17,7 @@ use super::words;
 use crate::api::{From, GATEWAY_GROUP, Kind, ParentReference, TcpRoute};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::limits::NAMES_SHOWN_MAX;
-use crate::origin::{ObjectKey, Place, Sourced};
+use crate::origin::{Place, Sourced};
 use crate::status::reason;
 
 /// Judges every parentRef of every route.
@@ -160,12 +160,8 @@ impl Parent<'_> {
     fn report_missing(&self, index: &Index<'_>, report: &mut Report) {
         let (namespace, name) = (self.namespace(), self.reference.name.as_str());
         let effect = "the route gets no connections from it, and no status for it";
-        let key = ObjectKey {
-            kind: Kind::Gateway,
-            namespace: namespace.into(),
-            name: name.into(),
-        };
-        if let Some(it) = index.snapshot.objects.left_out.get(&key) {
+        let objects = &index.snapshot.objects;
+        if let Some((key, it)) = objects.find_left_out(Kind::Gateway, namespace, name) {
             let found = left_out(401, self.place(".name"), &key, it);
             report.add(found.effect(effect));
             return;

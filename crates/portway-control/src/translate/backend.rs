@@ -22,7 +22,7 @@ use super::words;
 use crate::api::{BackendRef, Kind, Service, ServicePort};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::limits::NAMES_SHOWN_MAX;
-use crate::origin::{ObjectKey, Place, Sourced};
+use crate::origin::{Place, Sourced};
 use crate::snapshot::Target;
 use crate::status::reason;
 
@@ -391,12 +391,8 @@ impl<'a> Resolver<'a, '_> {
 
     fn missing(&mut self, reference: Reference<'_>) -> Problem {
         let (namespace, name) = (reference.namespace(), reference.spec.name.as_str());
-        let key = ObjectKey {
-            kind: Kind::Service,
-            namespace: namespace.into(),
-            name: name.into(),
-        };
-        if let Some(it) = self.index.snapshot.objects.left_out.get(&key) {
+        let objects = &self.index.snapshot.objects;
+        if let Some((key, it)) = objects.find_left_out(Kind::Service, namespace, name) {
             let found = left_out(204, reference.place(".name"), &key, it);
             return Problem::invalid(Unresolved::Missing, found);
         }

@@ -11,7 +11,7 @@ use super::report::{Report, error, left_out, warning};
 use super::words;
 use crate::api::{AddressType, EndpointSlice, Kind, SERVICE_NAME_LABEL, is_domain_name};
 use crate::limits::NAMES_SHOWN_MAX;
-use crate::origin::{ObjectKey, Place, Sourced};
+use crate::origin::{Place, Sourced};
 use crate::snapshot::Target;
 
 /// Says what is wrong with every slice.
@@ -192,12 +192,8 @@ fn report_stray(index: &Index<'_>, slice: &Sourced<EndpointSlice>, report: &mut 
         return;
     }
     let field = format!("metadata.labels.{SERVICE_NAME_LABEL}");
-    let key = ObjectKey {
-        kind: Kind::Service,
-        namespace: namespace.into(),
-        name: service.as_str().into(),
-    };
-    if let Some(it) = index.snapshot.objects.left_out.get(&key) {
+    let objects = &index.snapshot.objects;
+    if let Some((key, it)) = objects.find_left_out(Kind::Service, namespace, service) {
         let found = left_out(216, slice.origin.place(&field), &key, it);
         return report.add(found.effect("its endpoints get no connections"));
     }

@@ -85,12 +85,8 @@ fn tell_foreign(
         let what = "it is no Gateway, so Portway does not judge it";
         return story.tell(1, Verdict::No, what, place(".kind"));
     }
-    let key = ObjectKey {
-        kind: Kind::Gateway,
-        namespace: namespace.into(),
-        name: reference.name.as_str().into(),
-    };
-    if let Some(it) = decided.index.snapshot.objects.left_out.get(&key) {
+    let objects = &decided.index.snapshot.objects;
+    if let Some((key, it)) = objects.find_left_out(Kind::Gateway, namespace, &reference.name) {
         return left_out::tell(story, 1, &key, it);
     }
     let known = &decided.index.gateways;
