@@ -71,6 +71,19 @@ struct Wait {
     not_before: Instant,
 }
 
+impl Wait {
+    /// For nothing but a time.
+    fn until(not_before: Instant, now: Instant) -> Self {
+        Self {
+            since: now,
+            changed: now,
+            gates_until: now,
+            gates: Vec::new(),
+            not_before,
+        }
+    }
+}
+
 /// Which statuses are written, and when.
 #[derive(Debug)]
 pub(crate) struct StatusWriter {
@@ -135,13 +148,9 @@ impl StatusWriter {
     pub(crate) fn look_at(&mut self, keys: impl IntoIterator<Item = ObjectKey>, now: Instant) {
         for key in keys {
             if self.desired.contains_key(&key) || key.kind == Kind::TcpRoute {
-                self.waits.entry(key).or_insert(Wait {
-                    since: now,
-                    changed: now,
-                    gates_until: now,
-                    gates: Vec::new(),
-                    not_before: now,
-                });
+                self.waits
+                    .entry(key)
+                    .or_insert_with(|| Wait::until(now, now));
             }
         }
     }
@@ -222,13 +231,8 @@ impl StatusWriter {
                 let wait = RETRY_FIRST.saturating_mul(1 << (*n_failures).min(10));
                 *n_failures += 1;
                 let not_before = now + wait.min(RETRY_MAX);
-                self.waits.entry(key.clone()).or_insert(Wait {
-                    since: now,
-                    changed: now,
-                    gates_until: now,
-                    gates: Vec::new(),
-                    not_before,
-                });
+                let wait = || Wait::until(not_before, now);
+                self.waits.entry(key.clone()).or_insert_with(wait);
             }
         }
     }
