@@ -21,7 +21,7 @@ use portway_control::origin::ObjectKey;
 use portway_control::provision::{Install, ProvisionKind};
 use portway_control::snapshot::{ClusterFacts, Facts, Snapshot, Target};
 use portway_control::status::Statuses;
-use portway_control::translate::{Translation, translate};
+use portway_control::translate::{Translation, translate_tables_first};
 use portway_engine::table::TableSpec;
 use portway_feed::{Feed, GatewayName, Leading};
 use tokio::sync::watch;
@@ -228,30 +228,34 @@ impl Controller {
             },
         };
         let Translation {
-            mut tables,
-            fleets,
             statuses,
             diagnostics,
             ..
-        } = translate(&snapshot);
+        } = translate_tables_first(&snapshot, |made| self.hand_out(made, now));
         debug!(
             objects = statuses.len(),
             findings = diagnostics.len(),
             elapsed = ?now.elapsed(),
             "translated"
         );
-        self.provisioner.want(&fleets, tables.keys());
-        // A Gateway that is refused keeps the table it has.
-        let ours: BTreeSet<ObjectKey> = tables.keys().cloned().collect();
-        tables.retain(|key, _| fleets.contains_key(key));
-        self.publish(tables, &ours, now);
-        self.publish_accounts();
         self.classes = statuses
             .keys()
             .filter(|key| key.kind == Kind::GatewayClass)
             .cloned()
             .collect();
         self.want(statuses, led_since, now);
+    }
+
+    /// Has what was made become true, while it is still being worked out what to say of it.
+    fn hand_out(&mut self, made: &mut Translation, now: Instant) {
+        let mut tables = std::mem::take(&mut made.tables);
+        self.provisioner.want(&made.fleets, tables.keys());
+        // A Gateway that is refused keeps the table it has.
+        let ours: BTreeSet<ObjectKey> = tables.keys().cloned().collect();
+        tables.retain(|key, _| made.fleets.contains_key(key));
+        self.publish(tables, &ours, now);
+        self.publish_accounts();
+        debug!(elapsed = ?now.elapsed(), "tables handed out");
     }
 
     fn want(&mut self, statuses: Statuses, led_since: Instant, now: Instant) {

@@ -80,10 +80,18 @@ pub struct Translation {
 
 /// Translates a snapshot.
 pub fn translate(snapshot: &Snapshot) -> Translation {
+    translate_tables_first(snapshot, |_| {})
+}
+
+/// Translates a snapshot. `hand_out` is called as soon as tables and fleets are there, and may take
+/// them: what is said of them takes about as long again.
+pub fn translate_tables_first(
+    snapshot: &Snapshot,
+    hand_out: impl FnOnce(&mut Translation),
+) -> Translation {
     let mut report = report::Report::default();
     let index = index::Index::of(snapshot);
     let decided = decide(&index, &mut report);
-    tell(&decided, &mut report);
     let Decided {
         classes,
         gateways,
@@ -102,6 +110,8 @@ pub fn translate(snapshot: &Snapshot) -> Translation {
             translation.fleets = fleet::one_each(&index, gateways);
         }
     }
+    hand_out(&mut translation);
+    tell(&decided, &mut report);
     translation.statuses = class::statuses(&index, classes);
     let more = outcome::gateways(snapshot, gateways);
     translation.statuses.extend(more);
