@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
-use std::{fs, io};
+use std::{fs, io, thread};
 
 use portway_control::api::Kind;
 use portway_control::diagnostic::{Diagnostic, NOT_READ, NOT_TEXT, Severity};
@@ -20,7 +20,7 @@ use portway_control::origin::{ObjectKey, Place, Source, Span};
 use portway_control::snapshot::Objects;
 use tracing::{error, info};
 
-use crate::limits::{DOUBT, DOUBT_MAX, DOUBT_WHILE_WRITTEN_MAX};
+use crate::limits::{DOUBT, DOUBT_MAX, DOUBT_WHILE_WRITTEN_MAX, READ_ALONE_MAX, READERS_MAX};
 use crate::source_files::{NotText, Refresh, SourceError, Text, Tracked};
 use crate::watch::{Dirty, Watch};
 
@@ -240,6 +240,7 @@ impl Inputs {
         let mut is_news = self.tell_unread(&refresh.errors, unread);
         is_news |= !refresh.texts.is_empty() || !refresh.renumbered.is_empty();
         let renumbered = self.renumber(objects, &refresh.renumbered);
+        let mut ahead = self.read_ahead(&refresh.texts);
         let mut exchange = Vec::new();
         for (rank, text) in refresh.texts {
             match text {
@@ -249,7 +250,8 @@ impl Inputs {
                     self.miss(rank, now);
                 }
                 Some(Text::Is(source)) => {
-                    exchange.extend(self.take_text(objects, rank, source, now));
+                    let reading = ahead.remove(&rank);
+                    exchange.extend(self.take_text(objects, rank, (source, reading), now));
                 }
                 Some(Text::Not(binary)) => {
                     let diagnostics = vec![not_text(&binary)];
@@ -385,12 +387,43 @@ impl Inputs {
         }
     }
 
+    /// Reads what is different on several cores, if it is much. What is not read here is read when it
+    /// is taken in.
+    fn read_ahead(&self, texts: &BTreeMap<Rank, Option<Text>>) -> BTreeMap<Rank, SourceReading> {
+        let sources = texts.iter().filter_map(|(rank, text)| match text {
+            Some(Text::Is(source)) => Some((*rank, source)),
+            _ => None,
+        });
+        let is_other = |(rank, source): &(Rank, &Source)| self.sources.get(rank) != Some(*source);
+        let sources: Vec<(Rank, &Source)> = sources.filter(is_other).collect();
+        if sources.len() <= READ_ALONE_MAX {
+            return BTreeMap::new();
+        }
+        let n_cores = thread::available_parallelism().map_or(1, usize::from);
+        let share = sources.len().div_ceil(n_cores.min(READERS_MAX));
+        let read_all = |share: &[(Rank, &Source)]| -> Vec<(Rank, SourceReading)> {
+            let read = share.iter().map(|(rank, it)| (*rank, read_source(it)));
+            read.collect()
+        };
+        thread::scope(|scope| {
+            let (own, others) = sources.split_at(share);
+            let readers = others.chunks(share).map(|share| {
+                let reader = thread::Builder::new().name("reader".into());
+                reader.spawn_scoped(scope, || read_all(share))
+            });
+            let readers: Vec<_> = readers.collect();
+            let own = read_all(own);
+            let others = readers.into_iter().filter_map(|it| it.ok()?.join().ok());
+            own.into_iter().chain(others.flatten()).collect()
+        })
+    }
+
     /// A text that changed: what is to be exchanged for it.
     fn take_text(
         &mut self,
         objects: &Objects,
         rank: Rank,
-        source: Source,
+        (source, reading): (Source, Option<SourceReading>),
         now: Instant,
     ) -> Option<(Rank, Option<SourceReading>)> {
         self.gone.remove(&rank);
@@ -399,7 +432,7 @@ impl Inputs {
             self.repaired(rank, &source.name);
             return None;
         }
-        let reading = read_source(&source);
+        let reading = reading.unwrap_or_else(|| read_source(&source));
         let before = self.sources.get(&rank);
         if !reading.is_whole() && before.is_some_and(|it| it.name == source.name) {
             let (name, diagnostics) = (source.name.clone(), reading.diagnostics().to_vec());

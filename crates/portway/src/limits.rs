@@ -15,6 +15,12 @@ pub(crate) const DIRECTORY_ENTRIES_MAX: usize = 1_000_000;
 /// Looks at directories that become more while they are looked at, before what is there counts.
 pub(crate) const WALKS_MAX: usize = 8;
 
+/// Threads that read manifests at once, when many are different.
+pub(crate) const READERS_MAX: usize = 8;
+
+/// So many manifests are read by the thread that takes them in.
+pub(crate) const READ_ALONE_MAX: usize = 64;
+
 /// Quiet in directories after which changed files are read: an editor's or a deployment's steps lie
 /// closer together.
 pub(crate) const QUIET: Duration = Duration::from_millis(2);
