@@ -1,5 +1,7 @@
 //! `portway check`: what the files mean, and what is wrong with them.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use portway_control::diagnostic::{Diagnostic, Severity};
@@ -148,7 +150,9 @@ fn text(input: &Input, translation: &Translation, findings: &[Diagnostic]) -> St
 
 fn verdict(input: &Input, findings: &[Diagnostic], paint: Paint) -> String {
     let objects = count(input.reading.in_order.len(), "object");
-    let files = count(input.sources.len(), "file");
+    // One that is given twice is one file.
+    let names: BTreeSet<&str> = input.sources.iter().map(|it| &*it.name).collect();
+    let files = count(names.len(), "file");
     let n_errors = n_of(Severity::Error, findings);
     let n_warnings = n_of(Severity::Warning, findings);
     let found = match (n_errors, n_warnings) {
