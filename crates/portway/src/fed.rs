@@ -29,8 +29,9 @@ use tracing::{debug, info, warn};
 
 use crate::board::Board;
 use crate::conn_log::Heard;
+use crate::exit::Exit;
 use crate::news::News;
-use crate::wiring::hear_reports;
+use crate::wiring::{end_reports, hear_reports};
 use crate::{host, signals};
 
 /// How the proxy of a Gateway runs.
@@ -60,7 +61,7 @@ pub(crate) struct Fed {
     proxy: Arc<Proxy>,
     news: Receiver<News>,
     applied: watch::Sender<Option<Applied>>,
-    hearing: JoinHandle<()>,
+    hearing: JoinHandle<Exit>,
     following: JoinHandle<()>,
     stop_following: oneshot::Sender<()>,
     drain_timeout: Duration,
@@ -150,8 +151,9 @@ impl Fed {
         self.proxy.observer()
     }
 
-    /// Hears no more of the controller, stops accepting, lets open connections finish, and ends.
-    pub(crate) fn shutdown(self) {
+    /// Hears no more of the controller, stops accepting, lets open connections finish, and ends. Says
+    /// how that went.
+    pub(crate) fn shutdown(self) -> Exit {
         let open = self.proxy.open_connections();
         info!(open, timeout = ?self.drain_timeout, "draining");
         // Following ends first, so that no table opens a listener again.
@@ -166,10 +168,7 @@ impl Fed {
             }
             None => warn!("the data plane is held by another thread, connections are cut"),
         }
-        if self.hearing.join().is_err() {
-            warn!("the thread of reports died, some connections are not told");
-        }
-        info!("stopped");
+        end_reports(self.hearing)
     }
 
     fn learn_applied(&mut self, version: TableVersion, unbound: Vec<(ListenerKey, io::Error)>) {

@@ -33,6 +33,7 @@ use portway_proxy::{Observer, Proxy, Report};
 use tracing::{error, info, warn};
 
 use crate::conn_log::Heard;
+use crate::exit::Exit;
 use crate::inputs::{Inputs, Looked};
 use crate::limits::{FIRST_RESOLUTION_TIMEOUT, RELOAD_MAX, REPORTS_MAX, TRANSLATION_PAUSE_MAX};
 use crate::news::{News, Resolved};
@@ -72,7 +73,7 @@ type Unbound = (SocketAddr, io::Error);
 /// A gateway that runs on this host.
 pub(crate) struct Standalone {
     proxy: Proxy,
-    hearing: JoinHandle<()>,
+    hearing: JoinHandle<Exit>,
     sender: Sender<News>,
     news: Receiver<News>,
     /// News that came while others were gathered.
@@ -288,8 +289,8 @@ impl Standalone {
         wanted.copied().filter(is_bound)
     }
 
-    /// Stops accepting, lets open connections finish, and ends.
-    pub(crate) fn shutdown(self) {
+    /// Stops accepting, lets open connections finish, and ends. Says how that went.
+    pub(crate) fn shutdown(self) -> Exit {
         let open = self.proxy.open_connections();
         info!(open, timeout = ?self.drain_timeout, "draining");
         if self.held.iter().any(|it| matches!(it, News::StopNow)) {
@@ -297,11 +298,7 @@ impl Standalone {
         }
         signals::cut_when_asked(self.news, self.proxy.cutter());
         self.proxy.shutdown(self.drain_timeout);
-        // The workers are gone, so this ends; the last connections are told before it does.
-        if self.hearing.join().is_err() {
-            warn!("the thread of reports died, some connections are not told");
-        }
-        info!("stopped");
+        end_reports(self.hearing)
     }
 
     fn hear(&mut self, deadline: Option<Instant>) -> anyhow::Result<News> {
@@ -517,14 +514,16 @@ fn follow(inputs: &mut Inputs, objects: &mut Objects, news: &Sender<News>) {
     }
 }
 
-/// Sorts reports on a thread of its own: finished connections to `tell`, facts to `news`.
+/// Sorts reports on a thread of its own: finished connections to `tell`, facts to `news`. The thread
+/// ends with the workers, and says how they ended.
 pub(crate) fn hear_reports(
     news: Sender<News>,
     mut tell: impl FnMut(Heard<'_>) -> Option<Duration> + Send + 'static,
-) -> io::Result<(SyncSender<Report>, JoinHandle<()>)> {
+) -> io::Result<(SyncSender<Report>, JoinHandle<Exit>)> {
     let (sender, reports) = mpsc::sync_channel(REPORTS_MAX);
     let hear = move || {
         let mut silence = None;
+        let mut exit = Exit::Fine;
         loop {
             let heard = match silence {
                 None => reports.recv().map_err(RecvTimeoutError::from),
@@ -538,7 +537,7 @@ pub(crate) fn hear_reports(
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     tell(Heard::End);
-                    break;
+                    return exit;
                 }
             };
             let fact = match report {
@@ -555,7 +554,10 @@ pub(crate) fn hear_reports(
                     continue;
                 }
                 Report::Applied { version, unbound } => News::Applied(version, unbound),
-                Report::WorkerDied => News::WorkerDied,
+                Report::WorkerDied => {
+                    exit = Exit::WorkerDied;
+                    News::WorkerDied
+                }
             };
             // Who is about to end may hear of nothing else; connections are told of all the same.
             let _ = news.send(fact);
@@ -565,9 +567,26 @@ pub(crate) fn hear_reports(
     Ok((sender, thread))
 }
 
+/// Waits until the last connections are told: the workers are gone, so that this ends. A worker that
+/// died while connections finished is told as one that died before.
+pub(crate) fn end_reports(hearing: JoinHandle<Exit>) -> Exit {
+    let exit = hearing.join().unwrap_or_else(|_| {
+        warn!("the thread of reports died, some connections are not told");
+        Exit::WorkerDied
+    });
+    match exit {
+        Exit::WorkerDied => error!("a worker died: a defect of Portway"),
+        _ => info!("stopped"),
+    }
+    exit
+}
+
 /// The names that FQDN slices hold.
 fn names_to_resolve(objects: &Objects) -> BTreeSet<Arc<str>> {
     let slices = objects.endpoint_slices.values();
     let names = slices.flat_map(|slice| slice.object.names());
     names.map(Arc::from).collect()
 }
+
+#[cfg(test)]
+mod tests;

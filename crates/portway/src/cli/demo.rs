@@ -126,10 +126,11 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     }
     introduce(&standalone, &records)?;
     let exit = go_on(&mut standalone, records)?;
-    if exit == Exit::Fine {
-        standalone.shutdown();
-        render::stdout("\nThe demo is over.\n").context("write the end")?;
+    if exit != Exit::Fine {
+        return Ok(exit);
     }
+    let exit = standalone.shutdown();
+    render::stdout("\nThe demo is over.\n").context("write the end")?;
     Ok(exit)
 }
 

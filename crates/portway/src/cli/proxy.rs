@@ -133,12 +133,12 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         }
     }
     board.set_readiness(Readiness::Draining);
-    fed.shutdown();
+    let exit = fed.shutdown();
     if let Some(access_log) = access_log {
         access_log.finish();
     }
     drop(admin);
-    Ok(Exit::Fine)
+    Ok(exit)
 }
 
 /// Probes that nobody answers would end the Pod, so this door must open.

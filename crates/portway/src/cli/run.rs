@@ -107,12 +107,12 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     }
     board.set_readiness(Readiness::Draining);
     systemd::stopping();
-    standalone.shutdown();
+    let exit = standalone.shutdown();
     if let Some(access_log) = access_log {
         access_log.finish();
     }
     drop(admin);
-    Ok(Exit::Fine)
+    Ok(exit)
 }
 
 /// The start is over when the workers have the first table and something listens.
