@@ -20,7 +20,9 @@ use portway_control::origin::{ObjectKey, Place, Source, Span};
 use portway_control::snapshot::Objects;
 use tracing::{error, info};
 
-use crate::limits::{DOUBT, DOUBT_MAX, DOUBT_WHILE_WRITTEN_MAX, READ_ALONE_MAX, READERS_MAX};
+use crate::limits::{
+    DOUBT, DOUBT_MAX, DOUBT_WHILE_WRITTEN_MAX, READ_ALONE_MAX, READERS_MAX, UNREAD_INTERVAL,
+};
 use crate::source_files::{NotText, Refresh, SourceError, Text, Tracked};
 use crate::watch::{Dirty, Watch};
 
@@ -39,6 +41,8 @@ pub(crate) struct Inputs {
     gone: BTreeMap<Rank, Wait>,
     /// What could not be looked at the last time.
     unread: Vec<String>,
+    /// When that is tried again.
+    retry: Option<Instant>,
     /// Whether everything was read for the first time.
     is_open: bool,
 }
@@ -128,10 +132,11 @@ impl Inputs {
             doubts: BTreeMap::new(),
             gone: BTreeMap::new(),
             unread: Vec::new(),
+            retry: None,
             is_open: false,
         };
         let mut objects = Objects::default();
-        inputs.take(&mut objects, refresh, Vec::new(), Instant::now());
+        inputs.take(&mut objects, refresh, Instant::now());
         inputs.is_open = true;
         Ok((inputs, objects))
     }
@@ -139,7 +144,7 @@ impl Inputs {
     /// Hears of changes from now on; those since the first reading are taken in at once.
     pub(crate) fn follow(&mut self, objects: &mut Objects, watch: Watch, now: Instant) {
         let refresh = self.tracked.follow(watch);
-        self.take(objects, refresh, Vec::new(), now);
+        self.take(objects, refresh, now);
     }
 
     /// Reads again what is dirty, if something happened, and what is in doubt for long enough.
@@ -150,6 +155,11 @@ impl Inputs {
         now: Instant,
     ) -> Looked {
         let mut refresh = dirty.map_or_else(Refresh::default, |it| self.tracked.refresh(it));
+        // What keeps a file from being read may end unheard: nobody tells of free descriptors, or of
+        // the permissions of another directory.
+        if self.retry.is_some_and(|retry| retry <= now) && !refresh.is_of_all {
+            self.tracked.retry_unread(&mut refresh);
+        }
         let due = self
             .doubts
             .iter()
@@ -158,12 +168,7 @@ impl Inputs {
         if !due.is_empty() {
             self.tracked.look_again(&due, &mut refresh);
         }
-        // A look at what is in doubt says nothing of what else could not be read.
-        let before = match dirty {
-            Some(_) => Vec::new(),
-            None => self.unread.clone(),
-        };
-        let looked = self.take(objects, refresh, before, now);
+        let looked = self.take(objects, refresh, now);
         self.put_off_doubts(now);
         looked
     }
@@ -187,7 +192,12 @@ impl Inputs {
     pub(crate) fn next_look(&self) -> Option<Instant> {
         let doubts = self.doubts.values().map(|doubt| doubt.wait.due);
         let gone = self.gone.values().map(|gone| gone.due);
-        doubts.chain(gone).min()
+        doubts.chain(gone).chain(self.retry).min()
+    }
+
+    /// Whether everything that was read is believed, and nothing missed.
+    pub(crate) fn is_sure(&self) -> bool {
+        self.doubts.is_empty() && self.gone.is_empty()
     }
 
     /// All that is wrong with the files, in order.
@@ -229,14 +239,14 @@ impl Inputs {
         self.sources.iter().map(now).chain(new).collect()
     }
 
-    /// Takes in what was read. `unread` is what could not be, and was not tried.
-    fn take(
-        &mut self,
-        objects: &mut Objects,
-        refresh: Refresh,
-        unread: Vec<String>,
-        now: Instant,
-    ) -> Looked {
+    /// Takes in what was read.
+    fn take(&mut self, objects: &mut Objects, refresh: Refresh, now: Instant) -> Looked {
+        // A look at some says nothing of what else could not be read.
+        let unread = match refresh.is_of_all {
+            true => Vec::new(),
+            false => self.unread.clone(),
+        };
+        self.retry = self.tracked.has_unread().then_some(now + UNREAD_INTERVAL);
         let mut is_news = self.tell_unread(&refresh.errors, unread);
         is_news |= !refresh.texts.is_empty() || !refresh.renumbered.is_empty();
         let renumbered = self.renumber(objects, &refresh.renumbered);

@@ -37,6 +37,9 @@ pub(crate) const DOUBT: Duration = Duration::from_millis(20);
 /// while other files come and go.
 pub(crate) const DOUBT_MAX: Duration = Duration::from_millis(200);
 
+/// How often what cannot be read is tried again: its permissions may have changed, descriptors be free.
+pub(crate) const UNREAD_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Longest doubt that a file is gone while others are being written: its objects may be on their way.
 pub(crate) const DOUBT_WHILE_WRITTEN_MAX: Duration = Duration::from_secs(1);
 

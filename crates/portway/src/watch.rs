@@ -101,11 +101,14 @@ fn gather(
     let mut writing = BTreeSet::new();
     while let Ok(first) = events.recv() {
         let mut dirty = Dirty {
-            writing: Some(std::mem::take(&mut writing)),
+            writing: Some(writing.clone()),
             ..Dirty::default()
         };
-        if !dirty.add(first) {
-            writing = dirty.writing.unwrap_or_default();
+        let counts = dirty.add(first);
+        if dirty.tell_writing(&mut writing, tell).is_break() {
+            return;
+        }
+        if !counts {
             continue;
         }
         let latest = Instant::now() + COALESCE_MAX;
@@ -117,6 +120,9 @@ fn gather(
                     // What does not count, our own reading among it, is no unrest.
                     if dirty.add(event) {
                         quiet = (Instant::now() + QUIET).min(latest);
+                    }
+                    if dirty.tell_writing(&mut writing, tell).is_break() {
+                        return;
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => break,
@@ -151,6 +157,29 @@ impl Dirty {
         // What is told later is so now.
         self.writing = other.writing.or(self.writing.take());
         self.all |= other.all;
+    }
+
+    /// Whether it says no more than which files somebody writes.
+    pub(crate) fn is_of_writing_alone(&self) -> bool {
+        !self.all && self.written.is_empty() && self.moved.is_empty()
+    }
+
+    /// Tells at once of files that somebody began to write: one that was closed a moment ago may be
+    /// about to be read, and emptied again, and whoever reads it must not believe that.
+    fn tell_writing(
+        &self,
+        told: &mut BTreeSet<PathBuf>,
+        tell: &mut dyn FnMut(Self) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let writing = self.writing.as_ref();
+        if writing.is_none_or(|writing| writing.is_subset(told)) {
+            return ControlFlow::Continue(());
+        }
+        told.clone_from(writing.unwrap_or(&BTreeSet::new()));
+        tell(Self {
+            writing: self.writing.clone(),
+            ..Self::default()
+        })
     }
 
     /// Takes an event in, if it counts.

@@ -232,9 +232,9 @@ impl Standalone {
         let Some(since) = self.reloading_since else {
             return;
         };
-        let doubts = self.inputs.as_ref().and_then(Inputs::next_look);
+        let has_doubts = self.inputs.as_ref().is_some_and(|it| !it.is_sure());
         let is_applied = self.snapshot.facts.applied == Applied::Acknowledged;
-        let is_sure = doubts.is_none() || since.elapsed() >= RELOAD_MAX;
+        let is_sure = !has_doubts || since.elapsed() >= RELOAD_MAX;
         if is_applied && !self.is_behind && is_sure {
             self.reloading_since = None;
             systemd::ready();

@@ -9,7 +9,7 @@ use std::time::Instant;
 use portway_control::snapshot::Objects;
 
 use super::Inputs;
-use crate::limits::{DOUBT, DOUBT_MAX, DOUBT_WHILE_WRITTEN_MAX};
+use crate::limits::{DOUBT, DOUBT_MAX, DOUBT_WHILE_WRITTEN_MAX, UNREAD_INTERVAL};
 use crate::watch::{Dirty, Watch};
 
 const TWO: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 1}]}\n---\n\
@@ -107,7 +107,9 @@ fn a_file_in_doubt_that_cannot_be_read_is_asked_later() {
         ["a", "b"],
         "a path that was given is gone"
     );
-    assert_eq!(stage.inputs.next_look(), None);
+    assert!(stage.inputs.is_sure());
+    let retry = stage.now + UNREAD_INTERVAL;
+    assert_eq!(stage.inputs.next_look(), Some(retry));
     assert_eq!(stage.after_write(OTHER), ["a", "b"], "again in doubt");
     assert_eq!(stage.when_due(), ["c"]);
 }

@@ -46,8 +46,10 @@ pub(crate) struct Tracked {
     once: BTreeMap<Name, Text>,
     /// Whether everything was read for the first time.
     is_open: bool,
-    /// Whether something could not be read the last time.
-    has_errors: bool,
+    /// What could not be read the last time, by its path.
+    unread: BTreeSet<PathBuf>,
+    /// Whether there was more that was wrong, which no path tells.
+    has_more_errors: bool,
     watch: Option<Watch>,
     /// Files that somebody writes, by what they are called here: they are read when they are closed.
     writing: BTreeSet<PathBuf>,
@@ -77,6 +79,8 @@ pub(crate) struct Refresh {
     pub(crate) texts: BTreeMap<Rank, Option<Text>>,
     /// What could not be read, and so is as it was.
     pub(crate) errors: Vec<SourceError>,
+    /// Whether all that may have changed was looked at: `errors` are all there are.
+    pub(crate) is_of_all: bool,
     /// Files that got other ranks, one step after the other, before the texts: old rank to new. Of a
     /// rank that is not named the file is gone.
     pub(crate) renumbered: Vec<BTreeMap<Rank, Rank>>,
@@ -115,7 +119,8 @@ impl Tracked {
             n_bytes: 0,
             once: BTreeMap::new(),
             is_open: false,
-            has_errors: false,
+            unread: BTreeSet::new(),
+            has_more_errors: false,
             watch: None,
             writing: BTreeSet::new(),
         };
@@ -136,7 +141,7 @@ impl Tracked {
         if let Some(at) = errors.position(|error| tracked.is_fatal(error)) {
             return Err(refresh.errors.swap_remove(at));
         }
-        tracked.has_errors = !refresh.errors.is_empty();
+        tracked.note_errors(&refresh);
         Ok((tracked, refresh))
     }
 
@@ -154,7 +159,7 @@ impl Tracked {
         self.directories.clear();
         let mut refresh = Refresh::default();
         self.look_at_all(Again::OtherStamps, &mut refresh);
-        self.has_errors = !refresh.errors.is_empty();
+        self.note_errors(&refresh);
         refresh
     }
 
@@ -168,11 +173,52 @@ impl Tracked {
         }
         if dirty.all {
             self.look_at_all(Again::All, &mut refresh);
-        } else {
+        } else if !dirty.is_of_writing_alone() {
             self.read_dirty(dirty, &mut refresh);
         }
-        self.has_errors = !refresh.errors.is_empty();
+        self.note_errors(&refresh);
         refresh
+    }
+
+    /// Whether something could not be read that has a path.
+    pub(crate) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Reads what could not be read, if it can be now.
+    pub(crate) fn retry_unread(&mut self, refresh: &mut Refresh) {
+        if self.unread.iter().any(|path| self.is_other_now(path)) {
+            self.look_at_all(Again::OtherStamps, refresh);
+            self.note_errors(refresh);
+        }
+    }
+
+    /// Whether what could not be read can be, or is not here any more.
+    fn is_other_now(&self, path: &Path) -> bool {
+        let mut open = fs::OpenOptions::new();
+        open.read(true);
+        open.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+        let metadata = open.open(path).and_then(|file| file.metadata());
+        let is_given = || self.paths.iter().any(|it| it == path);
+        match metadata {
+            Ok(metadata) => metadata.is_file() || metadata.is_dir(),
+            Err(_) => {
+                fs::symlink_metadata(path).is_err_and(|error| is_absent(&error)) && !is_given()
+            }
+        }
+    }
+
+    fn note_errors(&mut self, refresh: &Refresh) {
+        if refresh.is_of_all {
+            self.unread.clear();
+            self.has_more_errors = false;
+        }
+        for error in &refresh.errors {
+            match error {
+                SourceError::Unreadable { path, .. } => _ = self.unread.insert(path.clone()),
+                _ => self.has_more_errors = true,
+            }
+        }
     }
 
     fn read_dirty(&mut self, dirty: &Dirty, refresh: &mut Refresh) {
@@ -189,9 +235,7 @@ impl Tracked {
                 self.read_written(path, refresh);
             }
         }
-        if self.has_errors {
-            // What happened says nothing of what could not be read before: only a look does.
-            refresh.errors.clear();
+        if self.has_more_errors || self.unread.iter().any(|path| self.is_other_now(path)) {
             self.look_at_all(Again::OtherStamps, refresh);
         } else if look_at_all {
             self.look_at_all(Again::OtherFiles, refresh);
@@ -211,7 +255,7 @@ impl Tracked {
         for name in names {
             self.read_named(name, refresh);
         }
-        self.has_errors |= !refresh.errors.is_empty();
+        self.note_errors(refresh);
     }
 
     /// Whether somebody writes a file that will be read.
@@ -259,7 +303,7 @@ impl Tracked {
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => self.read(name, &path, refresh),
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_given => {
+            Err(error) if is_absent(&error) && !is_given => {
                 self.forget(&name, refresh);
             }
             Err(source) => refresh
@@ -295,6 +339,10 @@ impl Tracked {
 
     /// Looks where all paths lead, and reads what must be read.
     fn look_at_all(&mut self, again: Again, refresh: &mut Refresh) {
+        if again != Again::OtherFiles {
+            refresh.errors.clear();
+            refresh.is_of_all = true;
+        }
         let mut walk = Walk::through(&self.paths);
         // What happened in a directory while it was elsewhere was not heard of.
         let known: BTreeSet<PathBuf> = self.directories.values().flatten().cloned().collect();
@@ -388,7 +436,7 @@ impl Tracked {
             Ok((stamp, text)) => self.keep(name, stamp, text, refresh),
             // It was there a moment ago: its path will be dirty, if it is not already.
             Err(SourceError::Unreadable { source, .. })
-                if source.kind() == io::ErrorKind::NotFound && self.watch.is_some() => {}
+                if is_absent(&source) && self.watch.is_some() => {}
             Err(error) => refresh.errors.push(error),
         }
     }
@@ -499,6 +547,10 @@ impl Stamp {
             n_bytes: metadata.len(),
         }
     }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
 }
 
 fn is_hidden(path: &Path) -> bool {

@@ -132,6 +132,8 @@ impl Walk {
                 match metadata(&below) {
                     Ok(metadata) if metadata.is_file() => _ = files.insert(below),
                     Ok(_) => {}
+                    // It was there when the directory was listed.
+                    Err(_) if fs::symlink_metadata(&below).is_err() => {}
                     Err(error) => self.unread.push(Unread {
                         argument,
                         path: below,

@@ -251,14 +251,46 @@ fn a_given_path_that_is_gone_keeps_what_it_had_until_it_is_back() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_until_it_can() {
+fn a_file_that_is_opened_again_is_told_before_it_is_closed() {
+    let mut stage = Stage::new("again", &["given"], |dir| {
+        write(dir.join("given/a.yaml"), "a");
+    });
+    let file = fs::File::create(stage.dir.join("given/a.yaml")).unwrap();
+    let dirty = stage.news.recv_timeout(PATIENCE).unwrap();
+    assert!(dirty.is_of_writing_alone());
+    assert_eq!(show(&stage.tracked.refresh(&dirty)), [""; 0]);
+    assert!(stage.tracked.is_written());
+    drop(file);
+    let dirty = stage.news.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(show(&stage.tracked.refresh(&dirty)), [""]);
+    assert!(!stage.tracked.is_written());
+}
+
+#[test]
+fn what_cannot_be_read_counts_until_it_can() {
     let mut stage = Stage::new("unreadable", &["given"], |_| {});
     let told = stage.after(|dir| symlink("nowhere", dir.join("given/a.yaml")).unwrap());
     assert!(told.contains("unreadable"), "{told}");
     let told = stage.after(|dir| write(dir.join("given/b.yaml"), "b"));
-    assert!(told.contains("unreadable"), "{told}");
-    let told = stage.after(|dir| fs::remove_file(dir.join("given/a.yaml")).unwrap());
-    assert!(!told.contains("unreadable"), "{told}");
+    assert_eq!(told, "b");
+    assert!(stage.tracked.has_unread());
+    stage.after(|dir| fs::remove_file(dir.join("given/a.yaml")).unwrap());
+    assert!(!stage.tracked.has_unread());
+}
+
+#[test]
+fn what_cannot_be_read_is_tried_again_though_nothing_is_heard() {
+    let mut stage = Stage::new("retried", &["given"], |dir| {
+        fs::create_dir(dir.join("elsewhere")).unwrap();
+    });
+    stage.after(|dir| symlink("../elsewhere/x", dir.join("given/a.yaml")).unwrap());
+    let mut refresh = Refresh::default();
+    stage.tracked.retry_unread(&mut refresh);
+    assert_eq!(show(&refresh), [""; 0]);
+    write(stage.dir.join("elsewhere/x"), "x");
+    stage.tracked.retry_unread(&mut refresh);
+    assert_eq!(show(&refresh), ["x"]);
+    assert!(!stage.tracked.has_unread());
 }
 
 #[test]
