@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -142,12 +142,12 @@ fn bind_socket(path: &Path) -> io::Result<Opened> {
         SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
         None,
     )?;
-    // The file gets the mode of the socket, so at no time may others open it.
-    fchmod(
-        socket.as_fd(),
-        Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP,
-    )?;
+    // The file gets the mode of the socket, so at no time may others open it. The umask of whoever
+    // started us takes from that, and who may not write to a socket may not connect.
+    let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP;
+    fchmod(socket.as_fd(), mode)?;
     rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode.bits()))?;
     let identity = identity(path);
     let path = path.to_owned();
     let file = SocketFile { path, identity };

@@ -70,9 +70,21 @@ pub(crate) enum QueryError {
 
 /// Every parameter: its name, what it is, what it does.
 pub(crate) const PARAMETERS: [(&str, &str, &str); 7] = [
-    ("listener", "a name", "only connections of this listener"),
-    ("route", "a name", "only connections of this route"),
-    ("backend", "a name", "only connections of this backend"),
+    (
+        "listener",
+        "a name",
+        "only connections of this listener, named as in a record: `default/db/sql`",
+    ),
+    (
+        "route",
+        "a name",
+        "only connections of this route, named as in a record: `TCPRoute default/sql`",
+    ),
+    (
+        "backend",
+        "a name",
+        "only connections of this backend, named as in a record: `default/sql:5432`",
+    ),
     (
         "endpoint",
         "an address with port",

@@ -399,7 +399,7 @@ fn a_socket_file_is_for_its_user_and_group_and_goes_with_the_server() {
     let admin = serve(&doors, board).unwrap();
     let found = fs::metadata(&path).unwrap();
     assert!(found.file_type().is_socket());
-    assert_eq!(found.permissions().mode() & 0o007, 0);
+    assert_eq!(found.permissions().mode() & 0o777, 0o660);
     let stream = UnixStream::connect(&path).unwrap();
     let answer = exchange(stream, "GET /healthz HTTP/1.1\r\nHost: portway\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");

@@ -641,7 +641,7 @@ fn the_reference_of_the_admin_server_is_current() {
         "# Admin server\n\nA running instance tells about itself over HTTP/1.1 on 127.0.0.1:9180 \
          (`--admin`) and on a Unix socket (`--admin-socket`). Nothing can be changed through it. Only \
          GET is answered, one request a connection; on TCP, Host must be an address or `localhost`, and \
-         requests from other origins are refused. Errors are JSON with the field `error`.\n\n\
+         requests from other origins are refused. Errors are JSON with the field `error`, but for what is no HTTP request at all (400, 431), which gets no body.\n\n\
          In a Pod, what is marked is also told on the Pod's address, port 15021.\n\n\
          | path | tells | |\n|---|---|---|\n",
     );

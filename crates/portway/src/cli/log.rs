@@ -26,7 +26,8 @@ pub(crate) struct LogArgs {
         value_name = "LEVEL",
         default_value = "info",
         env = "PORTWAY_LOG_LEVEL",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = level
     )]
     log_level: LevelFilter,
 }
@@ -37,6 +38,15 @@ enum FormatArg {
     Text,
     /// One JSON object a line
     Json,
+}
+
+/// Reads a level, for clap. To `tracing` nothing at all is one too.
+fn level(text: &str) -> Result<LevelFilter, String> {
+    let expected = || "expected off, error, warn, info, debug or trace".to_owned();
+    let named = Some(text).filter(|text| !text.is_empty());
+    named
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(expected)
 }
 
 impl LogArgs {

@@ -108,8 +108,8 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
             Some(objects) => stored::of(&objects, &args.named.controller_name),
         };
         let text = show(&status, &args)?;
-        render::stdout(&text).context("write the status")?;
-        let Some(wait) = args.watch else {
+        let read = render::stdout_while_read(&text).context("write the status")?;
+        let Some(wait) = args.watch.filter(|_| read.is_continue()) else {
             return Ok(match is_kube {
                 true => exit_of(render::cluster::n_problems(&status)),
                 false => exit(&status),

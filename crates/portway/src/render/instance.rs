@@ -147,7 +147,7 @@ impl Page {
         self.more(n_all, n, "such file");
         for cause in list(&files["unread"]).iter().take(STATUS_ROWS) {
             let cause = word(cause);
-            self.wrapped(2, &format!("{mark} {cause}: what was there before stays"));
+            self.wrapped(2, &format!("{mark} {cause}: what it held before, if anything, stays; tried again every second"));
         }
     }
 

@@ -17,6 +17,7 @@ pub(crate) mod words;
 pub(crate) mod yaml;
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 
 pub(crate) use paint::Paint;
 
@@ -25,10 +26,19 @@ pub(crate) use paint::Paint;
 /// # Errors
 /// When stdout cannot be written for another reason: the result is lost.
 pub(crate) fn stdout(text: &str) -> io::Result<()> {
+    stdout_while_read(text).map(|_| ())
+}
+
+/// Prints one of many results; after a `Break` nobody reads the next.
+///
+/// # Errors
+/// When stdout cannot be written for another reason: the result is lost.
+pub(crate) fn stdout_while_read(text: &str) -> io::Result<ControlFlow<()>> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(error) => Err(error),
     }
 }
 

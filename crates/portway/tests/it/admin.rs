@@ -4,9 +4,12 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Instant;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::backend::{self, DEADLINE, free_port, loopback, talk};
@@ -385,7 +388,7 @@ fn a_reader_that_stalls_stalls_no_connection() {
         .with("tcp-routing.yaml", guide(ports))
         .with("services.yaml", services(endpoints));
     let mut run = command(&["run", "-f", dir.path(), "--access-log", "json"]);
-    run.stdout(writer).stderr(std::process::Stdio::piped());
+    run.stdout(writer).stderr(Stdio::piped());
     let mut child = run.spawn().unwrap();
     drop(run);
     let mut log = BufReader::new(child.stderr.take().unwrap());
@@ -399,8 +402,8 @@ fn a_reader_that_stalls_stalls_no_connection() {
         drop(open(ports[0]));
     }
     assert_eq!(talk(loopback(ports[1])[0]), "bar");
-    rustix::process::kill_process(
-        rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(),
+    kill_process(
+        Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(),
         Signal::TERM,
     )
     .unwrap();
@@ -493,6 +496,23 @@ fn status_says_which_file_is_not_used_and_what_counts_instead() {
     fs::write(&path, good).unwrap();
     instance.wait_for_metric("portway_config_files_unused", 0.0);
     assert_eq!(instance.status(&[]).code, 0);
+}
+
+#[test]
+fn status_is_watched_while_somebody_reads() {
+    let instance = Instance::start(&[]);
+    let admin = instance.admin.to_string();
+    let mut watch = command(&["status", "--watch", "100ms", "--admin", &admin]);
+    let mut watching = watch.stdout(Stdio::piped()).spawn().unwrap();
+    let mut output = watching.stdout.take().unwrap();
+    output.read_exact(&mut [0]).unwrap();
+    drop(output);
+    let (sender, ended) = mpsc::channel();
+    let pid = Pid::from_child(&watching);
+    thread::spawn(move || sender.send(watching.wait().unwrap().code()));
+    let ended = ended.recv_timeout(DEADLINE);
+    let _ = kill_process(pid, Signal::KILL);
+    assert_eq!(ended, Ok(Some(0)));
 }
 
 /// Each look is whole, and it ends when the instance does.
