@@ -30,7 +30,8 @@ fn finalizers(stored: &Stored, is_used: bool) -> Option<Vec<String>> {
     let has = stored.finalizers.iter().any(|name| name == FINALIZER);
     let others = stored.finalizers.iter().filter(|name| *name != FINALIZER);
     let mut wanted: Vec<String> = others.cloned().collect();
-    if has == is_used {
+    // The API server takes no new finalizer on what is being deleted.
+    if has == is_used || (is_used && stored.is_ending) {
         return None;
     }
     if is_used {
@@ -38,3 +39,6 @@ fn finalizers(stored: &Stored, is_used: bool) -> Option<Vec<String>> {
     }
     Some(wanted)
 }
+
+#[cfg(test)]
+mod tests;

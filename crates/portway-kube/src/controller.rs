@@ -24,6 +24,7 @@ use portway_control::status::Statuses;
 use portway_control::translate::{Translation, translate_tables_first};
 use portway_engine::table::TableSpec;
 use portway_feed::{Feed, GatewayName, Leading};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
@@ -36,6 +37,7 @@ use crate::facts::{self, Newest, Serving};
 use crate::lease::Role;
 use crate::limits::{ACKNOWLEDGE_MAX, ADOPTION, EVENTS_WAITING_MAX};
 use crate::provisioner::{self, Job, JobOutcome, Provisioner};
+use crate::retry::Retries;
 use crate::reviewer::Accounts;
 use crate::status_writer::{Outcome, StatusWriter, Write};
 use crate::store::{FleetKey, Store};
@@ -53,8 +55,15 @@ struct Published {
 pub(crate) enum Done {
     Status(Box<Write>, Outcome),
     Fleet(Job, JobOutcome),
-    Class(ObjectKey),
+    Class(ObjectKey, Finalizer),
     Event,
+}
+
+/// What became of a class's finalizer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finalizer {
+    Written,
+    Refused,
 }
 
 /// All state of a controller.
@@ -73,6 +82,7 @@ pub(crate) struct Controller {
     /// Classes of ours.
     classes: BTreeSet<ObjectKey>,
     classes_in_flight: BTreeSet<ObjectKey>,
+    class_retries: Retries,
     /// Since when we lead, if we do.
     led_since: Option<Instant>,
     must_translate: bool,
@@ -104,6 +114,7 @@ impl Controller {
             facts: ClusterFacts::default(),
             classes: BTreeSet::new(),
             classes_in_flight: BTreeSet::new(),
+            class_retries: Retries::default(),
             led_since: None,
             must_translate: true,
             events: Bucket::new(now),
@@ -132,6 +143,7 @@ impl Controller {
                 self.calls.abort_all();
                 self.calls = JoinSet::new();
                 self.classes_in_flight.clear();
+                self.class_retries = Retries::default();
                 self.n_events_waiting = 0;
             }
             (Role::Leader, Some(_)) | (Role::Follower, None) => {}
@@ -177,8 +189,12 @@ impl Controller {
             Done::Fleet(job, outcome) => {
                 self.must_translate |= self.provisioner.done(&job, outcome, now);
             }
-            Done::Class(key) => {
+            Done::Class(key, finalizer) => {
                 self.classes_in_flight.remove(&key);
+                match finalizer {
+                    Finalizer::Written => self.class_retries.forget(&key),
+                    Finalizer::Refused => _ = self.class_retries.failed(&key, now),
+                }
             }
             Done::Event => self.n_events_waiting -= 1,
         }
@@ -189,6 +205,7 @@ impl Controller {
         self.led_since.is_some()
             && (self.writer.is_waiting()
                 || self.provisioner.is_waiting()
+                || self.class_retries.is_waiting()
                 || self.serving.values().any(|it| it.patience.is_some()))
     }
 
@@ -366,21 +383,19 @@ impl Controller {
         for job in self.provisioner.due(&self.store, now) {
             self.calls.spawn(provision(self.client.clone(), job));
         }
+        self.class_retries.keep(&self.classes);
         for key in &self.classes {
-            if self.classes_in_flight.contains(key) {
+            if self.classes_in_flight.contains(key) || !self.class_retries.may_try(key, now) {
                 continue;
             }
-            if let Some((path, patch)) = classes::patch(key, &self.store) {
-                self.classes_in_flight.insert(key.clone());
-                let (client, key) = (self.client.clone(), key.clone());
-                self.calls.spawn(async move {
-                    if let Err(error) = call::merge(&client, &path, &patch).await {
-                        let error = crate::chain(&error);
-                        debug!(class = %key, %error, "finalizer not written");
-                    }
-                    Done::Class(key)
-                });
-            }
+            let Some((path, patch)) = classes::patch(key, &self.store) else {
+                // What failed may be needless by now.
+                self.class_retries.forget(key);
+                continue;
+            };
+            self.classes_in_flight.insert(key.clone());
+            let (client, key) = (self.client.clone(), key.clone());
+            self.calls.spawn(write_finalizer(client, key, path, patch));
         }
     }
 
@@ -419,6 +434,19 @@ async fn write_status(client: Client, write: Write) -> Done {
         }
     };
     Done::Status(Box::new(write), outcome)
+}
+
+async fn write_finalizer(client: Client, key: ObjectKey, path: String, patch: Value) -> Done {
+    let finalizer = match call::merge(&client, &path, &patch).await {
+        Ok(_) => Finalizer::Written,
+        // Somebody else wrote in between, or it is gone: what the watch shows next decides.
+        Err(error) if error.is_conflict() || error.is_absent() => Finalizer::Refused,
+        Err(error) => {
+            warn!(class = %key, error = %crate::chain(&error), "finalizer not written");
+            Finalizer::Refused
+        }
+    };
+    Done::Class(key, finalizer)
 }
 
 async fn provision(client: Client, job: Job) -> Done {

@@ -26,6 +26,7 @@ mod provisioner;
 mod lease;
 
 mod authority;
+mod retry;
 mod reviewer;
 
 mod connect;

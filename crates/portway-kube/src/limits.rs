@@ -9,8 +9,8 @@ pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 /// What was seen and waits to be looked at; watches wait beyond it.
 pub(crate) const EDITS_MAX: usize = 1024;
 
-/// What changes is acted on at once; what changes while that is done, and as long again, is acted on
-/// together. At the latest after so long: a stream of changes must not delay the first of them.
+/// What changes is acted on at once; what changes while that is done, and as long again but no longer
+/// than this, is acted on together: a stream of changes must not delay the first of them.
 pub(crate) const GATHER_MAX: Duration = Duration::from_millis(20);
 
 /// How often kinds are looked for that the cluster does not serve.

@@ -17,7 +17,8 @@ use portway_control::provision::{Fleet, Install, ProvisionKind, names, objects};
 use serde_json::Value;
 
 use crate::call::Place;
-use crate::limits::{FLEETS_IN_FLIGHT_MAX, RESYNC, RETRY_FIRST, RETRY_MAX};
+use crate::limits::{FLEETS_IN_FLIGHT_MAX, RESYNC};
+use crate::retry::Retries;
 use crate::store::{FleetKey, Store};
 use crate::watched::drop_nulls;
 
@@ -68,7 +69,7 @@ pub(crate) struct Provisioner {
     refused: BTreeSet<ObjectKey>,
     applied: BTreeMap<FleetKey, Applied>,
     in_flight: BTreeSet<ObjectKey>,
-    not_before: BTreeMap<ObjectKey, (Instant, u32)>,
+    retries: Retries,
     problems: BTreeMap<ObjectKey, String>,
     must_look: bool,
     resync_at: Option<Instant>,
@@ -83,7 +84,7 @@ impl Provisioner {
             refused: BTreeSet::new(),
             applied: BTreeMap::new(),
             in_flight: BTreeSet::new(),
-            not_before: BTreeMap::new(),
+            retries: Retries::default(),
             problems: BTreeMap::new(),
             must_look: true,
             resync_at: None,
@@ -128,7 +129,7 @@ impl Provisioner {
 
     /// Whether there is something to look at later.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.must_look || !self.not_before.is_empty()
+        self.must_look || self.retries.is_waiting()
     }
 
     /// Why a Gateway's objects were refused, in words.
@@ -158,8 +159,7 @@ impl Provisioner {
             self.applied.retain(|key, _| is_watched(key.kind));
             self.must_look = true;
         }
-        let retry = self.not_before.values().any(|(at, _)| *at <= now);
-        if !self.must_look && !retry {
+        if !self.must_look && !self.retries.is_due(now) {
             return Vec::new();
         }
         self.must_look = false;
@@ -172,11 +172,7 @@ impl Provisioner {
                 self.must_look = true;
                 continue;
             }
-            if self
-                .not_before
-                .get(&gateway)
-                .is_some_and(|(at, _)| *at > now)
-            {
+            if !self.retries.may_try(&gateway, now) {
                 continue;
             }
             let job = Job {
@@ -188,7 +184,7 @@ impl Provisioner {
                 self.in_flight.insert(job.gateway.clone());
                 jobs.push(job);
             } else {
-                self.not_before.remove(&job.gateway);
+                self.retries.forget(&job.gateway);
             }
         }
         jobs
@@ -212,15 +208,11 @@ impl Provisioner {
         let problem_before = self.problems.remove(&job.gateway);
         match outcome.refused {
             None => {
-                self.not_before.remove(&job.gateway);
+                self.retries.forget(&job.gateway);
                 problem_before.is_some()
             }
             Some(why) => {
-                let entry = self.not_before.entry(job.gateway.clone());
-                let (at, n_failures) = entry.or_insert((now, 0));
-                let wait = RETRY_FIRST.saturating_mul(1 << (*n_failures).min(10));
-                *at = now + wait.min(RETRY_MAX);
-                *n_failures += 1;
+                self.retries.failed(&job.gateway, now);
                 let is_new = problem_before.as_ref() != Some(&why);
                 self.problems.insert(job.gateway.clone(), why);
                 is_new

@@ -180,13 +180,15 @@ impl Turns {
                 let begin = Instant::now();
                 self.controller.act();
                 let end = Instant::now();
-                rested = end + (end - begin).min(GATHER_MAX);
+                // A turn that took no time does not shorten the rest after one that did.
+                rested = rested.max(end + (end - begin).min(GATHER_MAX));
             }
         }
     }
 
     /// Takes what has come, and what comes until the controller has `rested`: a change is acted on at
-    /// once, and changes without end take half of the time. True if everything has been seen by then.
+    /// once, and between changes without end there is time for others. It ends in time whatever goes
+    /// on coming. True if everything has been seen by then.
     async fn gather(
         &mut self,
         edits: &mut mpsc::Receiver<Edit>,
@@ -194,6 +196,8 @@ impl Turns {
         rested: Instant,
     ) -> bool {
         let mut is_synced = false;
+        let latest = Instant::now() + GATHER_MAX;
+        let rested = rested.min(latest);
         loop {
             let edit = match edits.try_recv() {
                 Ok(edit) => edit,
@@ -205,6 +209,9 @@ impl Turns {
             };
             is_synced |= watches.is_complete(&edit);
             edit.make(&mut self.controller.store);
+            if Instant::now() >= latest {
+                return is_synced;
+            }
         }
     }
 }

@@ -20,9 +20,9 @@ use serde_json::{Map, Value, json};
 
 use crate::call::Place;
 use crate::limits::{
-    ACKNOWLEDGE_MAX, COUNTS_INTERVAL, COUNTS_QUIET, RETRY_FIRST, RETRY_MAX, STATUS_WRITES_MAX,
-    WORDS_WAIT,
+    ACKNOWLEDGE_MAX, COUNTS_INTERVAL, COUNTS_QUIET, STATUS_WRITES_MAX, WORDS_WAIT,
 };
+use crate::retry::Retries;
 use crate::store::{Store, Stored};
 
 /// A table that must be acknowledged: the Gateway's, and which one.
@@ -93,8 +93,9 @@ pub(crate) struct StatusWriter {
     in_flight: BTreeSet<ObjectKey>,
     /// What our own writes gave, for as long as no watch has shown it.
     own: BTreeMap<ObjectKey, Stored>,
+    /// When a Gateway was last written.
     written: BTreeMap<ObjectKey, Instant>,
-    failures: BTreeMap<ObjectKey, u32>,
+    retries: Retries,
 }
 
 impl StatusWriter {
@@ -107,7 +108,7 @@ impl StatusWriter {
             in_flight: BTreeSet::new(),
             own: BTreeMap::new(),
             written: BTreeMap::new(),
-            failures: BTreeMap::new(),
+            retries: Retries::default(),
         }
     }
 
@@ -128,9 +129,13 @@ impl StatusWriter {
             }
         }
         // Of a route that is no longer ours our entries go; other kinds keep what was said last.
-        let gone = before.into_keys().filter(|key| key.kind == Kind::TcpRoute);
-        let gone = gone.filter(|key| !self.desired.contains_key(key));
-        changed.extend(gone.map(|key| (key, Vec::new())));
+        for key in before.into_keys() {
+            match key.kind {
+                _ if self.desired.contains_key(&key) => {}
+                Kind::TcpRoute => changed.push((key, Vec::new())),
+                _ => self.forget(&key),
+            }
+        }
         for (key, gates) in changed {
             let since = self.waits.get(&key).map_or(now, |wait| wait.since);
             let wait = Wait {
@@ -209,8 +214,10 @@ impl StatusWriter {
         self.in_flight.remove(key);
         match outcome {
             Outcome::Written(answer) => {
-                self.failures.remove(key);
-                self.written.insert(key.clone(), now);
+                self.retries.forget(key);
+                if key.kind == Kind::Gateway {
+                    self.written.insert(key.clone(), now);
+                }
                 let version = answer["metadata"]["resourceVersion"].as_str();
                 let own = Stored {
                     api_version: String::new(),
@@ -218,19 +225,14 @@ impl StatusWriter {
                     status: answer["status"].clone(),
                     finalizers: Vec::new(),
                     uid: write.uid.clone(),
+                    is_ending: false,
                 };
                 self.own.insert(key.clone(), own);
             }
-            Outcome::Gone => {
-                self.own.remove(key);
-                self.failures.remove(key);
-            }
+            Outcome::Gone => self.forget(key),
             Outcome::Conflict | Outcome::Failed => {
                 self.own.remove(key);
-                let n_failures = self.failures.entry(key.clone()).or_default();
-                let wait = RETRY_FIRST.saturating_mul(1 << (*n_failures).min(10));
-                *n_failures += 1;
-                let not_before = now + wait.min(RETRY_MAX);
+                let not_before = self.retries.failed(key, now);
                 let wait = || Wait::until(not_before, now);
                 self.waits.entry(key.clone()).or_insert_with(wait);
             }
@@ -242,8 +244,18 @@ impl StatusWriter {
         *self = Self::new(Arc::clone(&self.controller_name));
     }
 
+    /// An object is gone, and with it what is known of its writes.
+    fn forget(&mut self, key: &ObjectKey) {
+        self.own.remove(key);
+        self.written.remove(key);
+        self.retries.forget(key);
+    }
+
     fn write(&mut self, key: &ObjectKey, store: &Store, now_text: &str) -> Option<Write> {
-        let seen = store.stored(key)?;
+        let Some(seen) = store.stored(key) else {
+            self.forget(key);
+            return None;
+        };
         let own = self.own.get(key);
         let own = own.filter(|own| is_newer(&own.resource_version, &seen.resource_version));
         if own.is_none() {

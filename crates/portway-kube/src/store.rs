@@ -55,6 +55,8 @@ pub(crate) struct Stored {
     pub(crate) finalizers: Vec<String>,
     /// For Events.
     pub(crate) uid: String,
+    /// Whether it has a deletionTimestamp: it gets no more finalizers.
+    pub(crate) is_ending: bool,
 }
 
 /// Where something provisioned is.
@@ -290,6 +292,7 @@ impl Store {
                 .filter_map(|name| name.as_str().map(str::to_owned))
                 .collect(),
             uid: text("uid"),
+            is_ending: metadata["deletionTimestamp"].is_string(),
         };
         if self.stored.get(key) != Some(&stored) {
             self.changes.statuses.insert(key.clone());

@@ -155,8 +155,7 @@ impl Inputs {
         now: Instant,
     ) -> Looked {
         let mut refresh = dirty.map_or_else(Refresh::default, |it| self.tracked.refresh(it));
-        // What keeps a file from being read may end unheard: nobody tells of free descriptors, or of
-        // the permissions of another directory.
+        // What keeps a file from being read may end unheard: nobody tells of free descriptors.
         if self.retry.is_some_and(|retry| retry <= now) && !refresh.is_of_all {
             self.tracked.retry_unread(&mut refresh);
         }

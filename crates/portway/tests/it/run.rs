@@ -471,8 +471,8 @@ fn a_log_that_nobody_reads_stalls_nothing() {
     let deadline = Instant::now() + DEADLINE;
     loop {
         for _ in 0..500 {
-            // Each is over before the next: thousands at once overflow the backend's accept queue, and
-            // some of them would then last longer than this test waits.
+            // Each is over before the next: thousands at once overflow the backend's accept queue,
+            // and some of them would then last longer than this test waits.
             let mut client = TcpStream::connect(loopback(guide.ports[0])[0]).unwrap();
             client.shutdown(Shutdown::Write).unwrap();
             client.read_to_end(&mut Vec::new()).unwrap();
