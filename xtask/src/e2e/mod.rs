@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 
 use self::place::Place;
-use self::tests::{controllers, guide, installs, objects, people, proxies, statuses};
+use self::tests::{controllers, guide, hardening, installs, objects, people, proxies, statuses};
 use crate::cluster::kubectl::Kubectl;
 use crate::cluster::site::Site;
 use crate::cluster::{Channel, ensure_up};
@@ -45,7 +45,7 @@ const fn test(name: &'static str, run: fn(&Place<'_>) -> Result<()>) -> Test {
     }
 }
 
-const TESTS: [Test; 17] = [
+const TESTS: [Test; 20] = [
     test("guide", guide::with_v1),
     test("foreign-conditions", statuses::foreign_conditions_survive),
     test("longest-name", statuses::longest_name),
@@ -59,6 +59,9 @@ const TESTS: [Test; 17] = [
     test("drained", proxies::drained),
     test("parameters", proxies::parameters_reach_their_objects),
     test("client-addresses", proxies::client_addresses_are_seen),
+    test("confined", hardening::confined),
+    test("drift-repaired", hardening::drift_is_repaired),
+    test("addresses", hardening::addresses_are_asked_for),
     test("verbs", people::verbs),
     test("columns-and-events", people::columns_and_events),
     test("two-installs", installs::two_installs),

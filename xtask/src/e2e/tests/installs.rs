@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::e2e::client::{self, Load};
 use crate::e2e::manifest::{gateway, route};
@@ -103,9 +103,20 @@ fn is_left_alone_by_the_first(place: &Place<'_>) -> Result<()> {
 fn who_may_come_in_is_said(place: &Place<'_>) -> Result<()> {
     let policy = format!("networkpolicy/{OTHER}");
     let namespace = format!("--namespace={OTHER}");
-    let ports = "--output=jsonpath={.spec.ingress[*].ports[*].port}";
-    let ports = place.kubectl.run(&["get", &policy, &namespace, ports])?;
-    ensure!(ports == "feed admin", "the NetworkPolicy lets in {ports:?}");
+    let ingress = "--output=jsonpath={.spec.ingress}";
+    let ingress = place.kubectl.run(&["get", &policy, &namespace, ingress])?;
+    let ingress: Value = serde_json::from_str(&ingress).context("understand kubectl")?;
+    let gateway_name = "gateway.networking.k8s.io/gateway-name";
+    let proxies = json!({
+        "namespaceSelector": {},
+        "podSelector": {"matchExpressions": [{"key": gateway_name, "operator": "Exists"}]},
+    });
+    let watchers = json!({"namespaceSelector": {"matchLabels": {"team": "watch"}}});
+    let wanted = json!([
+        {"from": [proxies], "ports": [{"port": "feed", "protocol": "TCP"}]},
+        {"from": [watchers], "ports": [{"port": "admin", "protocol": "TCP"}]},
+    ]);
+    ensure!(ingress == wanted, "the NetworkPolicy lets in {ingress}");
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod controllers;
 pub(super) mod guide;
+pub(super) mod hardening;
 pub(super) mod installs;
 pub(super) mod objects;
 pub(super) mod people;

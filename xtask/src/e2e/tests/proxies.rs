@@ -18,7 +18,7 @@ const FIND_OTHERS: Duration = Duration::from_secs(5);
 fn parameters(replicas: u32) -> String {
     format!(
         "{{replicas: {replicas}, resources: {{requests: {{cpu: 1m}}}}, preStopSleepSeconds: 3, \
-         drainTimeoutSeconds: 20}}"
+         drainTimeoutSeconds: 120}}"
     )
 }
 
@@ -39,6 +39,14 @@ pub(in crate::e2e) fn proxy_killed(place: &Place<'_>) -> Result<()> {
     let proxy = busier(place)?;
     let killed = load.age();
     crash(proxy)?;
+    place.until("a proxy that was started again", || {
+        let pods = place.provisioned("pods", "gw")?;
+        let again = |it: &Value| {
+            let n_times = it.pointer("/status/containerStatuses/0/restartCount");
+            n_times.and_then(Value::as_u64) > Some(0)
+        };
+        Ok(pods.iter().any(again).then_some(()))
+    })?;
     all_ready(place, 2)?;
     // Longer than new connections may fail.
     std::thread::sleep(FIND_OTHERS);
@@ -75,10 +83,11 @@ fn busier(place: &Place<'_>) -> Result<Pid> {
     Ok(busier.context("a proxy")?.1)
 }
 
-/// Proxies are scaled and replaced; no new connection fails.
+/// Proxies are scaled and replaced; no new connection fails, and every old one goes on until its
+/// client ends it.
 pub(in crate::e2e) fn rolled_and_scaled(place: &Place<'_>) -> Result<()> {
     let at = served(place, 1)?;
-    let load = Load::start(at, 0)?;
+    let load = Load::start(at, 8)?;
     for replicas in [3, 1] {
         let patch = format!(r#"{{"spec":{{"replicas":{replicas}}}}}"#);
         place.patch("gatewayconfig/gw", &patch)?;
@@ -99,7 +108,11 @@ pub(in crate::e2e) fn rolled_and_scaled(place: &Place<'_>) -> Result<()> {
     place.tell(&format!("replaced at {:.1} s", load.age().as_secs_f64()));
     let outcome = load.end();
     place.tell(&format!("{} new connections meanwhile", outcome.n_answered));
-    outcome.flawless()
+    outcome.flawless()?;
+    place.until("end of the proxies that drained", || {
+        let pods = place.provisioned("pods", "gw")?;
+        Ok((pods.len() == 1).then_some(()))
+    })
 }
 
 /// A proxy that is told to end lets its connections finish.
@@ -150,7 +163,7 @@ pub(in crate::e2e) fn parameters_reach_their_objects(place: &Place<'_>) -> Resul
     ensure!(*target == deployment["metadata"]["name"], "{scaler}");
     reads(
         &scaler["spec"],
-        &json!({"minReplicas": 1, "maxReplicas": 4}),
+        &json!({"minReplicas": 2, "maxReplicas": 4}),
     )?;
     reads(
         &of("PodDisruptionBudget")?["spec"],
@@ -160,7 +173,7 @@ pub(in crate::e2e) fn parameters_reach_their_objects(place: &Place<'_>) -> Resul
     let wanted = json!({
         "type": "LoadBalancer",
         "loadBalancerSourceRanges": ["172.16.0.0/12", "10.0.0.0/8"],
-        "ipFamilyPolicy": "SingleStack",
+        "ipFamilyPolicy": "PreferDualStack",
     });
     reads(&service["spec"], &wanted)?;
     let annotations = &service["metadata"]["annotations"];
@@ -196,12 +209,12 @@ pub(in crate::e2e) fn parameters_reach_their_objects(place: &Place<'_>) -> Resul
 
 /// What it asks for: each differs from what there is without it.
 const PARAMETERS: &str = r#"
-  autoscaling: {minReplicas: 1, maxReplicas: 4}
+  autoscaling: {minReplicas: 2, maxReplicas: 4}
   podDisruptionBudget: {minAvailable: 1}
   service:
     annotations: {example.com/pool: public}
     loadBalancerSourceRanges: [172.16.0.0/12, 10.0.0.0/8]
-    ipFamilyPolicy: SingleStack
+    ipFamilyPolicy: PreferDualStack
   resources: {requests: {cpu: 1m}, limits: {memory: 64Mi}}
   nodeSelector: {kubernetes.io/os: linux}
   tolerations: [{key: example.com/l4, operator: Exists}]
@@ -254,7 +267,8 @@ pub(in crate::e2e) fn client_addresses_are_seen(place: &Place<'_>) -> Result<()>
 
 fn all_ready(place: &Place<'_>, replicas: usize) -> Result<()> {
     place.until("proxies, all ready and no others", || {
-        let pods = place.provisioned("pods", "gw")?;
+        let mut pods = place.provisioned("pods", "gw")?;
+        pods.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
         Ok((pods.len() == replicas && pods.iter().all(is_ready)).then_some(()))
     })
 }

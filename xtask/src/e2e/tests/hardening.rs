@@ -1,0 +1,145 @@
+//! What proxies may do, what becomes of changes by other hands, and addresses that are asked for.
+
+use std::fs;
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::e2e::manifest::{gateway, gateway_with, route};
+use crate::e2e::place::{Place, condition};
+
+/// A proxy serves a port below 1024 with no capability, as nobody, on a root that it cannot write;
+/// what is made for a Gateway has the labels and annotations of its `infrastructure`.
+pub(in crate::e2e) fn confined(place: &Place<'_>) -> Result<()> {
+    let config = "{resources: {requests: {cpu: 1m}}}";
+    let mut objects = gateway_with("gw", &[("low", 80)], config);
+    objects += "    labels: {example.com/team: data}\n";
+    objects += "    annotations: {example.com/pager: data-on-call}\n";
+    place.apply(&(objects + &route("r", "gw", "low", "foo")))?;
+    let at = SocketAddr::new(place.programmed("gw")?, 80);
+    place.answers(at, "foo")?;
+
+    let made = place.provisioned("services,deployments,serviceaccounts,pods", "gw")?;
+    ensure!(made.len() == 4, "{} objects were made", made.len());
+    for object in &made {
+        let metadata = &object["metadata"];
+        let is_marked = metadata["labels"]["example.com/team"] == "data"
+            && metadata["annotations"]["example.com/pager"] == "data-on-call";
+        ensure!(is_marked, "{} {metadata}", object["kind"]);
+    }
+    let pod = made.iter().find(|it| it["kind"] == "Pod");
+    let name = pod.and_then(|it| it["metadata"]["name"].as_str());
+    let name = name.context("a proxy")?;
+    let portway = place.portway_in(&place.namespace, name)?.as_raw_nonzero();
+    let status = fs::read_to_string(format!("/proc/{portway}/status"))?;
+    for (field, wanted) in [
+        ("Uid:", "65532"),
+        ("CapEff:", "0000000000000000"),
+        ("CapBnd:", "0000000000000000"),
+        ("NoNewPrivs:", "1"),
+        ("Seccomp:", "2"),
+    ] {
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let found = line.and_then(|it| it.split_whitespace().next());
+        ensure!(found == Some(wanted), "{field} is {found:?}, not {wanted}");
+    }
+    let mounts = fs::read_to_string(format!("/proc/{portway}/mountinfo"))?;
+    let root = mounts.lines().find(|it| it.split(' ').nth(4) == Some("/"));
+    let options = root.and_then(|it| it.split(' ').nth(5));
+    let is_read_only = options.is_some_and(|it| it.split(',').any(|it| it == "ro"));
+    ensure!(is_read_only, "its root is mounted {options:?}");
+    Ok(())
+}
+
+/// What is ours and somebody changes or deletes by hand comes back. What they add stays theirs, as
+/// server-side apply has it.
+pub(in crate::e2e) fn drift_is_repaired(place: &Place<'_>) -> Result<()> {
+    let objects = gateway("gw", &[("foo", 8080)]);
+    place.apply(&(objects + &route("r", "gw", "foo", "foo")))?;
+    let at = SocketAddr::new(place.programmed("gw")?, 8080);
+    place.answers(at, "foo")?;
+
+    let service = one(place, "services")?;
+    let ports = |service: &Value| -> Vec<Value> {
+        let ports = service["spec"]["ports"].as_array();
+        let of = |it: &Value| json!([it["name"], it["port"], it["targetPort"]]);
+        ports.into_iter().flatten().map(of).collect()
+    };
+    let name = format!("service/{}", named(&service)?);
+    place.patch(
+        &name,
+        r#"{"spec":{"ports":[{"name":"other","port":9999}]}}"#,
+    )?;
+    place.until("the Service's ports again", || {
+        let now = ports(&one(place, "services")?);
+        let are_there = ports(&service).iter().all(|it| now.contains(it));
+        Ok(are_there.then_some(()))
+    })?;
+    place.answers(at, "foo")?;
+
+    let deployment = one(place, "deployments")?;
+    let name = format!("deployment/{}", named(&deployment)?);
+    place.run(&["delete", &name])?;
+    place.until("a Deployment again", || {
+        let now = place.provisioned("deployments", "gw")?;
+        let before = &deployment["metadata"]["uid"];
+        let is_other = now.iter().any(|it| it["metadata"]["uid"] != *before);
+        Ok(is_other.then_some(()))
+    })?;
+    place.programmed("gw")?;
+    place.answers(at, "foo").map(drop)
+}
+
+/// An address of a type that nobody here knows is refused, one that the cluster does not give is told,
+/// and an empty one means any.
+pub(in crate::e2e) fn addresses_are_asked_for(place: &Place<'_>) -> Result<()> {
+    let objects = gateway("gw", &[("foo", 8080)]);
+    let asking = |address: &str| format!("{objects}  addresses: [{address}]\n");
+    place.apply(&asking("{type: example.com/pool, value: public}"))?;
+    has(place, "Accepted", ("False", "UnsupportedAddress"))?;
+    // The documentation's network (RFC 5737), which no cluster has.
+    place.apply(&asking("{type: IPAddress, value: 192.0.2.7}"))?;
+    has(place, "Programmed", ("False", "AddressNotUsable"))?;
+    place.apply(&asking("{type: IPAddress}"))?;
+    let given = place.programmed("gw")?;
+    place.apply(
+        &(asking(&format!("{{type: IPAddress, value: {given}}}"))
+            + &route("r", "gw", "foo", "foo")),
+    )?;
+    let kept = place.programmed("gw")?;
+    ensure!(
+        kept == given,
+        "{given} was asked for and had, now it is {kept}"
+    );
+    place.answers(SocketAddr::new(kept, 8080), "foo").map(drop)
+}
+
+/// Waits for a condition of the Gateway as it is now.
+fn has(place: &Place<'_>, kind: &str, (status, reason): (&str, &str)) -> Result<()> {
+    let what = format!("{kind}={status} for {reason}");
+    let mut last = Value::Null;
+    let reached = place.until(&what, || {
+        last = place.get("gateway/gw")?;
+        let found = condition(&last, kind);
+        let is_so = found.is_some_and(|it| {
+            let current = it["observedGeneration"] == last["metadata"]["generation"];
+            current && it["status"] == status && it["reason"] == reason
+        });
+        Ok(is_so.then_some(()))
+    });
+    reached.with_context(|| format!("{}", last["status"]))
+}
+
+fn one(place: &Place<'_>, kind: &str) -> Result<Value> {
+    let found = place.provisioned(kind, "gw")?;
+    found
+        .into_iter()
+        .next()
+        .with_context(|| format!("no {kind}"))
+}
+
+fn named(object: &Value) -> Result<&str> {
+    let name = object["metadata"]["name"].as_str();
+    name.context("an object without a name")
+}
