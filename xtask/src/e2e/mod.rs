@@ -45,7 +45,7 @@ const fn test(name: &'static str, run: fn(&Place<'_>) -> Result<()>) -> Test {
     }
 }
 
-const TESTS: [Test; 20] = [
+const TESTS: [Test; 21] = [
     test("guide", guide::with_v1),
     test("foreign-conditions", statuses::foreign_conditions_survive),
     test("longest-name", statuses::longest_name),
@@ -65,6 +65,7 @@ const TESTS: [Test; 20] = [
     test("verbs", people::verbs),
     test("columns-and-events", people::columns_and_events),
     test("two-installs", installs::two_installs),
+    test("manifests", installs::manifests_are_taken),
     Test {
         name: "guide-verbatim",
         run: guide::verbatim,

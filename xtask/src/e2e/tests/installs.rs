@@ -1,5 +1,6 @@
 //! A second install beside the first: what each sees, an upgrade, an end.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
@@ -50,6 +51,35 @@ pub(in crate::e2e) fn two_installs(place: &Place<'_>) -> Result<()> {
     is_as_it_was()?;
     proxies_outlive_it(place)?;
     clean(place, &unwatched)
+}
+
+/// The manifests for people without Helm: the API server takes every object of them as it is, with no
+/// field that it does not know.
+pub(in crate::e2e) fn manifests_are_taken(place: &Place<'_>) -> Result<()> {
+    let path = root().join("deploy/manifests/portway.yaml");
+    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let n_objects = text.lines().filter(|it| it.starts_with("kind: ")).count();
+    // What Helm installed here is the same object by another manager.
+    let apply = [
+        "apply",
+        "--server-side",
+        "--dry-run=server",
+        "--force-conflicts",
+        "--validate=strict",
+        "-f",
+        "-",
+    ];
+    let said = place.kubectl.feed(&apply, &text)?;
+    let n_taken = said
+        .lines()
+        .filter(|it| it.contains(" serverside-applied "))
+        .count();
+    ensure!(
+        n_objects > 0 && n_taken == n_objects,
+        "{n_taken} of {n_objects} objects were taken: {said}"
+    );
+    place.tell(&format!("{n_taken} objects"));
+    Ok(())
 }
 
 /// A Gateway of the second install.
