@@ -97,6 +97,8 @@ impl fmt::Display for Failure {
 pub(crate) struct Outcome {
     /// New connections that got an answer.
     pub(crate) n_answered: usize,
+    /// When the last of them was begun, from the start of the load.
+    pub(crate) last_answered: Duration,
     /// New connections that did not.
     pub(crate) failed: Vec<Failure>,
     /// Long streams that ended before we ended them.
@@ -128,7 +130,7 @@ impl Outcome {
 }
 
 enum Event {
-    Answered,
+    Answered(Duration),
     Failed(Failure),
     Broken(Failure),
 }
@@ -183,12 +185,16 @@ impl Load {
         }
         let mut outcome = Outcome {
             n_answered: 0,
+            last_answered: Duration::ZERO,
             failed: Vec::new(),
             broken: Vec::new(),
         };
         for event in self.events.try_iter() {
             match event {
-                Event::Answered => outcome.n_answered += 1,
+                Event::Answered(at) => {
+                    outcome.n_answered += 1;
+                    outcome.last_answered = outcome.last_answered.max(at);
+                }
                 Event::Failed(failure) => outcome.failed.push(failure),
                 Event::Broken(failure) => outcome.broken.push(failure),
             }
@@ -207,7 +213,7 @@ fn connect_again_and_again(
         let at = start.elapsed();
         let answer = Stream::open(to).and_then(|mut stream| stream.ask("PING"));
         let event = match answer {
-            Ok(_) => Event::Answered,
+            Ok(_) => Event::Answered(at),
             Err(error) => Event::Failed(Failure {
                 at,
                 what: "new connection",

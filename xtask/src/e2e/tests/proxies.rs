@@ -48,9 +48,17 @@ pub(in crate::e2e) fn proxy_killed(place: &Place<'_>) -> Result<()> {
         Ok(pods.iter().any(again).then_some(()))
     })?;
     all_ready(place, 2)?;
-    // Longer than new connections may fail.
-    std::thread::sleep(FIND_OTHERS);
+    let wanted = killed + FIND_OTHERS * 2;
+    place.until("moment when all connections must be answered", || {
+        Ok((load.age() > wanted).then_some(()))
+    })?;
     let outcome = load.end();
+    ensure!(
+        outcome.last_answered > killed + FIND_OTHERS,
+        "the last answer was at {:.1} s, the kill at {:.1} s",
+        outcome.last_answered.as_secs_f64(),
+        killed.as_secs_f64()
+    );
     let last = outcome.failed.iter().map(|failure| failure.at).max();
     let after = last.map_or(Duration::ZERO, |last| last.saturating_sub(killed));
     place.tell(&format!(
