@@ -184,6 +184,7 @@ pub(in crate::e2e) fn parameters_reach_their_objects(place: &Place<'_>) -> Resul
         "ipFamilyPolicy": "PreferDualStack",
     });
     reads(&service["spec"], &wanted)?;
+    other_services_are_made(place)?;
     let annotations = &service["metadata"]["annotations"];
     reads(annotations, &json!({"example.com/pool": "public"}))?;
     let pod = json!({
@@ -211,6 +212,26 @@ pub(in crate::e2e) fn parameters_reach_their_objects(place: &Place<'_>) -> Resul
             &container["lifecycle"],
             &json!({"preStop": {"sleep": {"seconds": 2}}}),
         )?;
+    }
+    Ok(())
+}
+
+/// Types and classes of Services that get no address here, so that their Gateways are never served.
+fn other_services_are_made(place: &Place<'_>) -> Result<()> {
+    for (gateway, asked, wanted) in [
+        ("node-port", "type: NodePort", json!({"type": "NodePort"})),
+        (
+            "of-class",
+            "loadBalancerClass: example.com/none",
+            json!({"type": "LoadBalancer", "loadBalancerClass": "example.com/none"}),
+        ),
+    ] {
+        let config = format!("{{resources: {{requests: {{cpu: 1m}}}}, service: {{{asked}}}}}");
+        place.apply(&gateway_with(gateway, &[("foo", 8080)], &config))?;
+        let service = place.until("a Service", || {
+            Ok(place.provisioned("services", gateway)?.into_iter().next())
+        })?;
+        reads(&service["spec"], &wanted)?;
     }
     Ok(())
 }
