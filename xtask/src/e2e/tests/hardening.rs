@@ -1,7 +1,9 @@
 //! What proxies may do, what becomes of changes by other hands, and addresses that are asked for.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -29,9 +31,16 @@ pub(in crate::e2e) fn confined(place: &Place<'_>) -> Result<()> {
         ensure!(is_marked, "{} {metadata}", object["kind"]);
     }
     let pod = made.iter().find(|it| it["kind"] == "Pod");
-    let name = pod.and_then(|it| it["metadata"]["name"].as_str());
-    let name = name.context("a proxy")?;
-    let portway = place.portway_in(&place.namespace, name)?.as_raw_nonzero();
+    let pod = pod.context("a proxy")?;
+    tells_of_itself(pod)?;
+    let portway = place
+        .portway_in(&place.namespace, named(pod)?)?
+        .as_raw_nonzero();
+    let token = format!("/proc/{portway}/root/var/run/secrets/kubernetes.io");
+    ensure!(
+        !Path::new(&token).exists(),
+        "it has a token for the API server"
+    );
     let status = fs::read_to_string(format!("/proc/{portway}/status"))?;
     for (field, wanted) in [
         ("Uid:", "65532"),
@@ -49,6 +58,25 @@ pub(in crate::e2e) fn confined(place: &Place<'_>) -> Result<()> {
     let options = root.and_then(|it| it.split(' ').nth(5));
     let is_read_only = options.is_some_and(|it| it.split(',').any(|it| it == "ro"));
     ensure!(is_read_only, "its root is mounted {options:?}");
+    Ok(())
+}
+
+/// Whoever scrapes the Pod gets metrics.
+fn tells_of_itself(pod: &Value) -> Result<()> {
+    let ip = pod.pointer("/status/podIP").and_then(Value::as_str);
+    let ip: IpAddr = ip.context("a Pod without an address")?.parse()?;
+    let ports = pod
+        .pointer("/spec/containers/0/ports")
+        .and_then(Value::as_array);
+    let admin = ports.into_iter().flatten().find(|it| it["name"] == "admin");
+    let admin = admin.and_then(|it| it["containerPort"].as_u64());
+    let port = u16::try_from(admin.context("a proxy without a port called admin")?)?;
+    let mut admin = TcpStream::connect((ip, port)).context("connect to the admin server")?;
+    write!(admin, "GET /metrics HTTP/1.1\r\nHost: {ip}\r\n\r\n")?;
+    let mut answer = String::new();
+    admin.read_to_string(&mut answer)?;
+    let is_ready = answer.lines().any(|line| line == "portway_ready 1");
+    ensure!(is_ready, "it answers {answer}");
     Ok(())
 }
 
@@ -103,16 +131,18 @@ pub(in crate::e2e) fn addresses_are_asked_for(place: &Place<'_>) -> Result<()> {
     has(place, "Programmed", ("False", "AddressNotUsable"))?;
     place.apply(&asking("{type: IPAddress}"))?;
     let given = place.programmed("gw")?;
-    place.apply(
-        &(asking(&format!("{{type: IPAddress, value: {given}}}"))
-            + &route("r", "gw", "foo", "foo")),
-    )?;
-    let kept = place.programmed("gw")?;
+    // One of the half of the pool that nobody gets who does not ask for it.
+    let free = IpAddr::V4(Ipv4Addr::new(172, 30, 1, 201));
     ensure!(
-        kept == given,
-        "{given} was asked for and had, now it is {kept}"
+        given != free,
+        "{free} was given to somebody who did not ask"
     );
-    place.answers(SocketAddr::new(kept, 8080), "foo").map(drop)
+    let asked = asking(&format!("{{type: IPAddress, value: {free}}}"));
+    place.apply(&(asked + &route("r", "gw", "foo", "foo")))?;
+    place.until("the address that was asked for", || {
+        Ok((place.programmed("gw")? == free).then_some(()))
+    })?;
+    place.answers(SocketAddr::new(free, 8080), "foo").map(drop)
 }
 
 /// Waits for a condition of the Gateway as it is now.

@@ -216,7 +216,7 @@ pub(in crate::e2e) fn parameters_reach_their_objects(place: &Place<'_>) -> Resul
     Ok(())
 }
 
-/// Types and classes of Services that get no address here, so that their Gateways are never served.
+/// Services of another type, and of a load balancer that is not there.
 fn other_services_are_made(place: &Place<'_>) -> Result<()> {
     for (gateway, asked, wanted) in [
         ("node-port", "type: NodePort", json!({"type": "NodePort"})),
