@@ -193,3 +193,20 @@ fn what_is_left_out_is_explained() {
     "#]]
     .assert_eq(&ended.stdout.replace(dir.path(), "DIR"));
 }
+
+/// A copy that is broken takes nothing from the one that is used.
+#[test]
+fn what_is_used_is_explained_though_another_of_its_name_is_left_out() {
+    let broken = "apiVersion: gateway.networking.k8s.io/v1\nkind: TCPRoute\n\
+                  metadata: {name: tcp-app-1}\nspec: {rule: []}\n";
+    let dir = Dir::new().with("broken.yaml", broken);
+    let files = ["-f", "examples/tcp-routing", "-f", dir.path()];
+    let ended = run(&[&["explain", "tcproute/tcp-app-1"][..], &files].concat());
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let told = ended.stdout;
+    assert!(!told.contains("it gets no connections"), "{told}");
+    assert!(
+        told.contains("another object of this name is left out"),
+        "{told}"
+    );
+}

@@ -18,6 +18,17 @@ pub(super) fn explain(snapshot: &Snapshot, key: &ObjectKey) -> Option<Explanatio
     Some(story.end(key.to_string(), outcome))
 }
 
+/// Adds to what is said of a used object that there is another of its name, which is left out.
+pub(super) fn beside(mut used: Explanation, snapshot: &Snapshot, key: &ObjectKey) -> Explanation {
+    if let Some(it) = snapshot.objects.left_out.get(key) {
+        let mut story = Story { steps: used.steps };
+        let what = "another object of this name is left out for what is wrong with it";
+        story.tell(0, Verdict::Fact, what, it.place.clone());
+        used.steps = story.steps;
+    }
+    used
+}
+
 /// That an object is left out, and the first reason.
 pub(super) fn tell(story: &mut Story, depth: u8, key: &ObjectKey, it: &LeftOut) {
     let what = format!("{key} is left out for what is wrong with it");

@@ -69,17 +69,17 @@ pub enum Verdict {
 
 /// Explains a subject; `None` if there is no such object.
 pub fn explain(snapshot: &Snapshot, subject: &Subject) -> Option<Explanation> {
-    if let Subject::Route(key) | Subject::Gateway(key) = subject
-        && let Some(explanation) = left_out::explain(snapshot, key)
-    {
-        return Some(explanation);
-    }
     let index = Index::of(snapshot);
     let decided = decide(&index, &mut Report::default());
-    match subject {
-        Subject::Route(key) => route::explain(&decided, key),
-        Subject::Gateway(key) => gateway::explain(&decided, key),
-        Subject::Address(ip, port) => Some(address::explain(&decided, *ip, *port)),
+    let (key, used) = match subject {
+        Subject::Route(key) => (key, route::explain(&decided, key)),
+        Subject::Gateway(key) => (key, gateway::explain(&decided, key)),
+        Subject::Address(ip, port) => return Some(address::explain(&decided, *ip, *port)),
+    };
+    // One that is used may stand beside one that is left out.
+    match used {
+        Some(used) => Some(left_out::beside(used, snapshot, key)),
+        None => left_out::explain(snapshot, key),
     }
 }
 

@@ -85,13 +85,13 @@ fn tell_foreign(
         let what = "it is no Gateway, so Portway does not judge it";
         return story.tell(1, Verdict::No, what, place(".kind"));
     }
-    let objects = &decided.index.snapshot.objects;
-    if let Some((key, it)) = objects.find_left_out(Kind::Gateway, namespace, &reference.name) {
-        return left_out::tell(story, 1, &key, it);
-    }
     let known = &decided.index.gateways;
-    match known.get(&(namespace, reference.name.as_str())) {
-        Some(found) => class::tell_class(story, 1, decided, found),
+    if let Some(found) = known.get(&(namespace, reference.name.as_str())) {
+        return class::tell_class(story, 1, decided, found);
+    }
+    let objects = &decided.index.snapshot.objects;
+    match objects.find_left_out(Kind::Gateway, namespace, &reference.name) {
+        Some((key, it)) => left_out::tell(story, 1, &key, it),
         None => {
             let what = format!("there is no Gateway `{namespace}/{}`", reference.name);
             story.tell(1, Verdict::No, what, place(".name"));
