@@ -194,9 +194,9 @@ impl Inputs {
         doubts.chain(gone).chain(self.retry).min()
     }
 
-    /// Whether everything that was read is believed, and nothing missed.
+    /// Whether everything that was read is believed, nothing missed, and nothing about to be read.
     pub(crate) fn is_sure(&self) -> bool {
-        self.doubts.is_empty() && self.gone.is_empty()
+        self.doubts.is_empty() && self.gone.is_empty() && !self.tracked.is_written()
     }
 
     /// All that is wrong with the files, in order.

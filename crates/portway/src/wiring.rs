@@ -314,7 +314,9 @@ impl Standalone {
             return Ok(News::Look);
         }
         let put_off = self.is_settled().then_some(self.translate_from);
-        let own = look.into_iter().chain(put_off).min();
+        let reload_max = self.reloading_since.map(|since| since + RELOAD_MAX);
+        let reload_max = reload_max.filter(|latest| now < *latest);
+        let own = look.into_iter().chain(put_off).chain(reload_max).min();
         let Some(until) = deadline.into_iter().chain(own).min() else {
             return self.news.recv().context("every thread that has news ended");
         };
@@ -332,7 +334,8 @@ impl Standalone {
         is_late && self.is_behind && self.snapshot.facts.applied == Applied::Pending
     }
 
-    /// What changes waits until the workers have what changed before: some milliseconds.
+    /// What changes waits until the workers have what changed before: some milliseconds. A worker that
+    /// does not answer holds up nothing for long.
     fn hear_of_workers(&mut self) -> anyhow::Result<News> {
         let can_wait = |it: &News| {
             matches!(
@@ -347,13 +350,19 @@ impl Standalone {
         if let Some(at) = self.held.iter().position(|it| !can_wait(it)) {
             return self.held.remove(at).context("what is held is there");
         }
+        let until = Instant::now() + TRANSLATION_PAUSE_MAX;
         loop {
-            let news = self.news.recv();
-            let news = news.context("every thread that has news ended")?;
-            if !can_wait(&news) {
-                return Ok(news);
+            match self
+                .news
+                .recv_timeout(until.saturating_duration_since(Instant::now()))
+            {
+                Ok(news) if can_wait(&news) => self.held.push_back(news),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.translate_from = Instant::now();
+                    return Ok(News::TimePassed);
+                }
+                other => return other.context("every thread that has news ended"),
             }
-            self.held.push_back(news);
         }
     }
 
@@ -385,7 +394,9 @@ impl Standalone {
 
     /// Reads what changed, and all that changed since: many changes at once are one table.
     fn read_again(&mut self, mut dirty: Option<Dirty>) {
-        while let Ok(news) = self.news.try_recv() {
+        self.held.extend(self.news.try_iter());
+        // In their order: the last says which files are being written now.
+        for news in std::mem::take(&mut self.held) {
             match news {
                 News::Files(more) => dirty.get_or_insert_default().merge(more),
                 other => self.held.push_back(other),
@@ -555,6 +566,7 @@ pub(crate) fn hear_reports(
                 }
                 Report::Applied { version, unbound } => News::Applied(version, unbound),
                 Report::WorkerDied => {
+                    // The log has its panic, or why it could not go on.
                     exit = Exit::WorkerDied;
                     News::WorkerDied
                 }
@@ -574,10 +586,7 @@ pub(crate) fn end_reports(hearing: JoinHandle<Exit>) -> Exit {
         warn!("the thread of reports died, some connections are not told");
         Exit::WorkerDied
     });
-    match exit {
-        Exit::WorkerDied => error!("a worker died: a defect of Portway"),
-        _ => info!("stopped"),
-    }
+    info!("stopped");
     exit
 }
 
