@@ -114,6 +114,19 @@ fn a_file_in_doubt_that_cannot_be_read_is_asked_later() {
     assert_eq!(stage.when_due(), ["c"]);
 }
 
+/// Its stamp says that nothing happened to it, and it was seen before what it says was believed.
+#[test]
+fn a_file_in_doubt_that_could_not_be_read_is_read_when_it_can_be() {
+    let mut stage = Stage::new("aside");
+    assert_eq!(stage.after_write(OTHER), ["a", "b"]);
+    let aside = stage.file.with_extension("aside");
+    fs::rename(&stage.file, &aside).unwrap();
+    assert_eq!(stage.when_due(), ["a", "b"]);
+    fs::rename(&aside, &stage.file).unwrap();
+    assert_eq!(stage.when_due(), ["a", "b"], "in doubt once more");
+    assert_eq!(stage.when_due(), ["c"]);
+}
+
 #[test]
 fn what_a_file_lacks_twice_is_gone() {
     let mut stage = Stage::new("lacks");

@@ -147,7 +147,10 @@ impl Page {
         self.more(n_all, n, "such file");
         for cause in list(&files["unread"]).iter().take(STATUS_ROWS) {
             let cause = word(cause);
-            self.wrapped(2, &format!("{mark} {cause}: what it held before, if anything, stays; tried again every second"));
+            self.wrapped(
+                2,
+                &format!("{mark} {cause}: what it held before, if anything, stays"),
+            );
         }
     }
 

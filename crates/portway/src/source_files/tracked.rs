@@ -167,9 +167,14 @@ impl Tracked {
     pub(crate) fn refresh(&mut self, dirty: &Dirty) -> Refresh {
         let mut refresh = Refresh::default();
         if let Some(writing) = &dirty.writing {
-            let writing = writing.iter().flat_map(|path| self.called(path));
-            let writing = writing.filter(|path| is_manifest(path) && !is_hidden(path));
-            self.writing = writing.collect();
+            let called = writing.iter().flat_map(|path| self.called(path));
+            let called = called.filter(|path| is_manifest(path) && !is_hidden(path));
+            // What is written at the end of a symlink is written here.
+            let linked = writing.iter().filter_map(|path| self.targets.get(path));
+            let linked = linked
+                .flatten()
+                .map(|name| PathBuf::from(OsStr::from_bytes(&name.1)));
+            self.writing = called.chain(linked).collect();
         }
         if dirty.all {
             self.look_at_all(Again::All, &mut refresh);
@@ -306,9 +311,10 @@ impl Tracked {
             Err(error) if is_absent(&error) && !is_given => {
                 self.forget(&name, refresh);
             }
-            Err(source) => refresh
-                .errors
-                .push(SourceError::Unreadable { path, source }),
+            Err(source) => {
+                let error = SourceError::Unreadable { path, source };
+                self.fail(&name, error, refresh);
+            }
         }
     }
 
@@ -437,8 +443,17 @@ impl Tracked {
             // It was there a moment ago: its path will be dirty, if it is not already.
             Err(SourceError::Unreadable { source, .. })
                 if is_absent(&source) && self.watch.is_some() => {}
-            Err(error) => refresh.errors.push(error),
+            Err(error) => self.fail(&name, error, refresh),
         }
+    }
+
+    /// A file could not be read: when it can be, that is done whatever its stamp says, which may have
+    /// been seen before somebody asked for what is in it once more.
+    fn fail(&mut self, name: &Name, error: SourceError, refresh: &mut Refresh) {
+        if let Some(file) = self.files.get_mut(name) {
+            file.stamp.file = Stamp::default().file;
+        }
+        refresh.errors.push(error);
     }
 
     /// At the start a pipe is read to its end, once; later nothing is waited for.

@@ -267,6 +267,27 @@ fn a_file_that_is_opened_again_is_told_before_it_is_closed() {
 }
 
 #[test]
+fn what_a_symlink_leads_to_is_not_read_while_it_is_written() {
+    let mut stage = Stage::new("linked", &["given"], |dir| {
+        fs::create_dir(dir.join("real")).unwrap();
+        write(dir.join("real/x.yaml"), "x");
+        symlink("../real/x.yaml", dir.join("given/a.yaml")).unwrap();
+    });
+    let file = fs::File::create(stage.dir.join("real/x.yaml")).unwrap();
+    let dirty = stage.news.recv_timeout(PATIENCE).unwrap();
+    assert!(dirty.is_of_writing_alone());
+    stage.tracked.refresh(&dirty);
+    assert!(stage.tracked.is_written());
+    let looked = stage.tracked.refresh(&Dirty::everything());
+    assert!(
+        !looked.texts.values().flatten().any(
+            |it| matches!(it, Text::Is(it) if it.text.is_empty() && it.name.ends_with("a.yaml"))
+        )
+    );
+    drop(file);
+}
+
+#[test]
 fn what_cannot_be_read_counts_until_it_can() {
     let mut stage = Stage::new("unreadable", &["given"], |_| {});
     let told = stage.after(|dir| symlink("nowhere", dir.join("given/a.yaml")).unwrap());
