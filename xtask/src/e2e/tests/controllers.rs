@@ -1,9 +1,10 @@
 //! Controllers that are killed, and two of them at once.
 
 use std::net::SocketAddr;
+use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 
 use crate::e2e::client::Load;
@@ -40,8 +41,11 @@ fn take_over(place: &Place<'_>) -> Result<()> {
     outcome.flawless()
 }
 
-/// The only controller is killed just when objects changed; the next one brings about what they
-/// say.
+/// How many routes a change brings: kubectl takes a second or more to apply them.
+const N_ROUTES: usize = 100;
+
+/// The only controller is killed while objects change, when a quarter is there; the next one
+/// brings about what they say.
 pub(in crate::e2e) fn killed_in_mid_change(place: &Place<'_>) -> Result<()> {
     place.apply(&(gateway("gw", &[("foo", 8080)]) + &route("r", "gw", "foo", "foo")))?;
     let address = place.programmed("gw")?;
@@ -50,22 +54,60 @@ pub(in crate::e2e) fn killed_in_mid_change(place: &Place<'_>) -> Result<()> {
     let load = Load::start(at, 10)?;
     for turn in 0..3 {
         let (listener, port) = (format!("turn-{turn}"), 8100 + turn);
-        let listeners = [("foo", 8080), (listener.as_str(), port)];
-        let pod = leader(place)?;
-        let leader = place.portway_in(NAMESPACE, &pod)?;
-        place.apply(&(gateway("gw", &listeners) + &route("s", "gw", &listener, "bar")))?;
-        crash(leader)?;
-        let killed = Instant::now();
-        // Another pod starts at once; a container that crashed again and again only after minutes.
-        kill(place, &pod)?;
+        let mut objects = gateway("gw", &[("foo", 8080), (listener.as_str(), port)]);
+        let name = |n: usize| format!("turn-{turn}-{n}");
+        for n in 0..N_ROUTES {
+            objects += &route(&name(n), "gw", &listener, "bar");
+        }
+        let killed = killed_while_applying(place, &objects, &name(N_ROUTES / 4))?;
         place.answers(SocketAddr::new(address, port), "bar")?;
         place.programmed("gw")?;
+        place.until("listener with all its routes", || {
+            let gateway = place.get("gateway/gw")?;
+            let listeners = gateway["status"]["listeners"].as_array();
+            let of_turn = listeners.and_then(|all| all.iter().find(|it| it["name"] == *listener));
+            let n_routes = of_turn.map(|it| &it["attachedRoutes"]);
+            Ok((n_routes == Some(&Value::from(N_ROUTES))).then_some(()))
+        })?;
         let seconds = killed.elapsed().as_secs_f64();
         place.tell(&format!(
             "turn {turn}: as the objects say {seconds:.1} s after the kill"
         ));
     }
     load.end().flawless()
+}
+
+/// Applies objects, and kills the controller once a route of them is there and more are to come.
+fn killed_while_applying(place: &Place<'_>, objects: &str, route: &str) -> Result<Instant> {
+    let pod = leader(place)?;
+    let leader = place.portway_in(NAMESPACE, &pod)?;
+    let kubectl = place.kubectl.clone();
+    let (namespace, objects) = (
+        format!("--namespace={}", place.namespace),
+        objects.to_owned(),
+    );
+    let applying = thread::spawn(move || kubectl.feed(&["apply", &namespace, "-f", "-"], &objects));
+    place.until("route in the middle of the change", || {
+        let get = [
+            "get",
+            "tcproute",
+            route,
+            "--ignore-not-found",
+            "--output=name",
+        ];
+        Ok((!place.run(&get)?.trim().is_empty()).then_some(()))
+    })?;
+    crash(leader)?;
+    let killed = Instant::now();
+    ensure!(
+        !applying.is_finished(),
+        "the change was over before the kill"
+    );
+    // Another pod starts at once; a container that crashed again and again only after minutes.
+    kill(place, &pod)?;
+    let applied = applying.join();
+    applied.map_err(|_| anyhow!("the thread that applies panicked"))??;
+    Ok(killed)
 }
 
 fn answered_by(at: SocketAddr, backend: &str) -> bool {
