@@ -31,8 +31,7 @@ use crate::board::Board;
 use crate::conn_log::Heard;
 use crate::exit::Exit;
 use crate::news::News;
-use crate::wiring::{end_reports, hear_reports};
-use crate::{host, signals};
+use crate::{host, reports, signals};
 
 /// How the proxy of a Gateway runs.
 #[derive(Debug, Clone)]
@@ -89,7 +88,7 @@ impl Fed {
         }
         let (sender, news) = mpsc::channel();
         signals::start(sender.clone()).context("watch for signals")?;
-        let (reports, hearing) = hear_reports(sender, tell).context("start the reports thread")?;
+        let (reports, hearing) = reports::hear(sender, tell).context("start the reports thread")?;
         let proxy = Proxy::start(&config.proxy, reports).context("start the workers")?;
         let proxy = Arc::new(proxy);
         let (applied, to_feed) = watch::channel(None);
@@ -168,7 +167,7 @@ impl Fed {
             }
             None => warn!("the data plane is held by another thread, connections are cut"),
         }
-        end_reports(self.hearing)
+        reports::end(self.hearing)
     }
 
     fn learn_applied(&mut self, version: TableVersion, unbound: Vec<(ListenerKey, io::Error)>) {

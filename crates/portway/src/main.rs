@@ -26,6 +26,7 @@ mod inputs;
 mod source_files;
 mod watch;
 
+mod reports;
 mod resolver;
 
 mod host;

@@ -19,8 +19,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -29,16 +29,16 @@ use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Objects, Snapsh
 use portway_control::translate::succession::{Difference, Succession};
 use portway_control::translate::{Translation, translate};
 use portway_engine::table::{ListenerKey, RoutingTable, TableVersion};
-use portway_proxy::{Observer, Proxy, Report};
+use portway_proxy::{Observer, Proxy};
 use tracing::{error, info, warn};
 
 use crate::conn_log::Heard;
 use crate::exit::Exit;
 use crate::inputs::{Inputs, Looked};
-use crate::limits::{FIRST_RESOLUTION_TIMEOUT, RELOAD_MAX, REPORTS_MAX, TRANSLATION_PAUSE_MAX};
+use crate::limits::{FIRST_RESOLUTION_TIMEOUT, RELOAD_MAX, TRANSLATION_PAUSE_MAX};
 use crate::news::{News, Resolved};
 use crate::watch::{Dirty, Watch};
-use crate::{host, resolver, signals, systemd};
+use crate::{host, reports, resolver, signals, systemd};
 
 /// How a gateway runs.
 #[derive(Debug, Clone)]
@@ -117,7 +117,7 @@ impl Standalone {
         let (sender, news) = mpsc::channel();
         signals::start(sender.clone()).context("watch for signals")?;
         let (reports, hearing) =
-            hear_reports(sender.clone(), tell).context("start the reports thread")?;
+            reports::hear(sender.clone(), tell).context("start the reports thread")?;
         let proxy = Proxy::start(&config.proxy, reports).context("start the workers")?;
         if let Some(inputs) = &mut inputs {
             follow(inputs, &mut objects, &sender);
@@ -298,7 +298,7 @@ impl Standalone {
         }
         signals::cut_when_asked(self.news, self.proxy.cutter());
         self.proxy.shutdown(self.drain_timeout);
-        end_reports(self.hearing)
+        reports::end(self.hearing)
     }
 
     fn hear(&mut self, deadline: Option<Instant>) -> anyhow::Result<News> {
@@ -525,77 +525,9 @@ fn follow(inputs: &mut Inputs, objects: &mut Objects, news: &Sender<News>) {
     }
 }
 
-/// Sorts reports on a thread of its own: finished connections to `tell`, facts to `news`. The thread
-/// ends with the workers, and says how they ended.
-pub(crate) fn hear_reports(
-    news: Sender<News>,
-    mut tell: impl FnMut(Heard<'_>) -> Option<Duration> + Send + 'static,
-) -> io::Result<(SyncSender<Report>, JoinHandle<Exit>)> {
-    let (sender, reports) = mpsc::sync_channel(REPORTS_MAX);
-    let hear = move || {
-        let mut silence = None;
-        let mut exit = Exit::Fine;
-        loop {
-            let heard = match silence {
-                None => reports.recv().map_err(RecvTimeoutError::from),
-                Some(silence) => reports.recv_timeout(silence),
-            };
-            let report = match heard {
-                Ok(report) => report,
-                Err(RecvTimeoutError::Timeout) => {
-                    silence = tell(Heard::Quiet);
-                    continue;
-                }
-                Err(RecvTimeoutError::Disconnected) => {
-                    tell(Heard::End);
-                    return exit;
-                }
-            };
-            let fact = match report {
-                Report::Closed(record) => {
-                    silence = tell(Heard::Closed(&record));
-                    continue;
-                }
-                Report::AcceptPaused(true) => {
-                    warn!("out of descriptors: accepting pauses until connections end");
-                    continue;
-                }
-                Report::AcceptPaused(false) => {
-                    info!("descriptors are free again: accepting goes on");
-                    continue;
-                }
-                Report::Applied { version, unbound } => News::Applied(version, unbound),
-                Report::WorkerDied => {
-                    // The log has its panic, or why it could not go on.
-                    exit = Exit::WorkerDied;
-                    News::WorkerDied
-                }
-            };
-            // Who is about to end may hear of nothing else; connections are told of all the same.
-            let _ = news.send(fact);
-        }
-    };
-    let thread = thread::Builder::new().name("reports".into()).spawn(hear)?;
-    Ok((sender, thread))
-}
-
-/// Waits until the last connections are told: the workers are gone, so that this ends. A worker that
-/// died while connections finished is told as one that died before.
-pub(crate) fn end_reports(hearing: JoinHandle<Exit>) -> Exit {
-    let exit = hearing.join().unwrap_or_else(|_| {
-        warn!("the thread of reports died, some connections are not told");
-        Exit::WorkerDied
-    });
-    info!("stopped");
-    exit
-}
-
 /// The names that FQDN slices hold.
 fn names_to_resolve(objects: &Objects) -> BTreeSet<Arc<str>> {
     let slices = objects.endpoint_slices.values();
     let names = slices.flat_map(|slice| slice.object.names());
     names.map(Arc::from).collect()
 }
-
-#[cfg(test)]
-mod tests;
