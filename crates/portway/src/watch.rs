@@ -172,10 +172,10 @@ impl Dirty {
         tell: &mut dyn FnMut(Self) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let writing = self.writing.as_ref();
-        if writing.is_none_or(|writing| writing.is_subset(told)) {
+        let Some(writing) = writing.filter(|writing| !writing.is_subset(told)) else {
             return ControlFlow::Continue(());
-        }
-        told.clone_from(writing.unwrap_or(&BTreeSet::new()));
+        };
+        told.clone_from(writing);
         tell(Self {
             writing: self.writing.clone(),
             ..Self::default()

@@ -192,18 +192,19 @@ impl Tracked {
 
     /// Reads what could not be read, if it can be now.
     pub(crate) fn retry_unread(&mut self, refresh: &mut Refresh) {
-        if self.unread.iter().any(|path| self.is_other_now(path)) {
+        if self.can_read_more() {
             self.look_at_all(Again::OtherStamps, refresh);
             self.note_errors(refresh);
         }
     }
 
+    fn can_read_more(&self) -> bool {
+        self.unread.iter().any(|path| self.is_other_now(path))
+    }
+
     /// Whether what could not be read can be, or is not here any more.
     fn is_other_now(&self, path: &Path) -> bool {
-        let mut open = fs::OpenOptions::new();
-        open.read(true);
-        open.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-        let metadata = open.open(path).and_then(|file| file.metadata());
+        let metadata = open_at_once(path).and_then(|file| file.metadata());
         let is_given = || self.paths.iter().any(|it| it == path);
         match metadata {
             Ok(metadata) => metadata.is_file() || metadata.is_dir(),
@@ -240,7 +241,7 @@ impl Tracked {
                 self.read_written(path, refresh);
             }
         }
-        if self.has_more_errors || self.unread.iter().any(|path| self.is_other_now(path)) {
+        if self.has_more_errors || self.can_read_more() {
             self.look_at_all(Again::OtherStamps, refresh);
         } else if look_at_all {
             self.look_at_all(Again::OtherFiles, refresh);
@@ -459,12 +460,11 @@ impl Tracked {
     /// At the start a pipe is read to its end, once; later nothing is waited for.
     fn try_read(&mut self, name: &Name, path: &Path) -> Result<(Stamp, Text), SourceError> {
         let bytes_left = self.bytes_left(name);
-        let mut open = fs::OpenOptions::new();
-        open.read(true);
-        if self.is_open {
-            open.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-        }
-        let mut file = open.open(path).map_err(|error| unreadable(path, error))?;
+        let file = match self.is_open {
+            true => open_at_once(path),
+            false => fs::File::open(path),
+        };
+        let mut file = file.map_err(|error| unreadable(path, error))?;
         let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
         if self.is_open && !metadata.is_file() {
             let error =
@@ -562,6 +562,14 @@ impl Stamp {
             n_bytes: metadata.len(),
         }
     }
+}
+
+/// Waits for nobody who writes to a pipe.
+fn open_at_once(path: &Path) -> io::Result<fs::File> {
+    let mut open = fs::OpenOptions::new();
+    open.read(true);
+    open.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    open.open(path)
 }
 
 fn is_absent(error: &io::Error) -> bool {
