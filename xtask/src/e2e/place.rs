@@ -238,6 +238,16 @@ impl<'a> Place<'a> {
     }
 }
 
+/// An object's name.
+///
+/// # Errors
+/// When it has none.
+pub(crate) fn name(object: &Value) -> Result<&str> {
+    object["metadata"]["name"]
+        .as_str()
+        .context("an object without a name")
+}
+
 /// A condition of an object's status.
 pub(crate) fn condition<'v>(object: &'v Value, kind: &str) -> Option<&'v Value> {
     let conditions = object.pointer("/status/conditions")?.as_array()?;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::e2e::manifest::{gateway, gateway_with, route};
-use crate::e2e::place::{Place, condition};
+use crate::e2e::place::{Place, condition, name};
 
 /// A proxy serves a port below 1024 with no capability, as nobody, on a root that it cannot write;
 /// what is made for a Gateway has the labels and annotations of its `infrastructure`.
@@ -34,13 +34,11 @@ pub(in crate::e2e) fn confined(place: &Place<'_>) -> Result<()> {
     let pod = pod.context("a proxy")?;
     tells_of_itself(pod)?;
     let portway = place
-        .portway_in(&place.namespace, named(pod)?)?
+        .portway_in(&place.namespace, name(pod)?)?
         .as_raw_nonzero();
-    let token = format!("/proc/{portway}/root/var/run/secrets/kubernetes.io");
-    ensure!(
-        !Path::new(&token).exists(),
-        "it has a token for the API server"
-    );
+    let its_root = Path::new("/proc").join(portway.to_string()).join("root");
+    let token = its_root.join("var/run/secrets/kubernetes.io");
+    ensure!(!token.exists(), "it has a token for the API server");
     let status = fs::read_to_string(format!("/proc/{portway}/status"))?;
     for (field, wanted) in [
         ("Uid:", "65532"),
@@ -94,9 +92,8 @@ pub(in crate::e2e) fn drift_is_repaired(place: &Place<'_>) -> Result<()> {
         let of = |it: &Value| json!([it["name"], it["port"], it["targetPort"]]);
         ports.into_iter().flatten().map(of).collect()
     };
-    let name = format!("service/{}", named(&service)?);
     place.patch(
-        &name,
+        &format!("service/{}", name(&service)?),
         r#"{"spec":{"ports":[{"name":"other","port":9999}]}}"#,
     )?;
     place.until("the Service's ports again", || {
@@ -107,8 +104,7 @@ pub(in crate::e2e) fn drift_is_repaired(place: &Place<'_>) -> Result<()> {
     place.answers(at, "foo")?;
 
     let deployment = one(place, "deployments")?;
-    let name = format!("deployment/{}", named(&deployment)?);
-    place.run(&["delete", &name])?;
+    place.run(&["delete", "deployment", name(&deployment)?])?;
     place.until("a Deployment again", || {
         let now = place.provisioned("deployments", "gw")?;
         let before = &deployment["metadata"]["uid"];
@@ -167,9 +163,4 @@ fn one(place: &Place<'_>, kind: &str) -> Result<Value> {
         .into_iter()
         .next()
         .with_context(|| format!("no {kind}"))
-}
-
-fn named(object: &Value) -> Result<&str> {
-    let name = object["metadata"]["name"].as_str();
-    name.context("an object without a name")
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::e2e::client::Load;
 use crate::e2e::manifest::{gateway_with, route};
 use crate::e2e::outside::Outside;
-use crate::e2e::place::{Place, clients, crash};
+use crate::e2e::place::{Place, clients, crash, name};
 
 /// How long new connections may find a proxy that was killed.
 const FIND_OTHERS: Duration = Duration::from_secs(5);
@@ -305,10 +305,4 @@ fn all_ready(place: &Place<'_>, replicas: usize) -> Result<()> {
 fn is_ready(pod: &Value) -> bool {
     let ready = crate::e2e::place::condition(pod, "Ready");
     pod["metadata"]["deletionTimestamp"].is_null() && ready.is_some_and(|it| it["status"] == "True")
-}
-
-fn name(object: &Value) -> Result<&str> {
-    object["metadata"]["name"]
-        .as_str()
-        .context("an object without a name")
 }
