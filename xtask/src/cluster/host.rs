@@ -115,9 +115,19 @@ pub(crate) fn create_network(site: &Site) -> Result<()> {
         ip(&all)?;
     }
     set(site, "net/ipv4/ip_forward", "1")?;
-    // Pods of one node reach each other's Services through the bridge, where rules must see them.
-    if Path::new("/proc/sys/net/bridge").exists() {
-        set(site, "net/bridge/bridge-nf-call-iptables", "1")?;
+    let where_built_in = [
+        // Pods of one node reach each other's Services through the bridge, where rules must see
+        // them.
+        ("net/bridge/bridge-nf-call-iptables", "1"),
+        // What is dialled when no Service has the address yet, or any more, is remembered as not
+        // rewritten, for two minutes, and a later client at the same port gets nowhere: the kernel
+        // does not renew such an entry, so it is over before that client asks again.
+        ("net/netfilter/nf_conntrack_tcp_timeout_syn_sent", "1"),
+    ];
+    for (name, value) in where_built_in {
+        if Path::new("/proc/sys").join(name).exists() {
+            set(site, name, value)?;
+        }
     }
     Ok(())
 }

@@ -9,6 +9,7 @@
 //! In: names of tests. Out: what each measured and its seconds, then a line with the sum. Never: a
 //! test that needs another one, or leaves its namespace behind.
 
+mod audit;
 mod client;
 mod manifest;
 mod outside;

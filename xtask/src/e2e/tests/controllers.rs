@@ -4,15 +4,17 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
 
+use crate::e2e::audit::Audit;
 use crate::e2e::client::Load;
 use crate::e2e::manifest::{gateway, route};
 use crate::e2e::place::{Place, crash};
+use crate::e2e::tests::statuses::route_is_accepted;
 use crate::install::{CONTROLLER, NAMESPACE};
 
-/// One of two controllers writes; when it is killed the other goes on, and no connection notices.
+/// One of two controllers writes; when it is killed the other does, and no connection notices.
 pub(in crate::e2e) fn two_controllers(place: &Place<'_>) -> Result<()> {
     scale(place, 2)?;
     let outcome = take_over(place);
@@ -26,19 +28,48 @@ fn take_over(place: &Place<'_>) -> Result<()> {
     place.answers(at, "foo")?;
     let load = Load::start(at, 10)?;
     let leader = leader(place)?;
+    let audit = Audit::from_now()?;
+    place.apply(&route("r", "gw", "foo", "bar"))?;
+    route_is_accepted(place, "r")?;
+    let by_both = writers(&audit)?;
+    ensure!(
+        by_both == [leader.as_str()],
+        "{leader} leads, and {by_both:?} wrote"
+    );
     let killed = Instant::now();
     kill(place, &leader)?;
-    place.apply(&route("r", "gw", "foo", "bar"))?;
+    place.apply(&route("r", "gw", "foo", "foo"))?;
     place.until("answer of the new backend", || {
-        Ok(answered_by(at, "bar").then_some(()))
+        Ok(answered_by(at, "foo").then_some(()))
     })?;
     place.tell(&format!(
         "the other acts {:.1} s after the kill",
         killed.elapsed().as_secs_f64()
     ));
+    route_is_accepted(place, "r")?;
+    let [before, after] = &writers(&audit)?[..] else {
+        bail!(
+            "one after the other should write, and {:?} did",
+            writers(&audit)?
+        );
+    };
+    ensure!(
+        *before == leader && after != before,
+        "{before} wrote, then {after}"
+    );
     let outcome = load.end();
     place.tell(&format!("{} new connections meanwhile", outcome.n_answered));
     outcome.flawless()
+}
+
+/// The controllers that wrote, in their order, each once for all that it wrote in a row.
+fn writers(audit: &Audit) -> Result<Vec<String>> {
+    let of_install = format!("system:serviceaccount:{NAMESPACE}:");
+    let writes = audit.writes()?.into_iter();
+    let ours = writes.filter(|it| it.user.starts_with(&of_install));
+    let mut pods: Vec<String> = ours.map(|it| it.pod).collect();
+    pods.dedup();
+    Ok(pods)
 }
 
 /// How many routes a change brings: kubectl takes a second or more to apply them.

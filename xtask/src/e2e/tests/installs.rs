@@ -8,9 +8,11 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
+use crate::e2e::audit::Audit;
 use crate::e2e::client::{self, Load};
 use crate::e2e::manifest::{gateway, route};
 use crate::e2e::place::Place;
+use crate::e2e::tests::statuses::route_is_accepted;
 use crate::golang;
 use crate::install::{CONTROLLER, NAMESPACE};
 use crate::repo::root;
@@ -30,26 +32,22 @@ pub(in crate::e2e) fn two_installs(place: &Place<'_>) -> Result<()> {
     place.kubectl.run(&["create", "namespace", &unwatched])?;
     place.apply(&(gateway("first", &[("foo", 8080)]) + &route("r", "first", "foo", "foo")))?;
     place.programmed("first")?;
-    let first = settled(place, "gateway/first")?;
-    let is_as_it_was = || {
-        let now = place.get("gateway/first")?;
-        ensure!(
-            now == first,
-            "the first install's Gateway was written: {now}"
-        );
-        Ok(())
-    };
+    let audit = Audit::from_now()?;
 
     helm(place, &["--set", "controller.logLevel=info"])?;
     let at = sees_its_namespace_alone(place, &unwatched)?;
-    is_as_it_was()?;
-    is_left_alone_by_the_first(place)?;
+    is_left_alone_by_the_first(place, &audit)?;
     only_its_own_proxies_are_scraped(place)?;
     who_may_come_in_is_said(place)?;
     is_upgraded_under_load(place, at)?;
     goes_without_a_trace(place, &unwatched)?;
-    is_as_it_was()?;
     proxies_outlive_it(place)?;
+    wrote(
+        &audit,
+        OTHER,
+        &["gateways/second", "tcproutes/s"],
+        &["gateways/first", "tcproutes/r"],
+    )?;
     clean(place, &unwatched)
 }
 
@@ -113,19 +111,35 @@ fn sees_its_namespace_alone(place: &Place<'_>, unwatched: &str) -> Result<Socket
 }
 
 /// The first install acts on its own route, and writes nothing of the second's.
-fn is_left_alone_by_the_first(place: &Place<'_>) -> Result<()> {
-    let objects = ["gateway/second", "tcproute/s", "gatewayclass/portway-other"];
-    settled(place, "gateway/second")?;
-    let all = || -> Result<Vec<Value>> { objects.iter().map(|it| place.get(it)).collect() };
-    let before = all()?;
+fn is_left_alone_by_the_first(place: &Place<'_>, audit: &Audit) -> Result<()> {
     place.apply(&route("r", "first", "foo", "bar"))?;
     let at = SocketAddr::new(place.programmed("first")?, 8080);
     place.until("answer by the first's new route", || {
         let is_bar = client::pod(at).is_ok_and(|pod| pod.starts_with("bar-"));
         Ok(is_bar.then_some(()))
     })?;
-    let now = all()?;
-    ensure!(now == before, "the second's objects were written: {now:?}");
+    route_is_accepted(place, "r")?;
+    let others = [
+        "gateways/second",
+        "tcproutes/s",
+        "gatewayclasses/portway-other",
+    ];
+    wrote(audit, NAMESPACE, &["tcproutes/r"], &others)
+}
+
+/// The controller of an install wrote its own objects, and none of the others.
+fn wrote(audit: &Audit, install: &str, own: &[&str], others: &[&str]) -> Result<()> {
+    let user = format!("system:serviceaccount:{install}:");
+    let mut writes = audit.writes()?;
+    writes.retain(|it| it.user.starts_with(&user));
+    let has = |object: &&str| writes.iter().any(|it| it.object == **object);
+    let missing = own.iter().find(|it| !has(it));
+    ensure!(
+        missing.is_none(),
+        "{install} did not write {missing:?}: {writes:?}"
+    );
+    let meddled = others.iter().find(|it| has(it));
+    ensure!(meddled.is_none(), "{install} wrote {meddled:?}");
     Ok(())
 }
 
@@ -287,18 +301,6 @@ fn only_its_own_proxies_are_scraped(place: &Place<'_>) -> Result<()> {
     found.dedup();
     ensure!(found == ["second"], "scraped are the proxies of {found:?}");
     Ok(())
-}
-
-/// An object that nobody writes for a moment: numbers of routes are written when they rest.
-fn settled(place: &Place<'_>, object: &str) -> Result<Value> {
-    let mut last = Value::Null;
-    place.until("object at rest", || {
-        let now = place.get(object)?;
-        let counts = now.pointer("/status/listeners/0/attachedRoutes");
-        let is_so = now == last && counts == Some(&Value::from(1));
-        last = now;
-        Ok(is_so.then(|| last.clone()))
-    })
 }
 
 fn pods(place: &Place<'_>, gateway: &str) -> Result<Vec<String>> {

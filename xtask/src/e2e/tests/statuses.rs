@@ -96,7 +96,8 @@ fn add(place: &Place<'_>, object: &str, path: &str, value: &Value) -> Result<()>
     place.run(&arguments).map(drop)
 }
 
-fn route_is_accepted(place: &Place<'_>, route: &str) -> Result<()> {
+/// Waits until a route's present generation is accepted by a parent.
+pub(super) fn route_is_accepted(place: &Place<'_>, route: &str) -> Result<()> {
     let object = format!("tcproute/{route}");
     place.until("accepted route", || {
         let route = place.get(&object)?;
