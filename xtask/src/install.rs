@@ -29,7 +29,7 @@ pub(crate) const NAMESPACE: &str = "portway-system";
 pub(crate) const CONTROLLER: &str = "portway";
 
 /// What Helm calls the installation.
-const RELEASE: &str = "portway";
+pub(crate) const RELEASE: &str = "portway";
 
 /// How long the controller may take to be available; a second or two is usual.
 const AVAILABLE_WAIT: &str = "--timeout=120s";
@@ -39,8 +39,16 @@ const AVAILABLE_WAIT: &str = "--timeout=120s";
 /// # Errors
 /// When it does not build, or the controller does not get ready.
 pub(crate) fn portway(site: &Site, binary: Option<&Path>, interrupt: &Interrupt) -> Result<()> {
-    let helm = golang::HELM.built(interrupt)?;
     let reference = import(site, binary, interrupt)?;
+    release(site, &reference, interrupt)
+}
+
+/// Makes the cluster run an image that it has.
+///
+/// # Errors
+/// When the controller does not get ready.
+pub(crate) fn release(site: &Site, reference: &str, interrupt: &Interrupt) -> Result<()> {
+    let helm = golang::HELM.built(interrupt)?;
     let start = Instant::now();
     let (repository, tag) = reference
         .rsplit_once(':')

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::ControlFlow;
 
 use futures::StreamExt;
 use kube::Client;
@@ -214,7 +215,26 @@ impl Watch {
     where
         T: DeserializeOwned + Clone + fmt::Debug + Send + 'static,
     {
-        let version = self.served(see).await;
+        let mut was_served = false;
+        loop {
+            let version = self.served(was_served, see).await;
+            was_served = true;
+            if self.follow(version, see).await.is_break() {
+                return;
+            }
+            tokio::time::sleep(ABSENT_RETRY).await;
+        }
+    }
+
+    /// Tells what is there and what changes, until the cluster does not serve this version any more.
+    async fn follow<T>(
+        &self,
+        version: &str,
+        see: impl Fn(&mut Store, Option<&str>, Seen<T>) + Copy + Send + 'static,
+    ) -> ControlFlow<()>
+    where
+        T: DeserializeOwned + Clone + fmt::Debug + Send + 'static,
+    {
         let resource = ApiResource {
             group: self.source.group.to_owned(),
             version: version.to_owned(),
@@ -225,9 +245,10 @@ impl Watch {
             kind: self.source.kind.to_owned(),
             plural: self.source.plural.to_owned(),
         };
+        let client = self.client.clone();
         let api: Api<Watched<T>> = match &self.scope {
-            None => Api::dynamic(self.client.clone(), &resource, &Scope::Cluster),
-            Some(scope) => Api::namespaced_with(self.client.clone(), scope, &resource),
+            None => Api::dynamic(client, &resource, &Scope::Cluster),
+            Some(scope) => Api::namespaced_with(client, scope, &resource),
         };
         let config = watcher::Config {
             label_selector: self.labels.clone(),
@@ -248,6 +269,9 @@ impl Watch {
                 Ok(Event::InitDone) => (Some(self.id), Seen::All(std::mem::take(&mut listed))),
                 Ok(Event::Apply(object)) => (None, Seen::Here(object)),
                 Ok(Event::Delete(object)) => (None, Seen::Gone(object)),
+                Err(error) if !self.source.is_builtin && is_absent(&error) => {
+                    return ControlFlow::Continue(());
+                }
                 Err(error) => {
                     let kind = self.source.kind;
                     warn!(kind, error = %crate::chain(&error), "watch broken, tried again");
@@ -255,14 +279,18 @@ impl Watch {
                 }
             };
             if self.send(complete, seen, see).await.is_err() {
-                return;
+                break;
             }
         }
+        ControlFlow::Break(())
     }
 
-    /// Waits until the cluster serves the kind, and says which version of it.
+    /// Waits until the cluster serves the kind, and says which version of it. What is not served at
+    /// first counts as empty; what was served before stays as it was seen: its objects are told to
+    /// be gone one by one, before it is.
     async fn served<T: Send + 'static>(
         &self,
+        was_served: bool,
         see: impl Fn(&mut Store, Option<&str>, Seen<T>) + Copy + Send + 'static,
     ) -> &'static str {
         let Source {
@@ -292,8 +320,10 @@ impl Watch {
                         group, "the cluster does not serve it: CRDs not installed"
                     );
                     is_told = true;
-                    // The receiver is gone only at the end.
-                    _ = self.send(Some(self.id), Seen::All(Vec::new()), see).await;
+                    if !was_served {
+                        // The receiver is gone only at the end.
+                        _ = self.send(Some(self.id), Seen::All(Vec::new()), see).await;
+                    }
                     wait = ABSENT_RETRY;
                 }
                 Ok(None) => {}
@@ -318,6 +348,18 @@ impl Watch {
             edit: Box::new(move |store| see(store, scope.as_deref(), seen)),
         };
         self.edits.send(edit).await
+    }
+}
+
+/// Whether there is no such kind, or not in this version: for an object alone it is never said here.
+fn is_absent(error: &watcher::Error) -> bool {
+    use watcher::Error;
+    match error {
+        Error::InitialListFailed(kube::Error::Api(status))
+        | Error::WatchStartFailed(kube::Error::Api(status))
+        | Error::WatchFailed(kube::Error::Api(status))
+        | Error::WatchError(status) => status.code == 404,
+        _ => false,
     }
 }
 

@@ -53,16 +53,27 @@ pub(crate) fn import_all(site: &Site, interrupt: &Interrupt) -> Result<()> {
 /// # Errors
 /// When containerd does not take it.
 pub(crate) fn import(site: &Site, archive: &Path) -> Result<()> {
-    let mut import = Command::new("ctr");
-    import.arg("--address").arg(site.containerd());
-    import
-        .args(["--namespace", "k8s.io", "images", "import"])
-        .arg(archive);
-    let output = import.output().context("run ctr")?;
+    ctr_images(site, &["import", &archive.to_string_lossy()])
+}
+
+/// Gives an image a second name.
+///
+/// # Errors
+/// When containerd does not know it.
+pub(crate) fn tag(site: &Site, image: &str, name: &str) -> Result<()> {
+    ctr_images(site, &["tag", "--force", image, name])
+}
+
+fn ctr_images(site: &Site, arguments: &[&str]) -> Result<()> {
+    let mut ctr = Command::new("ctr");
+    ctr.arg("--address").arg(site.containerd());
+    ctr.args(["--namespace", "k8s.io", "images"])
+        .args(arguments);
+    let output = ctr.output().context("run ctr")?;
     ensure!(
         output.status.success(),
-        "{} cannot be imported: {}",
-        archive.display(),
+        "ctr images {}: {}",
+        arguments.join(" "),
         String::from_utf8_lossy(&output.stderr)
     );
     Ok(())

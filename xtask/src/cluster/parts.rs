@@ -9,10 +9,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
+use rustix::process::Pid;
 
 use super::cgroup;
 use super::record::{Part, Record, born};
 use super::site::{BALANCED, ETCD, NODE, NODE_ADDRESS, PODS, SERVICES, Site};
+use crate::golang;
 
 /// Steps into the cgroups and then becomes the program: so nothing it starts is outside.
 const ENTER: &str =
@@ -167,6 +169,29 @@ pub(crate) fn start(
     });
     record.write(site)?;
     Ok(child)
+}
+
+/// The process of a part that runs.
+///
+/// # Errors
+/// When it does not.
+pub(crate) fn running(site: &Site, name: &str) -> Result<Pid> {
+    let record = Record::read(site)?.context("no cluster is up")?;
+    let part = record.parts.iter().find(|it| it.name == name && it.runs());
+    let part = part.with_context(|| format!("{name} does not run"))?;
+    Pid::from_raw(part.pid).context("a process without a number")
+}
+
+/// Starts the API server anew after its process was ended.
+///
+/// # Errors
+/// When there is no cluster, or it cannot be started.
+pub(crate) fn start_api_server_again(site: &Site) -> Result<()> {
+    let mut record = Record::read(site)?.context("no cluster is up")?;
+    let name = "apiserver";
+    record.parts.retain(|it| it.name != name);
+    let program = golang::folder().join("cluster");
+    start(site, &mut record, &program, name, &api_server(site)).map(drop)
 }
 
 /// The last lines of a part's log, for the message of a failure.

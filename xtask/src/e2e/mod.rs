@@ -23,7 +23,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 
 use self::place::Place;
-use self::tests::{controllers, guide, hardening, installs, objects, people, proxies, statuses};
+use self::tests::{
+    controllers, guide, hardening, installs, manifests, objects, outages, people, proxies, statuses,
+};
 use crate::cluster::kubectl::Kubectl;
 use crate::cluster::site::Site;
 use crate::cluster::{Channel, ensure_up};
@@ -46,15 +48,17 @@ const fn test(name: &'static str, run: fn(&Place<'_>) -> Result<()>) -> Test {
     }
 }
 
-const TESTS: [Test; 21] = [
+const TESTS: [Test; 24] = [
     test("guide", guide::with_v1),
     test("foreign-conditions", statuses::foreign_conditions_survive),
     test("longest-name", statuses::longest_name),
     test("gateway-deleted", objects::gateway_deleted),
+    test("class-held", objects::class_held),
     test("grant-removed", objects::grant_removed),
     test("listeners-under-load", objects::listeners_under_load),
     test("two-controllers", controllers::two_controllers),
     test("killed-in-mid-change", controllers::killed_in_mid_change),
+    test("api-server-lost", outages::api_server_lost),
     test("proxy-killed", proxies::proxy_killed),
     test("rolled-and-scaled", proxies::rolled_and_scaled),
     test("drained", proxies::drained),
@@ -66,10 +70,15 @@ const TESTS: [Test; 21] = [
     test("verbs", people::verbs),
     test("columns-and-events", people::columns_and_events),
     test("two-installs", installs::two_installs),
-    test("manifests", installs::manifests_are_taken),
+    test("manifests", manifests::manifests_serve),
     Test {
         name: "guide-verbatim",
         run: guide::verbatim,
+        channel: Channel::Experimental,
+    },
+    Test {
+        name: "crds-absent",
+        run: outages::crds_absent,
         channel: Channel::Experimental,
     },
 ];

@@ -188,6 +188,33 @@ async fn of_an_old_cluster_the_older_version_is_watched() {
     assert_eq!(scene.names(), ["a"]);
 }
 
+/// CRDs that go are said once, and looked for; when they come as another version, that is watched.
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_is_served_no_more_is_looked_for() {
+    let mut scene = Scene::new(gateway_api("Gateway", "gateways"));
+    serve(&mut scene.api, KINDS, "", served()).await;
+    let all = answer(StatusCode::OK, &list(&[gateway("a", 1)], 1));
+    serve(&mut scene.api, GATEWAYS, "limit=", all).await;
+    assert!(scene.edit().await);
+    // A server answers so for a path that it does not know: text, and no Status.
+    let absent = || {
+        let response = Response::builder().status(StatusCode::NOT_FOUND);
+        let text = b"404 page not found".to_vec();
+        response.body(Body::from(text)).unwrap()
+    };
+    let older = "/apis/gateway.networking.k8s.io/v1beta1";
+    for path in [GATEWAYS, KINDS, older, KINDS] {
+        serve(&mut scene.api, path, "", absent()).await;
+    }
+    serve(&mut scene.api, older, "", served()).await;
+    let all = answer(StatusCode::OK, &list(&[gateway("b", 2)], 2));
+    let path = "/apis/gateway.networking.k8s.io/v1beta1/gateways";
+    serve(&mut scene.api, path, "limit=", all).await;
+    // No edit said in between that there is none.
+    assert!(scene.edit().await);
+    assert_eq!(scene.names(), ["b"]);
+}
+
 /// An object that we cannot read takes no other with it.
 #[tokio::test]
 async fn an_object_that_cannot_be_read_counts_as_absent() {

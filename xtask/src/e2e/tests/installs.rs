@@ -1,6 +1,5 @@
 //! A second install beside the first: what each sees, an upgrade, an end.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
@@ -8,6 +7,8 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
+use crate::cluster::images;
+use crate::cluster::site::Site;
 use crate::e2e::audit::Audit;
 use crate::e2e::client::{self, Load};
 use crate::e2e::manifest::{gateway, route};
@@ -40,6 +41,7 @@ pub(in crate::e2e) fn two_installs(place: &Place<'_>) -> Result<()> {
     only_its_own_proxies_are_scraped(place)?;
     who_may_come_in_is_said(place)?;
     is_upgraded_under_load(place, at)?;
+    is_upgraded_to_another_image(place, at)?;
     goes_without_a_trace(place, &unwatched)?;
     proxies_outlive_it(place)?;
     wrote(
@@ -49,35 +51,6 @@ pub(in crate::e2e) fn two_installs(place: &Place<'_>) -> Result<()> {
         &["gateways/first", "tcproutes/r"],
     )?;
     clean(place, &unwatched)
-}
-
-/// The manifests for people without Helm: the API server takes every object of them as it is, with no
-/// field that it does not know.
-pub(in crate::e2e) fn manifests_are_taken(place: &Place<'_>) -> Result<()> {
-    let path = root().join("deploy/manifests/portway.yaml");
-    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    let n_objects = text.lines().filter(|it| it.starts_with("kind: ")).count();
-    // What Helm installed here is the same object by another manager.
-    let apply = [
-        "apply",
-        "--server-side",
-        "--dry-run=server",
-        "--force-conflicts",
-        "--validate=strict",
-        "-f",
-        "-",
-    ];
-    let said = place.kubectl.feed(&apply, &text)?;
-    let n_taken = said
-        .lines()
-        .filter(|it| it.contains(" serverside-applied "))
-        .count();
-    ensure!(
-        n_objects > 0 && n_taken == n_objects,
-        "{n_taken} of {n_objects} objects were taken: {said}"
-    );
-    place.tell(&format!("{n_taken} objects"));
-    Ok(())
 }
 
 /// A Gateway of the second install.
@@ -183,6 +156,33 @@ fn is_upgraded_under_load(place: &Place<'_>, at: SocketAddr) -> Result<()> {
     })?;
     load.end().flawless()?;
     ensure!(pods(place, "second")? == proxies, "the proxies are others");
+    Ok(())
+}
+
+/// Another image, under load: its proxies are others, and no connect is lost between them.
+fn is_upgraded_to_another_image(place: &Place<'_>, at: SocketAddr) -> Result<()> {
+    let image = installed_image(place)?;
+    let next = format!("{image}-next");
+    images::tag(&Site::here(), &image, &next)?;
+    let before = pods(place, "second")?;
+    let load = Load::start(at, 0)?;
+    let (_, tag) = next.rsplit_once(':').context("an image's tag")?;
+    helm(place, &["--set", &format!("image.tag={tag}")])?;
+    place.until("proxies of the next image alone", || {
+        let now = pods(place, "second")?;
+        let are_others = now.len() == before.len() && now.iter().all(|it| !before.contains(it));
+        Ok(are_others.then_some(()))
+    })?;
+    let outcome = load.end();
+    place.tell(&format!(
+        "{} new connections during an upgrade",
+        outcome.n_answered
+    ));
+    outcome.flawless()?;
+    let all = place.provisioned("pods", "second")?;
+    let images = all.iter().map(|it| &it["spec"]["containers"][0]["image"]);
+    let image = images.into_iter().find(|it| **it != *next);
+    ensure!(image.is_none(), "a proxy has still the image {image:?}");
     Ok(())
 }
 
@@ -309,8 +309,8 @@ fn pods(place: &Place<'_>, gateway: &str) -> Result<Vec<String>> {
     Ok(names.map(str::to_owned).collect())
 }
 
-/// Installs or upgrades the second one, with the image of the first.
-fn helm(place: &Place<'_>, more: &[&str]) -> Result<()> {
+/// The image of the first install.
+pub(super) fn installed_image(place: &Place<'_>) -> Result<String> {
     let image = "--output=jsonpath={.spec.template.spec.containers[0].image}";
     let first = [
         "get",
@@ -318,8 +318,13 @@ fn helm(place: &Place<'_>, more: &[&str]) -> Result<()> {
         &format!("--namespace={NAMESPACE}"),
         image,
     ];
-    let image = place.kubectl.run(&first)?;
-    let (repository, tag) = image.trim().rsplit_once(':').context("an image's tag")?;
+    Ok(place.kubectl.run(&first)?.trim().to_owned())
+}
+
+/// Installs or upgrades the second one, with the image of the first.
+fn helm(place: &Place<'_>, more: &[&str]) -> Result<()> {
+    let image = installed_image(place)?;
+    let (repository, tag) = image.rsplit_once(':').context("an image's tag")?;
     let image = format!("image.repository={repository},image.tag={tag}");
     let names = format!("controller.name=example.com/other,gatewayClass.name={OTHER}");
     let namespaces = format!("controller.watchNamespaces={{{}}}", place.namespace);
@@ -342,7 +347,9 @@ fn helm(place: &Place<'_>, more: &[&str]) -> Result<()> {
     run_helm(place, &arguments)
 }
 
-fn run_helm(place: &Place<'_>, arguments: &[&str]) -> Result<()> {
+/// # Errors
+/// When Helm fails.
+pub(super) fn run_helm(place: &Place<'_>, arguments: &[&str]) -> Result<()> {
     let helm = golang::HELM.built(place.interrupt)?;
     let mut command = place.kubectl.beside(Path::new(&helm));
     command.args(arguments).current_dir(root());

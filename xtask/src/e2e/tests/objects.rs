@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
 
-use crate::e2e::client::Load;
+use crate::e2e::client::{self, Load};
 use crate::e2e::manifest::{gateway, route};
 use crate::e2e::place::Place;
+
+/// A class of its own.
+const HELD: &str = "e2e-held";
 
 /// What a Gateway brings with it.
 const KINDS: &str = "deployments,services,serviceaccounts,configmaps,pods";
@@ -33,6 +36,35 @@ pub(in crate::e2e) fn gateway_deleted(place: &Place<'_>) -> Result<()> {
         silent.as_secs_f64()
     ));
     Ok(())
+}
+
+/// A class that is deleted stays, and serves, until its last Gateway is gone.
+pub(in crate::e2e) fn class_held(place: &Place<'_>) -> Result<()> {
+    let class = format!(
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\n\
+         metadata: {{name: {HELD}}}\nspec: {{controllerName: portway.dev/gateway-controller}}\n---\n"
+    );
+    let of_class = gateway("gw", &[("foo", 8080)]).replace(
+        "gatewayClassName: e2e",
+        &format!("gatewayClassName: {HELD}"),
+    );
+    place.apply(&(class + &of_class + &route("r", "gw", "foo", "foo")))?;
+    let at = SocketAddr::new(place.programmed("gw")?, 8080);
+    place.answers(at, "foo")?;
+    let object = format!("gatewayclass/{HELD}");
+    place.run(&["delete", &object, "--wait=false"])?;
+    place.apply(&route("r", "gw", "foo", "bar"))?;
+    place.until("answer of the new backend", || {
+        let is_bar = client::pod(at).is_ok_and(|pod| pod.starts_with("bar-"));
+        Ok(is_bar.then_some(()))
+    })?;
+    let held = place.get(&object)?;
+    let is_going = !held["metadata"]["deletionTimestamp"].is_null();
+    ensure!(is_going, "the class is not being deleted: {held}");
+    place.run(&["delete", "gateway", "gw", "--timeout=60s"])?;
+    place
+        .run(&["wait", "--for=delete", &object, "--timeout=60s"])
+        .map(drop)
 }
 
 /// A backend in another namespace is reached while a ReferenceGrant lets it, and no longer.

@@ -1,0 +1,124 @@
+//! What the controller depends on is away, slow or not there; serving goes on.
+
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::cluster::site::Site;
+use crate::cluster::{objects, parts};
+use crate::e2e::client::{self, Load};
+use crate::e2e::manifest::{gateway, route};
+use crate::e2e::place::Place;
+use crate::install::{CONTROLLER, NAMESPACE};
+
+/// How long the API server hangs: longer than the controller's Lease lasts without it, 15 s.
+const HANGS: Duration = Duration::from_secs(20);
+
+/// The API server hangs, and is killed; connections notice nothing, and what is changed afterwards
+/// is obeyed by the same controller.
+pub(in crate::e2e) fn api_server_lost(place: &Place<'_>) -> Result<()> {
+    place.apply(&(gateway("gw", &[("foo", 8080)]) + &route("r", "gw", "foo", "foo")))?;
+    let at = SocketAddr::new(place.programmed("gw")?, 8080);
+    place.answers(at, "foo")?;
+    let site = Site::here();
+    let n_restarts = restarts(place)?;
+    let load = Load::start(at, 10)?;
+
+    let server = parts::running(&site, "apiserver")?;
+    kill_process(server, Signal::STOP).context("stop the API server")?;
+    thread::sleep(HANGS);
+    kill_process(server, Signal::CONT).context("continue the API server")?;
+    is_obeyed(place, at, "bar", "it hung")?;
+
+    kill_process(server, Signal::KILL).context("kill the API server")?;
+    is_gone(place, server)?;
+    parts::start_api_server_again(&site)?;
+    place.until("API server that is ready", || {
+        Ok(place.kubectl.run(&["get", "--raw", "/readyz"]).ok())
+    })?;
+    is_obeyed(place, at, "foo", "it was killed")?;
+
+    let outcome = load.end();
+    place.tell(&format!("{} new connections meanwhile", outcome.n_answered));
+    outcome.flawless()?;
+    let now = restarts(place)?;
+    ensure!(
+        now == n_restarts,
+        "the controller started anew: {n_restarts}, then {now} times"
+    );
+    Ok(())
+}
+
+fn is_obeyed(place: &Place<'_>, at: SocketAddr, backend: &str, after: &str) -> Result<()> {
+    let back = Instant::now();
+    place.apply(&route("r", "gw", "foo", backend))?;
+    let prefix = format!("{backend}-");
+    place.until("answer of the new backend", || {
+        let is_so = client::pod(at).is_ok_and(|pod| pod.starts_with(&prefix));
+        Ok(is_so.then_some(()))
+    })?;
+    place.programmed("gw")?;
+    let seconds = back.elapsed().as_secs_f64();
+    place.tell(&format!(
+        "after {after} a change is obeyed in {seconds:.1} s"
+    ));
+    Ok(())
+}
+
+fn is_gone(place: &Place<'_>, process: Pid) -> Result<()> {
+    let proc = format!("/proc/{}", process.as_raw_nonzero());
+    place.until("end of the API server", || {
+        Ok((!std::fs::exists(&proc)?).then_some(()))
+    })
+}
+
+/// How often containers of the controller were started again.
+fn restarts(place: &Place<'_>) -> Result<String> {
+    let namespace = format!("--namespace={NAMESPACE}");
+    let all = "--output=jsonpath={range .items[*]}{.metadata.name}:\
+               {.status.containerStatuses[0].restartCount} {end}";
+    place.kubectl.run(&["get", "pods", &namespace, all])
+}
+
+/// The CRDs go, with all objects of theirs, and come again: the controller says so and lives.
+pub(in crate::e2e) fn crds_absent(place: &Place<'_>) -> Result<()> {
+    let objects = gateway("gw", &[("foo", 8080)]) + &route("r", "gw", "foo", "foo");
+    place.apply(&objects)?;
+    let at = SocketAddr::new(place.programmed("gw")?, 8080);
+    place.answers(at, "foo")?;
+    let n_restarts = restarts(place)?;
+
+    let crds = place.kubectl.run(&["get", "crds", "--output=name"])?;
+    let ours: Vec<&str> = crds
+        .lines()
+        .filter(|it| it.ends_with(".gateway.networking.k8s.io"))
+        .collect();
+    ensure!(!ours.is_empty(), "no CRDs: {crds}");
+    let mut delete = vec!["delete", "--timeout=60s"];
+    delete.extend(&ours);
+    place.kubectl.run(&delete)?;
+    place.until("end of the proxies, whose Gateway is gone", || {
+        Ok(place.provisioned("pods", "gw")?.is_empty().then_some(()))
+    })?;
+    let namespace = format!("--namespace={NAMESPACE}");
+    let deployment = format!("deployment/{CONTROLLER}");
+    place.until("word of the controller", || {
+        let log = place.kubectl.run(&["logs", &deployment, &namespace])?;
+        Ok(log.contains("CRDs not installed").then_some(()))
+    })?;
+
+    objects::apply_crds(&place.kubectl, "experimental")?;
+    Place::make_class(&place.kubectl)?;
+    place.apply(&objects)?;
+    let at = SocketAddr::new(place.programmed("gw")?, 8080);
+    place.answers(at, "foo")?;
+    let now = restarts(place)?;
+    ensure!(
+        now == n_restarts,
+        "the controller started anew: {n_restarts}, then {now} times"
+    );
+    Ok(())
+}
