@@ -159,13 +159,13 @@ fn of_run(lines: &Lines) -> String {
     let word = |name: &str| run[name].as_str().unwrap_or("?").to_owned();
     let peer = lines.of_kind("target").next().unwrap_or(&Value::Null);
     format!(
-        "{}, commit {}, {} CPUs ({}), {}; {}.\n",
+        "{}, commit {}, {} CPUs ({}), {}; Traefik {}.\n",
         word("date"),
         word("commit"),
         run["cpus"],
         word("cpu"),
         word("kernel"),
-        peer["version"].as_str().unwrap_or("no peer"),
+        peer["version"].as_str().unwrap_or("is missing"),
     )
 }
 
@@ -176,10 +176,7 @@ fn figure(lines: &Lines, class: &str, pointer: &str) -> String {
     if samples.is_empty() {
         return "".to_owned();
     }
-    // What was never counted is not in the sample; what was not measured is no figure.
-    let absent = pointer.starts_with("/writes_").then_some(0.0);
-    let values = samples.iter().map(|it| it.pointer(pointer));
-    let values = values.map(|it| it.and_then(Value::as_f64).or(absent));
+    let values = samples.iter().map(|it| value(it, pointer));
     let Some(mut values) = values.collect::<Option<Vec<f64>>>() else {
         return "–".to_owned();
     };
@@ -190,6 +187,15 @@ fn figure(lines: &Lines, class: &str, pointer: &str) -> String {
         true => median,
         false => format!("{median} ({least}–{most})"),
     }
+}
+
+/// A figure of a sample. Where writes were counted, those of a kind that nobody wrote are none; what
+/// was not measured is no figure.
+fn value(sample: &Value, pointer: &str) -> Option<f64> {
+    let found = sample.pointer(pointer).and_then(Value::as_f64);
+    let (counts, _) = pointer.rsplit_once('/')?;
+    let is_counted = counts.starts_with("/writes_") && sample.pointer(counts).is_some();
+    found.or(is_counted.then_some(0.0))
 }
 
 fn number(value: f64) -> String {
