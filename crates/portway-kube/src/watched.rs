@@ -39,9 +39,10 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Watched<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut given = Value::deserialize(deserializer)?;
         // A status is merged and written back, so in it others' values stay as they are.
-        let fields = given.as_object_mut().into_iter().flatten();
-        for (_, field) in fields.filter(|(name, _)| *name != "status") {
-            drop_nulls(field);
+        if let Some(fields) = given.as_object_mut() {
+            fields.retain(|_, field| !field.is_null());
+            let fields = fields.iter_mut().filter(|(name, _)| *name != "status");
+            fields.for_each(|(_, field)| drop_nulls(field));
         }
         let mut version = None;
         if let Some(metadata) = given["metadata"].as_object_mut() {

@@ -3,13 +3,14 @@
 use http::{Request, Response, StatusCode};
 use kube::Client;
 use kube::client::Body;
-use portway_control::api::Gateway;
+use portway_control::api::{EndpointSlice, Gateway};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tower_test::mock::{self, Handle};
 
 use super::{Source, Watch, gateway_api, with_own};
 use crate::store::Store;
+use crate::watched::Watched;
 
 type Api = Handle<Request<Body>, Response<Body>>;
 
@@ -226,6 +227,17 @@ async fn an_object_that_cannot_be_read_counts_as_absent() {
     serve(&mut scene.api, GATEWAYS, "limit=", all).await;
     assert!(scene.edit().await);
     assert_eq!(scene.names(), ["b"]);
+}
+
+/// The slice of a Service without endpoints says `null` where it has none.
+#[tokio::test]
+async fn an_empty_slice_is_read() {
+    let slice = json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+        "metadata": {"name": "db-1", "namespace": "shop", "resourceVersion": "1"},
+        "addressType": "IPv4", "endpoints": null, "ports": null});
+    let slice: Watched<EndpointSlice> = serde_json::from_value(slice).unwrap();
+    let slice = slice.object.unwrap();
+    assert_eq!((slice.endpoints.len(), slice.ports.len()), (0, 0));
 }
 
 /// The chart puts the parameters of its class beside the controller, watched or not.
