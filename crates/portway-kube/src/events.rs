@@ -37,7 +37,8 @@ pub(crate) fn of_write(write: &Write, controller_name: &str) -> Vec<Event> {
                 known["status"] == condition["status"] && known["reason"] == condition["reason"]
             };
             if !known.is_some_and(is_same) {
-                events.extend(event(write, condition));
+                let was_true = known.is_some_and(|known| known["status"] == "True");
+                events.extend(event(write, condition, was_true));
             }
         }
     };
@@ -52,8 +53,9 @@ pub(crate) fn of_write(write: &Write, controller_name: &str) -> Vec<Event> {
     events
 }
 
-/// For routes only what is wrong: a thousand that are fine are no news.
-fn event(write: &Write, condition: &Value) -> Option<Event> {
+/// For routes only what is wrong: a thousand that are fine are no news. What is pending is no cause
+/// to worry, unless it `was_true` before.
+fn event(write: &Write, condition: &Value, was_true: bool) -> Option<Event> {
     let text = |field: &str| condition[field].as_str().unwrap_or_default();
     // Conflicted and the like are bad when they are true.
     let is_negative = matches!(
@@ -61,7 +63,7 @@ fn event(write: &Write, condition: &Value) -> Option<Event> {
         "Conflicted" | "OverlappingTLSConfig" | "PartiallyInvalid"
     );
     let is_fine = (text("status") == "True") != is_negative;
-    let is_pending = text("reason") == "Pending" || text("reason") == "AddressNotAssigned";
+    let is_pending = matches!(text("reason"), "Pending" | "AddressNotAssigned") && !was_true;
     if is_fine && write.key.kind == Kind::TcpRoute {
         return None;
     }
@@ -155,3 +157,6 @@ pub(crate) fn body(
     });
     (place.all(), body)
 }
+
+#[cfg(test)]
+mod tests;

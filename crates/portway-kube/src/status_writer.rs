@@ -185,6 +185,7 @@ impl StatusWriter {
             let is_open = || wait.gates.iter().all(is_acknowledged);
             if self.in_flight.contains(&key)
                 || now < wait.not_before
+                || !self.retries.may_try(&key, now)
                 || (now < wait.gates_until && !is_open())
             {
                 continue;

@@ -349,3 +349,18 @@ fn a_route_of_others_is_left_alone() {
         .look_at([key(Kind::TcpRoute, "db")], scene.start);
     assert_eq!(scene.due(0, 0), []);
 }
+
+/// A server that refuses is not asked again at once because there is more to say.
+#[test]
+fn what_failed_waits_whatever_is_wanted_meanwhile() {
+    let mut scene = Scene::new();
+    see_gateway(&mut scene.store, 5, json!({}));
+    let status = |n_routes| [(gateway_key(), gateway(ConditionStatus::True, n_routes))];
+    scene.want(0, &status(1), None);
+    let write = scene.due(0, 0).remove(0);
+    let now = scene.at(0);
+    scene.writer.done(&write, Outcome::Failed, now);
+    scene.want(10, &status(2), None);
+    assert_eq!(scene.due(10, 0), []);
+    assert_eq!(scene.due(200, 0).len(), 1);
+}
