@@ -108,6 +108,17 @@ pub(crate) async fn post(client: &Client, path: &str, body: &Value) -> Result<Va
     call(client, Method::POST, &path, Some((JSON, body))).await
 }
 
+/// Whether there is an object of this name already, by the API's word on creating it; nothing is
+/// created.
+pub(crate) async fn exists(client: &Client, path: &str, body: &Value) -> Result<bool, CallError> {
+    let path = format!("{path}?dryRun=All&fieldManager={OWNER}");
+    match call(client, Method::POST, &path, Some((JSON, body))).await {
+        Ok(_) => Ok(false),
+        Err(error) if error.is_conflict() => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 /// Replaces; with `metadata.resourceVersion` only if nobody else wrote.
 pub(crate) async fn put(client: &Client, path: &str, body: &Value) -> Result<Value, CallError> {
     let path = format!("{path}?fieldManager={OWNER}");

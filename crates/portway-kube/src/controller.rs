@@ -29,14 +29,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
 
-use crate::call;
+use crate::call::{self, CallError};
 use crate::classes;
 use crate::clock;
 use crate::events::{self, Bucket, Event};
 use crate::facts::{self, Newest, Serving};
 use crate::lease::Role;
 use crate::limits::{ACKNOWLEDGE_MAX, ADOPTION, EVENTS_WAITING_MAX};
-use crate::provisioner::{self, Job, JobOutcome, Provisioner};
+use crate::provisioner::{self, Apply, Job, JobOutcome, Provisioner};
 use crate::retry::Retries;
 use crate::reviewer::Accounts;
 use crate::status_writer::{Outcome, StatusWriter, Write};
@@ -266,10 +266,16 @@ impl Controller {
     /// Has what was made become true, while it is still being worked out what to say of it.
     fn hand_out(&mut self, made: &mut Translation, now: Instant) {
         let mut tables = std::mem::take(&mut made.tables);
-        self.provisioner.want(&made.fleets, tables.keys());
-        // A Gateway that is refused keeps the table it has.
+        let gateways = &self.store.objects().gateways;
+        let ours = tables.keys().filter_map(|key| {
+            let gateway = gateways.get(key)?;
+            Some((key, gateway.object.spec.gateway_class_name.as_str()))
+        });
+        self.provisioner.want(&made.fleets, ours);
         let ours: BTreeSet<ObjectKey> = tables.keys().cloned().collect();
-        tables.retain(|key, _| made.fleets.contains_key(key));
+        // One that is refused keeps its proxies, if it has any, and these need its table.
+        let facts = &self.facts.gateways;
+        tables.retain(|key, _| made.fleets.contains_key(key) || facts.contains_key(key));
         self.publish(tables, &ours, now);
         self.publish_accounts();
         debug!(elapsed = ?now.elapsed(), "tables handed out");
@@ -331,29 +337,33 @@ impl Controller {
     /// Learns what Services and proxies say; true if a translation depends on what is new.
     fn learn(&mut self, led_since: Instant, now: Instant) -> bool {
         let mut serving = BTreeMap::new();
-        for (key, published) in &self.published {
-            let Some(name) = self.provisioner.generated_name(key) else {
-                // Refused: what it was stays true.
-                if let Some(before) = self.serving.remove(key) {
-                    serving.insert(key.clone(), before);
-                }
-                continue;
-            };
-            let service = FleetKey {
+        for (key, name) in self.provisioner.named() {
+            let of_kind = |kind| FleetKey {
                 namespace: key.namespace.to_string(),
-                name,
-                kind: ProvisionKind::Service,
+                name: name.clone(),
+                kind,
             };
+            let fleet = self.store.fleet();
+            let newest = match self.published.get(key) {
+                Some(published) => Newest {
+                    generation: published.generation,
+                    since: published.since,
+                    led_since,
+                },
+                // Refused before we led: proxies that are there shall have their table.
+                None if fleet.contains_key(&of_kind(ProvisionKind::Deployment)) => Newest {
+                    generation: 0,
+                    since: led_since,
+                    led_since,
+                },
+                None => continue,
+            };
+            let service = of_kind(ProvisionKind::Service);
             let endpoints = self.store.endpoints(&service.namespace, &service.name);
             let ready = endpoints.filter(|endpoint| endpoint.is_ready);
             let ready: BTreeSet<&str> = ready.map(|endpoint| endpoint.pod.as_str()).collect();
-            let newest = Newest {
-                generation: published.generation,
-                since: published.since,
-                led_since,
-            };
             let proxies = self.feed.proxies(&gateway_name(key));
-            let service = self.store.fleet().get(&service).map(Arc::as_ref);
+            let service = fleet.get(&service).map(Arc::as_ref);
             let mut of = facts::of_gateway(service, &ready, &proxies, newest, now);
             of.facts.refused = self.provisioner.problem(key).map(str::to_owned);
             serving.insert(key.clone(), of);
@@ -383,7 +393,7 @@ impl Controller {
         for job in self.provisioner.due(&self.store, now) {
             self.calls.spawn(provision(self.client.clone(), job));
         }
-        self.class_retries.keep(&self.classes);
+        self.class_retries.keep(|key| self.classes.contains(key));
         for key in &self.classes {
             if self.classes_in_flight.contains(key) || !self.class_retries.may_try(key, now) {
                 continue;
@@ -454,31 +464,56 @@ async fn provision(client: Client, job: Job) -> Done {
         applied: Vec::new(),
         refused: None,
     };
-    for (key, object) in &job.apply {
-        match call::apply(&client, &provisioner::path(key), object).await {
-            Ok(answer) => outcome.applied.push((key.clone(), answer)),
-            Err(error) => {
-                let error = crate::chain(&error);
-                let kind = key.kind.name();
-                warn!(gateway = %job.gateway, kind, %error, "not provisioned");
-                outcome.refused = Some(format!("{} not provisioned: {error}", key.kind.name()));
-                break;
+    for wanted in &job.apply {
+        match apply(&client, wanted).await {
+            Ok(answer) => outcome.applied.push((wanted.key.clone(), answer)),
+            Err(why) => {
+                let kind = wanted.key.kind.name();
+                warn!(gateway = %job.gateway, kind, why, "not provisioned");
+                outcome.refused = Some(format!("{kind} not provisioned: {why}"));
+                // Nor is anything deleted: what was there before may be all that serves.
+                return Done::Fleet(job, outcome);
             }
         }
     }
     for (key, uid) in &job.delete {
-        match call::delete(&client, &provisioner::path(key), uid).await {
+        let path = provisioner::place(key).one(&key.name);
+        match call::delete(&client, &path, uid).await {
             Ok(_) => {}
             Err(error) if error.is_absent() || error.is_conflict() => {}
             Err(error) => {
                 let error = crate::chain(&error);
                 let kind = key.kind.name();
                 warn!(gateway = %job.gateway, kind, %error, "not deleted");
-                outcome.refused = Some(format!("{} not deleted: {error}", key.kind.name()));
+                outcome.refused = Some(format!("{kind} not deleted: {error}"));
             }
         }
     }
     Done::Fleet(job, outcome)
+}
+
+/// Applies an object, unless it is somebody else's.
+async fn apply(client: &Client, wanted: &Apply) -> Result<Value, String> {
+    let Apply {
+        key,
+        object,
+        is_new,
+    } = wanted;
+    let place = provisioner::place(key);
+    let in_words = |error: CallError| crate::chain(&error);
+    if *is_new
+        && call::exists(client, &place.all(), object)
+            .await
+            .map_err(in_words)?
+    {
+        return Err(format!(
+            "`{}` exists, and Portway did not make it for this Gateway: remove it, or give the \
+             Gateway another name",
+            key.name
+        ));
+    }
+    let applied = call::apply(client, &place.one(&key.name), object).await;
+    applied.map_err(in_words)
 }
 
 fn gateway_name(key: &ObjectKey) -> GatewayName {

@@ -2,7 +2,7 @@
 //!
 //! In: the fleets that translate wants, what the cluster has, the time. Out: [`Job`]s, one a Gateway at
 //! a time. Never: a call to the API, a word about what an object holds, which is
-//! `portway_control::provision`'s; an object of a Gateway that is refused; one of another controller.
+//! `portway_control::provision`'s; an object of a Gateway that is refused; one of somebody else.
 //!
 //! What is applied once is applied again when it is wanted differently, when the cluster shows that a
 //! field of ours changed or that it is gone, and every [`RESYNC`] for kinds that are not watched.
@@ -25,13 +25,22 @@ use crate::watched::drop_nulls;
 /// A watch may show for so long what was before our own write.
 const WATCH_LAG: Duration = Duration::from_secs(2);
 
+/// An object to apply.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Apply {
+    pub(crate) key: FleetKey,
+    pub(crate) object: Value,
+    /// Whether nothing says that one of this name is ours: if there is one, it is somebody else's.
+    pub(crate) is_new: bool,
+}
+
 /// What is done for one Gateway, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Job {
     /// The Gateway.
     pub(crate) gateway: ObjectKey,
     /// Objects to apply.
-    pub(crate) apply: Vec<(FleetKey, Value)>,
+    pub(crate) apply: Vec<Apply>,
     /// Objects to delete, by uid.
     pub(crate) delete: Vec<(FleetKey, String)>,
 }
@@ -65,8 +74,9 @@ struct Wanted {
 pub(crate) struct Provisioner {
     install: Install,
     wanted: BTreeMap<ObjectKey, Wanted>,
-    /// Gateways of ours that are refused: what they have stays as it is.
-    refused: BTreeSet<ObjectKey>,
+    /// Gateways of ours that are refused, with the name of their objects: what they have stays as it
+    /// is, and its proxies may go on as they are.
+    refused: BTreeMap<ObjectKey, String>,
     applied: BTreeMap<FleetKey, Applied>,
     in_flight: BTreeSet<ObjectKey>,
     retries: Retries,
@@ -81,7 +91,7 @@ impl Provisioner {
         Self {
             install,
             wanted: BTreeMap::new(),
-            refused: BTreeSet::new(),
+            refused: BTreeMap::new(),
             applied: BTreeMap::new(),
             in_flight: BTreeSet::new(),
             retries: Retries::default(),
@@ -100,11 +110,12 @@ impl Provisioner {
         }
     }
 
-    /// Takes the fleets that are wanted. `ours` are all Gateways of ours, refused ones too.
+    /// Takes the fleets that are wanted. `ours` are all Gateways of ours with their classes, refused
+    /// ones too.
     pub(crate) fn want<'k>(
         &mut self,
         fleets: &BTreeMap<ObjectKey, Fleet>,
-        ours: impl Iterator<Item = &'k ObjectKey>,
+        ours: impl Iterator<Item = (&'k ObjectKey, &'k str)>,
     ) {
         let before = std::mem::take(&mut self.wanted);
         for (key, fleet) in fleets {
@@ -112,13 +123,17 @@ impl Provisioner {
                 Some(wanted) if wanted.fleet == *fleet => wanted.clone(),
                 _ => {
                     self.must_look = true;
+                    // What was refused is wanted otherwise now.
+                    self.retries.forget(key);
                     self.wanted(fleet)
                 }
             };
             self.wanted.insert(key.clone(), wanted);
         }
-        let refused = ours.filter(|key| !fleets.contains_key(*key));
-        self.refused = refused.cloned().collect();
+        let refused = ours.filter(|(key, _)| !fleets.contains_key(*key));
+        let named =
+            refused.map(|(key, class)| (key.clone(), names::generated_name(&key.name, class)));
+        self.refused = named.collect();
         self.must_look |= before.len() != self.wanted.len();
     }
 
@@ -137,18 +152,22 @@ impl Provisioner {
         self.problems.get(gateway).map(String::as_str)
     }
 
-    /// The name of a Gateway's objects, if it has a fleet.
-    pub(crate) fn generated_name(&self, gateway: &ObjectKey) -> Option<String> {
-        let wanted = self.wanted.get(gateway)?;
-        Some(names::generated(&wanted.fleet))
+    /// The Gateways that may have proxies, with the name of their objects.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&ObjectKey, String)> {
+        let wanted = self.wanted.iter();
+        let wanted = wanted.map(|(key, wanted)| (key, names::generated(&wanted.fleet)));
+        wanted.chain(self.refused.iter().map(|(key, name)| (key, name.clone())))
+    }
+
+    /// Whether a Gateway is refused: its proxies, if it has any, stay as they are.
+    pub(crate) fn is_refused(&self, gateway: &ObjectKey) -> bool {
+        self.refused.contains_key(gateway)
     }
 
     /// The Gateways by namespace and ServiceAccount of their proxies.
     pub(crate) fn accounts(&self) -> BTreeMap<(String, String), ObjectKey> {
-        let accounts = self.wanted.iter().map(|(key, wanted)| {
-            let account = names::generated(&wanted.fleet);
-            ((key.namespace.to_string(), account), key.clone())
-        });
+        let accounts = self.named();
+        let accounts = accounts.map(|(key, name)| ((key.namespace.to_string(), name), key.clone()));
         accounts.collect()
     }
 
@@ -163,6 +182,7 @@ impl Provisioner {
             return Vec::new();
         }
         self.must_look = false;
+        self.forget_the_gone(store);
         let mut deletes = self.deletes(store);
         let gateways: BTreeSet<ObjectKey> =
             self.wanted.keys().chain(deletes.keys()).cloned().collect();
@@ -185,6 +205,8 @@ impl Provisioner {
                 jobs.push(job);
             } else {
                 self.retries.forget(&job.gateway);
+                // What was refused is not wanted any more; facts have to hear of it.
+                self.must_look |= self.problems.remove(&job.gateway).is_some();
             }
         }
         jobs
@@ -194,10 +216,10 @@ impl Provisioner {
     pub(crate) fn done(&mut self, job: &Job, outcome: JobOutcome, now: Instant) -> bool {
         self.in_flight.remove(&job.gateway);
         for (key, answer) in outcome.applied {
-            let wanted = job.apply.iter().find(|(of, _)| *of == key);
-            if let Some((_, wanted)) = wanted {
+            let wanted = job.apply.iter().find(|it| it.key == key);
+            if let Some(wanted) = wanted {
                 let applied = Applied {
-                    wanted: wanted.clone(),
+                    wanted: wanted.object.clone(),
                     answer: stripped(&answer),
                     at: now,
                 };
@@ -225,6 +247,16 @@ impl Provisioner {
         *self = Self::new(self.install.clone());
     }
 
+    /// Forgets what is known of Gateways that are gone, and of objects that nobody wants.
+    fn forget_the_gone(&mut self, store: &Store) {
+        let gateways = &store.objects().gateways;
+        self.retries.keep(|key| gateways.contains_key(key));
+        self.problems.retain(|key, _| gateways.contains_key(key));
+        let wanted = self.wanted.values().flat_map(|it| it.objects.keys());
+        let wanted: BTreeSet<&FleetKey> = wanted.collect();
+        self.applied.retain(|key, _| wanted.contains(key));
+    }
+
     fn wanted(&self, fleet: &Fleet) -> Wanted {
         let name = names::generated(fleet);
         let objects = objects(fleet, &self.install)
@@ -243,12 +275,7 @@ impl Provisioner {
         }
     }
 
-    fn applies(
-        &mut self,
-        gateway: &ObjectKey,
-        store: &Store,
-        now: Instant,
-    ) -> Vec<(FleetKey, Value)> {
+    fn applies(&mut self, gateway: &ObjectKey, store: &Store, now: Instant) -> Vec<Apply> {
         let Some(wanted) = self.wanted.get(gateway) else {
             return Vec::new();
         };
@@ -275,11 +302,31 @@ impl Provisioner {
                 }
             }
         }
+        // What no watch shows may be gone like the others: Pods would not start without it.
+        if !objects.is_empty() {
+            let unseen = wanted
+                .objects
+                .iter()
+                .filter(|(key, _)| !is_watched(key.kind));
+            let unseen: Vec<_> = unseen.filter(|it| !objects.contains(it)).collect();
+            objects.extend(unseen);
+        }
         objects.sort_by_key(|(key, _)| key.kind);
-        let objects = objects.into_iter();
-        objects
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect()
+        let controller = names::label_value(&self.install.controller_name);
+        let is_ours = |key: &FleetKey| {
+            let stored = store.fleet().get(key);
+            stored.is_some_and(|it| owner(key, it, &controller).as_ref() == Some(gateway))
+        };
+        // No watch shows ConfigMaps: one beside other objects of ours is ours as well.
+        let has_any = wanted.objects.keys().any(is_ours);
+        let objects = objects.into_iter().map(|(key, object)| Apply {
+            is_new: !self.applied.contains_key(key)
+                && !is_ours(key)
+                && (is_watched(key.kind) || !has_any),
+            key: key.clone(),
+            object: object.clone(),
+        });
+        objects.collect()
     }
 
     /// What the cluster has of ours that nobody wants. What belongs to a Gateway that is gone goes
@@ -293,7 +340,7 @@ impl Provisioner {
             };
             let is_wanted = match self.wanted.get(&gateway) {
                 Some(wanted) => wanted.objects.contains_key(key),
-                None => self.refused.contains(&gateway),
+                None => self.is_refused(&gateway),
             };
             let is_there = store.objects().gateways.contains_key(&gateway);
             let is_going = !value["metadata"]["deletionTimestamp"].is_null();
@@ -373,16 +420,15 @@ fn stripped(value: &Value) -> Value {
     value
 }
 
-/// The path of an object.
-pub(crate) fn path(key: &FleetKey) -> String {
+/// Where an object is.
+pub(crate) fn place(key: &FleetKey) -> Place<'_> {
     let (group, version, plural) = key.kind.resource();
-    let place = Place {
+    Place {
         group,
         version,
         plural,
         namespace: Some(&key.namespace),
-    };
-    place.one(&key.name)
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! In: failures, the time. Out: whether it is time. Never: a try without a wait after a failure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use portway_control::origin::ObjectKey;
@@ -40,9 +40,9 @@ impl Retries {
         self.failed.remove(key);
     }
 
-    /// Forgets all but those of `keys`.
-    pub(crate) fn keep(&mut self, keys: &BTreeSet<ObjectKey>) {
-        self.failed.retain(|key, _| keys.contains(key));
+    /// Forgets all but those that are still of interest.
+    pub(crate) fn keep(&mut self, is_kept: impl Fn(&ObjectKey) -> bool) {
+        self.failed.retain(|key, _| is_kept(key));
     }
 
     /// Whether it may be tried.

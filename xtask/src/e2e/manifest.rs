@@ -36,3 +36,12 @@ pub(crate) fn route(name: &str, gateway: &str, listener: &str, backend: &str) ->
          rules: [{{backendRefs: [{{name: my-{backend}-service, port: 6000}}]}}]\n"
     )
 }
+
+/// A grant that lets TCPRoutes of a namespace refer to Services where it is.
+pub(crate) fn grant(name: &str, from: &str) -> String {
+    format!(
+        "apiVersion: gateway.networking.k8s.io/v1beta1\nkind: ReferenceGrant\n\
+         metadata: {{name: {name}}}\nspec:\n  from: [{{group: gateway.networking.k8s.io, \
+         kind: TCPRoute, namespace: {from}}}]\n  to: [{{group: \"\", kind: Service}}]\n"
+    )
+}

@@ -48,7 +48,7 @@ const fn test(name: &'static str, run: fn(&Place<'_>) -> Result<()>) -> Test {
     }
 }
 
-const TESTS: [Test; 24] = [
+const TESTS: [Test; 26] = [
     test("guide", guide::with_v1),
     test("foreign-conditions", statuses::foreign_conditions_survive),
     test("longest-name", statuses::longest_name),
@@ -66,6 +66,8 @@ const TESTS: [Test; 24] = [
     test("client-addresses", proxies::client_addresses_are_seen),
     test("confined", hardening::confined),
     test("drift-repaired", hardening::drift_is_repaired),
+    test("refused-keeps-serving", hardening::refused_keeps_serving),
+    test("others-left-alone", hardening::others_are_left_alone),
     test("addresses", hardening::addresses_are_asked_for),
     test("verbs", people::verbs),
     test("columns-and-events", people::columns_and_events),

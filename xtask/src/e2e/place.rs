@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(150);
 const CLASS_OBJECTS: &str = include_str!("class.yaml");
 
 /// The backends `foo` and `bar` as the suite's own manifests run them.
-const BACKENDS: &str = include_str!("backends.yaml");
+pub(crate) const BACKENDS: &str = include_str!("backends.yaml");
 
 /// A place.
 pub(crate) struct Place<'a> {

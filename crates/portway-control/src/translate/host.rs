@@ -39,7 +39,7 @@ const UNBOUND_HELP: &str = "free the port, choose another, or allow low ports to
 pub(super) fn bind(snapshot: &Snapshot, gateways: &mut [GatewayPlan<'_>], report: &mut Report) {
     for gateway in &mut *gateways {
         addresses(gateway, snapshot, report);
-        if gateway.refusal.is_some() {
+        if gateway.refusal.is_some() && !has_proxies(gateway, snapshot) {
             continue;
         }
         for listener in &mut gateway.listeners {
@@ -71,6 +71,13 @@ pub(super) fn bind(snapshot: &Snapshot, gateways: &mut [GatewayPlan<'_>], report
         listener.open = open.copied().collect();
         listener.is_bound = !listener.open.is_empty();
     }
+}
+
+/// Whether a Gateway has proxies in a cluster. They stay when it is refused, and then go by what else
+/// is true: a grant that is gone is gone for them too.
+fn has_proxies(gateway: &GatewayPlan<'_>, snapshot: &Snapshot) -> bool {
+    let cluster = snapshot.facts.cluster.as_ref();
+    cluster.is_some_and(|facts| facts.gateways.contains_key(&gateway.source.key))
 }
 
 /// The addresses a Gateway binds, from those it asks for.

@@ -1,6 +1,6 @@
 //! Which objects are applied and deleted, and when.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use portway_control::origin::ObjectKey;
 use portway_control::provision::{Fleet, FleetPort, Install, ProvisionKind};
 use serde_json::{Value, json};
 
-use super::{Job, JobOutcome, Provisioner};
+use super::{Apply, Job, JobOutcome, Provisioner};
 use crate::store::{Seen, Store};
 
 fn gateway() -> ObjectKey {
@@ -69,9 +69,10 @@ impl Scene {
     }
 
     fn want(&mut self, fleets: &[Fleet]) {
-        let ours = BTreeSet::from([gateway()]);
+        let ours = gateway();
         let fleets = fleets.iter().map(|it| (it.gateway.clone(), it.clone()));
-        self.provisioner.want(&fleets.collect(), ours.iter());
+        let ours = [(&ours, "portway")];
+        self.provisioner.want(&fleets.collect(), ours.into_iter());
     }
 
     fn due(&mut self) -> Vec<Job> {
@@ -84,7 +85,7 @@ impl Scene {
             return (Vec::new(), Vec::new());
         };
         let mut applied = Vec::new();
-        for (key, object) in &job.apply {
+        for Apply { key, object, .. } in &job.apply {
             let mut stored = object.clone();
             self.n_versions += 1;
             stored["metadata"]["resourceVersion"] = self.n_versions.to_string().into();
@@ -105,7 +106,7 @@ impl Scene {
             refused: None,
         };
         self.provisioner.done(&job, outcome, self.now);
-        let applied = job.apply.iter().map(|(key, _)| key.kind).collect();
+        let applied = job.apply.iter().map(|it| it.key.kind).collect();
         let deleted = job.delete.iter().map(|(key, _)| key.kind).collect();
         (applied, deleted)
     }
@@ -155,7 +156,7 @@ fn what_changed_alone_is_applied_again() {
     scene.want(&[fleet(&[80])]);
     scene.turn();
     scene.want(&[fleet(&[80, 81])]);
-    assert_eq!(scene.turn().0, [ServiceKind]);
+    assert_eq!(scene.turn().0, [ConfigMap, ServiceKind]);
     let ports = &scene.stored(ServiceKind)["spec"]["ports"];
     assert_eq!(ports.as_array().map(Vec::len), Some(2));
 }
@@ -200,7 +201,7 @@ fn a_field_of_ours_that_somebody_changed_is_repaired() {
     let mut stored = scene.stored(Deployment);
     stored["spec"]["replicas"] = 7.into();
     scene.show(Deployment, &stored);
-    assert_eq!(scene.turn().0, [Deployment]);
+    assert_eq!(scene.turn().0, [ConfigMap, Deployment]);
     assert_eq!(scene.stored(Deployment)["spec"]["replicas"], 1);
 }
 
@@ -213,7 +214,7 @@ fn an_object_that_somebody_deleted_is_made_again() {
     let gone = serde_json::from_value(scene.stored(Deployment)).unwrap();
     scene.store.see_fleet(Deployment, None, Seen::Gone(gone));
     scene.provisioner.look();
-    assert_eq!(scene.turn().0, [Deployment]);
+    assert_eq!(scene.turn().0, [ConfigMap, Deployment]);
 }
 
 /// A quantity may be stored in another form than it was written: that is no drift.
@@ -223,7 +224,7 @@ fn what_the_api_made_of_our_fields_is_no_drift() {
     scene.want(&[fleet(&[80])]);
     let job = scene.due().remove(0);
     let mut applied = Vec::new();
-    for (key, object) in &job.apply {
+    for Apply { key, object, .. } in &job.apply {
         let mut stored = object.clone();
         if key.kind == Deployment {
             stored["spec"]["replicas"] = "one".into();
@@ -246,7 +247,7 @@ fn a_gateway_that_is_no_longer_ours_loses_everything() {
     let mut scene = Scene::new();
     scene.want(&[fleet(&[80])]);
     scene.turn();
-    scene.provisioner.want(&BTreeMap::new(), [].iter());
+    scene.provisioner.want(&BTreeMap::new(), [].into_iter());
     let (applied, mut deleted) = scene.turn();
     deleted.sort();
     assert_eq!(applied, []);
@@ -305,4 +306,112 @@ fn a_refusal_is_told_and_tried_again_later() {
     assert_eq!(scene.due(), []);
     scene.pass(1);
     assert_eq!(scene.due().len(), 1);
+}
+
+/// Nobody watches ConfigMaps, and a Pod that lacks its own does not start.
+#[test]
+fn what_is_not_watched_is_applied_with_what_is_repaired() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.pass(60);
+    let gone = serde_json::from_value(scene.stored(ServiceAccount)).unwrap();
+    scene
+        .store
+        .see_fleet(ServiceAccount, None, Seen::Gone(gone));
+    scene.provisioner.look();
+    assert_eq!(scene.turn().0, [ServiceAccount, ConfigMap]);
+}
+
+/// What nothing shows to be ours may be somebody's, whose it must stay.
+#[test]
+fn what_is_new_is_told_from_what_is_ours() {
+    let is_new = |job: &Job| -> Vec<bool> { job.apply.iter().map(|it| it.is_new).collect() };
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    let job = scene.due().remove(0);
+    assert_eq!(is_new(&job), [true; 4]);
+    // A controller that starts anew finds what the last one made, and ConfigMaps by the rest.
+    scene.provisioner.stop();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.provisioner.stop();
+    scene.want(&[fleet(&[80])]);
+    let job = scene.due().remove(0);
+    assert_eq!(is_new(&job), [false; 4]);
+    // One of the name that has another owner is not ours, whatever its labels say.
+    let mut other = scene.stored(ServiceKind);
+    other["metadata"]["ownerReferences"][0]["name"] = "another".into();
+    scene.show(ServiceKind, &other);
+    scene.provisioner.stop();
+    scene.want(&[fleet(&[80])]);
+    let job = scene.due().remove(0);
+    assert_eq!(is_new(&job), [false, false, false, true]);
+}
+
+/// Parameters were wrong, and are again as they were before: nothing is applied, and all is well.
+#[test]
+fn a_problem_is_gone_with_the_wish_that_had_it() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.want(&[fleet(&[80, 81])]);
+    let job = scene.due().remove(0);
+    let outcome = JobOutcome {
+        applied: Vec::new(),
+        refused: Some("quota".into()),
+    };
+    scene.provisioner.done(&job, outcome, scene.now);
+    scene.want(&[fleet(&[80])]);
+    assert_eq!(scene.due(), []);
+    assert_eq!(scene.provisioner.problem(&gateway()), None);
+}
+
+#[test]
+fn what_is_wanted_otherwise_is_tried_at_once() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    let job = scene.due().remove(0);
+    let outcome = JobOutcome {
+        applied: Vec::new(),
+        refused: Some("quota".into()),
+    };
+    scene.provisioner.done(&job, outcome, scene.now);
+    assert_eq!(scene.due(), []);
+    scene.want(&[fleet(&[81])]);
+    assert_eq!(scene.due().len(), 1);
+}
+
+/// The Gateway goes while its job is refused: nothing is tried again, and nothing is remembered.
+#[test]
+fn of_a_gateway_that_is_gone_nothing_is_kept() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.want(&[fleet(&[80, 81])]);
+    let job = scene.due().remove(0);
+    let gone = json!({"metadata": {"name": "edge", "namespace": "shop"}});
+    let gone = serde_json::from_value(gone).unwrap();
+    scene.store.see::<Gateway>(None, Seen::Gone(gone));
+    scene.provisioner.want(&BTreeMap::new(), [].into_iter());
+    let outcome = JobOutcome {
+        applied: Vec::new(),
+        refused: Some("the namespace is being terminated".into()),
+    };
+    scene.provisioner.done(&job, outcome, scene.now);
+    assert_eq!(scene.due(), []);
+    assert!(!scene.provisioner.is_waiting());
+    assert_eq!(scene.provisioner.problem(&gateway()), None);
+    assert_eq!(scene.provisioner.applied.len(), 0);
+}
+
+/// Its proxies may restart, and must be let in then.
+#[test]
+fn a_gateway_that_is_refused_keeps_its_account() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    let before = scene.provisioner.accounts();
+    scene.want(&[]);
+    assert_eq!(scene.provisioner.accounts(), before);
+    assert_eq!(before.len(), 1);
 }

@@ -8,8 +8,9 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::e2e::manifest::{gateway, gateway_with, route};
-use crate::e2e::place::{Place, condition, name};
+use crate::e2e::client::{self, Load};
+use crate::e2e::manifest::{gateway, gateway_with, grant, route};
+use crate::e2e::place::{BACKENDS, Place, condition, name};
 
 /// A proxy serves a port below 1024 with no capability, as nobody, on a root that it cannot write;
 /// what is made for a Gateway has the labels and annotations of its `infrastructure`.
@@ -163,4 +164,94 @@ fn one(place: &Place<'_>, kind: &str) -> Result<Value> {
         .into_iter()
         .next()
         .with_context(|| format!("no {kind}"))
+}
+
+/// Parameters go while a Gateway serves: it is refused, its proxies stay, are let in again when they
+/// start anew, and obey the grant that goes as well.
+pub(in crate::e2e) fn refused_keeps_serving(place: &Place<'_>) -> Result<()> {
+    let other = format!("{}-other", place.namespace);
+    let gone = ["--ignore-not-found", "--timeout=90s"];
+    let delete = ["delete", "namespace", other.as_str()];
+    place.kubectl.run(&[&delete[..], &gone].concat())?;
+    place.kubectl.run(&["create", "namespace", &other])?;
+    let in_other = format!("--namespace={other}");
+    let apply = ["apply", in_other.as_str(), "-f", "-"];
+    place.kubectl.feed(&apply, BACKENDS)?;
+    place
+        .kubectl
+        .feed(&apply, &grant("lets", &place.namespace))?;
+    let away = route("away", "gw", "away", "foo").replace(
+        "my-foo-service",
+        &format!("my-foo-service, namespace: {other}"),
+    );
+    let listeners = [("foo", 8080), ("away", 8090)];
+    let config = "{resources: {requests: {cpu: 1m}}, drainTimeoutSeconds: 5}";
+    let objects = gateway_with("gw", &listeners, config);
+    place.apply(&(objects + &route("r", "gw", "foo", "foo") + &away))?;
+    let address = place.programmed("gw")?;
+    let (at, away) = (
+        SocketAddr::new(address, 8080),
+        SocketAddr::new(address, 8090),
+    );
+    place.answers(at, "foo")?;
+    place.answers(away, "foo")?;
+
+    let load = Load::start(at, 5)?;
+    place.run(&["delete", "gatewayconfig", "gw"])?;
+    place.until("refused Gateway", || {
+        let gateway = place.get("gateway/gw")?;
+        let accepted = condition(&gateway, "Accepted");
+        let is_refused = accepted.is_some_and(|it| it["reason"] == "InvalidParameters");
+        Ok(is_refused.then_some(()))
+    })?;
+    place
+        .kubectl
+        .run(&["delete", &in_other, "referencegrant", "lets"])?;
+    place.is_silent(away)?;
+    load.end().flawless()?;
+
+    let before = pods(place)?;
+    place.run(&[
+        "delete",
+        "pod",
+        "--selector=gateway.networking.k8s.io/gateway-name=gw",
+    ])?;
+    place.until("another proxy that serves", || {
+        let now = pods(place)?;
+        let is_new = !now.is_empty() && now.iter().all(|it| !before.contains(it));
+        Ok((is_new && client::pod(at).is_ok()).then_some(()))
+    })?;
+    place.kubectl.run(&[&delete[..], &gone].concat()).map(drop)
+}
+
+fn pods(place: &Place<'_>) -> Result<Vec<String>> {
+    let pods = place.provisioned("pods", "gw")?;
+    pods.iter().map(|it| Ok(name(it)?.to_owned())).collect()
+}
+
+/// Objects of somebody else that have the name a Gateway's would get: it says so and leaves them.
+pub(in crate::e2e) fn others_are_left_alone(place: &Place<'_>) -> Result<()> {
+    let theirs = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: gw-e2e}\ndata: {mine: a}\n---\n\
+                  apiVersion: v1\nkind: Service\nmetadata: {name: gw-e2e}\n\
+                  spec: {selector: {app: mine}, ports: [{port: 5}]}\n";
+    place.apply(theirs)?;
+    let before = (place.get("configmap/gw-e2e")?, place.get("service/gw-e2e")?);
+    place.apply(&(gateway("gw", &[("foo", 8080)]) + &route("r", "gw", "foo", "foo")))?;
+    let says = |what: &str| {
+        place.until("word of what is in the way", || {
+            let gateway = place.get("gateway/gw")?;
+            let message = condition(&gateway, "Programmed").map(|it| it["message"].to_string());
+            Ok(message.is_some_and(|it| it.contains(what)).then_some(()))
+        })
+    };
+    says("ConfigMap not provisioned: `gw-e2e` exists")?;
+    place.run(&["delete", "configmap", "gw-e2e"])?;
+    says("Service not provisioned: `gw-e2e` exists")?;
+    ensure!(
+        place.get("service/gw-e2e")? == before.1,
+        "their Service was written"
+    );
+    place.run(&["delete", "service", "gw-e2e"])?;
+    let at = SocketAddr::new(place.programmed("gw")?, 8080);
+    place.answers(at, "foo").map(drop)
 }

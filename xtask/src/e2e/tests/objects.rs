@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::{Result, ensure};
 
 use crate::e2e::client::{self, Load};
-use crate::e2e::manifest::{gateway, route};
+use crate::e2e::manifest::{gateway, grant, route};
 use crate::e2e::place::Place;
 
 /// A class of its own.
@@ -86,11 +86,7 @@ pub(in crate::e2e) fn grant_removed(place: &Place<'_>) -> Result<()> {
     );
     let open = "{name: foo, protocol: TCP, port: 8080, allowedRoutes: {namespaces: {from: All}}}";
     let all = gateway("gw", &[]) + "  - " + open + "\n";
-    let grant = format!(
-        "apiVersion: gateway.networking.k8s.io/v1beta1\nkind: ReferenceGrant\n\
-         metadata: {{name: lets}}\nspec:\n  from: [{{group: gateway.networking.k8s.io, \
-         kind: TCPRoute, namespace: {other}}}]\n  to: [{{group: \"\", kind: Service}}]\n"
-    );
+    let grant = grant("lets", &other);
     place.apply(&(all + "---\n" + &grant))?;
     let namespace = format!("--namespace={other}");
     place
