@@ -122,7 +122,7 @@ fn check_says_what_it_shows() {
             Examples:
               portway check -f examples/tcp-routing
               portway check -f gateway.yaml -f services/ --target standalone
-              kubectl get gateways,tcproutes,services,endpointslices -A -o yaml | portway check -f -
+              cat *.yaml | portway check -f -
               portway check -f . --output json | jq '.diagnostics[].code'
               portway check -f . --output yaml         the objects, with the status each would get
               portway check -f route.yaml --kube       what it would mean among what a cluster has
