@@ -5,16 +5,17 @@
 //! own clock. Writes are compare and swap on the resource version.
 //! Spec: coordination.k8s.io/v1 Lease.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kube::Client;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::{info, warn};
 
 use crate::call::{self, CallError, Place};
 use crate::clock;
-use crate::limits::{LEASE, LEASE_GIVE_UP, LEASE_LOOK, LEASE_RENEW};
+use crate::limits::{LEASE, LEASE_GIVE_UP, LEASE_LOOK, LEASE_RELEASE, LEASE_RENEW};
 
 /// Whether we lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,7 @@ pub(crate) struct Election {
     namespace: String,
     name: String,
     seen: Option<(String, Instant)>,
+    /// Until when we lead, if we do, though nothing more is heard.
     led_until: Option<Instant>,
 }
 
@@ -63,70 +65,100 @@ impl Election {
         mut stop: watch::Receiver<bool>,
     ) {
         loop {
-            let wait = self.look(&client, &role).await;
+            let turn = async {
+                let again = self.look(&client, &role).await;
+                sleep_until(again).await;
+            };
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                () = turn => {}
                 _ = stop.wait_for(|stop| *stop) => break,
             }
         }
-        if *role.borrow() == Role::Leader {
-            role.send_replace(Role::Follower);
-            self.release(&client).await;
+        role.send_replace(Role::Follower);
+        // Whoever follows may hold it, too, by a write that was under way.
+        if timeout(LEASE_RELEASE, self.release(&client)).await.is_err() {
+            warn!("lease not given away in time");
         }
     }
 
-    async fn look(&mut self, client: &Client, role: &watch::Sender<Role>) -> Duration {
-        let leads = match self.try_lead(client).await {
-            Ok(leads) => {
-                self.led_until = leads.then(|| Instant::now() + LEASE_GIVE_UP);
-                leads
-            }
-            Err(error) => {
-                warn!(error = %crate::chain(&error), "lease not renewed");
-                // Nobody else can take it before it is over.
-                self.led_until.is_some_and(|until| Instant::now() < until)
-            }
+    /// Looks once, and says when to look again. A leader never waits beyond the end of its lead.
+    async fn look(&mut self, client: &Client, role: &watch::Sender<Role>) -> Instant {
+        self.settle(role);
+        // Others count from when the Lease is written, which is later than this.
+        let asked = Instant::now();
+        let latest = self.led_until.unwrap_or(asked + LEASE_GIVE_UP);
+        match timeout_at(latest, self.try_lead(client)).await {
+            Ok(Ok(true)) => self.led_until = Some(asked + LEASE_GIVE_UP),
+            Ok(Ok(false)) => self.led_until = None,
+            // Nobody else can take it before it is over.
+            Ok(Err(error)) => warn!(error = %crate::chain(&error), "lease not renewed"),
+            Err(_) => warn!("lease not renewed in time"),
+        }
+        self.settle(role);
+        let now = Instant::now();
+        match self.led_until {
+            Some(until) => until.min(now + LEASE_RENEW),
+            None => now + LEASE_LOOK,
+        }
+    }
+
+    /// Ends the lead if it is over, and tells what we are if that changed.
+    fn settle(&mut self, role: &watch::Sender<Role>) {
+        let now = Instant::now();
+        self.led_until = self.led_until.filter(|until| now < *until);
+        let now = match self.led_until {
+            Some(_) => Role::Leader,
+            None => Role::Follower,
         };
-        let now = if leads { Role::Leader } else { Role::Follower };
         let changed = role.send_if_modified(|role| std::mem::replace(role, now) != now);
         if changed {
             info!(role = ?now, identity = self.identity, "role changed");
         }
-        if leads { LEASE_RENEW } else { LEASE_LOOK }
     }
 
     async fn try_lead(&mut self, client: &Client) -> Result<bool, CallError> {
+        match self.try_once(client).await {
+            Err(error) if error.is_conflict() => Ok(false),
+            tried => tried,
+        }
+    }
+
+    async fn try_once(&mut self, client: &Client) -> Result<bool, CallError> {
         let stored = match call::get(client, &self.place().one(&self.name)).await {
             Ok(stored) => Some(stored),
             Err(error) if error.is_absent() => None,
             Err(error) => return Err(error),
         };
-        let step = self.step(stored.as_ref(), Instant::now(), &clock::now_micros());
-        let written = match &step {
+        match self.step(stored.as_ref(), Instant::now(), &clock::now_micros()) {
             Step::Wait => return Ok(false),
-            Step::Create(lease) => call::post(client, &self.place().all(), lease).await,
-            Step::Replace(lease) => call::put(client, &self.place().one(&self.name), lease).await,
+            Step::Create(lease) => call::post(client, &self.place().all(), &lease).await?,
+            Step::Replace(lease) => {
+                call::put(client, &self.place().one(&self.name), &lease).await?
+            }
         };
-        match written {
-            Ok(_) => Ok(true),
-            Err(error) if error.is_conflict() => Ok(false),
-            Err(error) => Err(error),
-        }
+        Ok(true)
     }
 
     /// Gives the lead away, so that another takes it at once.
     async fn release(&self, client: &Client) {
+        let released = self.release_once(client).await;
+        match released {
+            Err(error) if !error.is_absent() => {
+                warn!(error = %crate::chain(&error), "lease not given away");
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    async fn release_once(&self, client: &Client) -> Result<(), CallError> {
         let path = self.place().one(&self.name);
-        let Ok(mut lease) = call::get(client, &path).await else {
-            return;
-        };
+        let mut lease = call::get(client, &path).await?;
         if lease["spec"]["holderIdentity"] == *self.identity {
             lease["spec"]["holderIdentity"] = "".into();
             lease["spec"]["leaseDurationSeconds"] = 1.into();
-            if let Err(error) = call::put(client, &path, &lease).await {
-                warn!(error = %crate::chain(&error), "lease not given away");
-            }
+            call::put(client, &path, &lease).await?;
         }
+        Ok(())
     }
 
     fn step(&mut self, stored: Option<&Value>, now: Instant, now_text: &str) -> Step {

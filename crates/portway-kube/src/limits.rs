@@ -69,6 +69,10 @@ pub(crate) const LEASE_GIVE_UP: Duration = Duration::from_secs(10);
 /// How often others look whether it is still there.
 pub(crate) const LEASE_LOOK: Duration = Duration::from_secs(2);
 
+/// How long giving the lead away may take at the end: whoever waits for it has it after [`LEASE`]
+/// anyway.
+pub(crate) const LEASE_RELEASE: Duration = Duration::from_secs(5);
+
 /// Events in a burst, and then so many a second: they are for people, who read no more.
 pub(crate) const EVENTS_BURST: u32 = 50;
 

@@ -1,10 +1,19 @@
 //! Who takes the Lease when.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use kube::Client;
+use kube::client::Body;
 use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, advance};
+use tower_test::mock::{self, Handle, SendResponse};
 
-use super::{Election, Step};
+use super::{Election, Role, Step};
+use crate::limits::{LEASE_GIVE_UP, LEASE_RELEASE};
 
 const NOW: &str = "2026-11-25T12:00:00.000000Z";
 
@@ -74,4 +83,138 @@ fn a_lease_that_was_given_away_is_taken_at_once() {
     let mut election = Election::new("ns", "l", "me");
     let taken = written(election.step(Some(&lease("", "7")), Instant::now(), NOW));
     assert_eq!(taken["spec"]["holderIdentity"], "me");
+}
+
+/// An election against an API that is played.
+struct Scene {
+    api: Handle<Request<Body>, Response<Body>>,
+    role: watch::Receiver<Role>,
+    stop: watch::Sender<bool>,
+    running: JoinHandle<()>,
+}
+
+/// A call that waits for its answer, and what it sent.
+struct Call {
+    send: SendResponse<Response<Body>>,
+    sent: Value,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let (service, api) = mock::pair::<Request<Body>, Response<Body>>();
+        let (role_sender, role) = watch::channel(Role::Follower);
+        let (stop, stopping) = watch::channel(false);
+        let election = Election::new("ns", "l", "me");
+        let client = Client::new(service, "default");
+        let running = tokio::spawn(election.run(client, role_sender, stopping));
+        Self {
+            api,
+            role,
+            stop,
+            running,
+        }
+    }
+
+    /// One that has just taken the lead.
+    async fn led() -> Self {
+        let mut scene = Self::new();
+        let absent = scene.call("GET").await;
+        absent.answer(StatusCode::NOT_FOUND, &Value::Null);
+        let made = scene.call("POST").await;
+        made.answer(StatusCode::CREATED, &lease("me", "1"));
+        scene.becomes(Role::Leader).await;
+        scene
+    }
+
+    async fn call(&mut self, method: &str) -> Call {
+        let (request, send) = self.api.next_request().await.unwrap();
+        assert_eq!(request.method(), method, "{}", request.uri());
+        let sent = request.into_body().collect().await.unwrap().to_bytes();
+        let sent = serde_json::from_slice(&sent).unwrap_or_default();
+        Call { send, sent }
+    }
+
+    async fn becomes(&mut self, role: Role) {
+        self.role.changed().await.unwrap();
+        assert_eq!(*self.role.borrow_and_update(), role);
+    }
+}
+
+impl Call {
+    fn answer(self, status: StatusCode, body: &Value) {
+        let failure = json!({"kind": "Status", "apiVersion": "v1", "metadata": {},
+            "status": "Failure", "message": "no", "reason": "No", "code": status.as_u16()});
+        let body = if status.is_success() { body } else { &failure };
+        let bytes = serde_json::to_vec(body).unwrap();
+        let response = Response::builder().status(status).body(Body::from(bytes));
+        self.send.send_response(response.unwrap());
+    }
+}
+
+/// It ended as long after the begin as it should; timers are exact to a millisecond.
+fn assert_took(begin: Instant, want: Duration) {
+    let took = begin.elapsed();
+    let late = Duration::from_millis(5);
+    assert!(took >= want && took < want + late, "{took:?}, not {want:?}");
+}
+
+/// The other one takes it 15 s after the last write that it saw.
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_hears_nothing_gives_up_counted_from_its_last_question() {
+    let begin = Instant::now();
+    let mut scene = Scene::new();
+    let absent = scene.call("GET").await;
+    absent.answer(StatusCode::NOT_FOUND, &Value::Null);
+    let made = scene.call("POST").await;
+    advance(Duration::from_secs(3)).await;
+    made.answer(StatusCode::CREATED, &lease("me", "1"));
+    scene.becomes(Role::Leader).await;
+    let _unanswered = scene.call("GET").await;
+    scene.becomes(Role::Follower).await;
+    assert_took(begin, LEASE_GIVE_UP);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_is_refused_gives_up_between_two_looks() {
+    let begin = Instant::now();
+    let mut scene = Scene::led().await;
+    for _ in 0..2 {
+        let refused = scene.call("GET").await;
+        refused.answer(StatusCode::INTERNAL_SERVER_ERROR, &Value::Null);
+    }
+    scene.becomes(Role::Follower).await;
+    assert_took(begin, LEASE_GIVE_UP);
+}
+
+/// An answer that took longer than a lead lasts makes no leader.
+#[tokio::test(start_paused = true)]
+async fn what_is_answered_too_late_is_no_lead() {
+    let mut scene = Scene::new();
+    let absent = scene.call("GET").await;
+    advance(Duration::from_secs(6)).await;
+    absent.answer(StatusCode::NOT_FOUND, &Value::Null);
+    let made = scene.call("POST").await;
+    advance(Duration::from_secs(6)).await;
+    made.answer(StatusCode::CREATED, &lease("me", "1"));
+    let _again = scene.call("GET").await;
+    assert!(!scene.role.has_changed().unwrap());
+}
+
+/// The write that was under way may have been done.
+#[tokio::test(start_paused = true)]
+async fn the_end_waits_for_no_call() {
+    let mut scene = Scene::new();
+    let absent = scene.call("GET").await;
+    absent.answer(StatusCode::NOT_FOUND, &Value::Null);
+    let _unanswered = scene.call("POST").await;
+    let begin = Instant::now();
+    scene.stop.send_replace(true);
+    let asked = scene.call("GET").await;
+    assert_took(begin, Duration::ZERO);
+    asked.answer(StatusCode::OK, &lease("me", "1"));
+    let put = scene.call("PUT").await;
+    assert_eq!(put.sent["spec"]["holderIdentity"], "");
+    scene.running.await.unwrap();
+    assert_took(begin, LEASE_RELEASE);
+    drop(put);
 }
