@@ -118,7 +118,8 @@ impl Election {
 
     async fn try_lead(&mut self, client: &Client) -> Result<bool, CallError> {
         match self.try_once(client).await {
-            Err(error) if error.is_conflict() => Ok(false),
+            // Whoever wrote in between need not hold it: an annotation is no end of a lead.
+            Err(error) if error.is_conflict() => self.try_once(client).await,
             tried => tried,
         }
     }
@@ -141,7 +142,10 @@ impl Election {
 
     /// Gives the lead away, so that another takes it at once.
     async fn release(&self, client: &Client) {
-        let released = self.release_once(client).await;
+        let released = match self.release_once(client).await {
+            Err(error) if error.is_conflict() => self.release_once(client).await,
+            released => released,
+        };
         match released {
             Err(error) if !error.is_absent() => {
                 warn!(error = %crate::chain(&error), "lease not given away");

@@ -200,6 +200,44 @@ async fn what_is_answered_too_late_is_no_lead() {
     assert!(!scene.role.has_changed().unwrap());
 }
 
+/// Somebody annotated the Lease just when it was renewed.
+#[tokio::test(start_paused = true)]
+async fn a_conflict_ends_no_lead_unless_another_holds_the_lease() {
+    let mut scene = Scene::led().await;
+    let looked = Instant::now() + Duration::from_secs(4);
+    for (version, status) in [("2", StatusCode::CONFLICT), ("3", StatusCode::OK)] {
+        let asked = scene.call("GET").await;
+        assert_took(looked, Duration::ZERO);
+        asked.answer(StatusCode::OK, &lease("me", version));
+        let put = scene.call("PUT").await;
+        assert_eq!(put.sent["metadata"]["resourceVersion"], version);
+        put.answer(status, &lease("me", "4"));
+    }
+    let asked = scene.call("GET").await;
+    assert!(!scene.role.has_changed().unwrap());
+    asked.answer(StatusCode::OK, &lease("me", "4"));
+    let put = scene.call("PUT").await;
+    put.answer(StatusCode::CONFLICT, &Value::Null);
+    let taken = scene.call("GET").await;
+    taken.answer(StatusCode::OK, &lease("other", "5"));
+    scene.becomes(Role::Follower).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_gives_the_lease_away_though_somebody_writes_it() {
+    let mut scene = Scene::led().await;
+    scene.stop.send_replace(true);
+    scene.becomes(Role::Follower).await;
+    for status in [StatusCode::CONFLICT, StatusCode::OK] {
+        let asked = scene.call("GET").await;
+        asked.answer(StatusCode::OK, &lease("me", "1"));
+        let put = scene.call("PUT").await;
+        assert_eq!(put.sent["spec"]["holderIdentity"], "");
+        put.answer(status, &lease("", "2"));
+    }
+    scene.running.await.unwrap();
+}
+
 /// The write that was under way may have been done.
 #[tokio::test(start_paused = true)]
 async fn the_end_waits_for_no_call() {
