@@ -76,11 +76,6 @@ pub async fn run(
     let listener = TcpListener::bind(addr)
         .await
         .map_err(|source| RunError::Listen { addr, source })?;
-    let (role_sender, role) = watch::channel(Role::Follower);
-    let lease_name = names::label_value(&config.controller_name).to_lowercase();
-    let lease_name = lease_name.replace('_', "-");
-    let election = Election::new(&config.namespace, &lease_name, &config.identity);
-    let election = tokio::spawn(election.run(client.clone(), role_sender, stop.clone()));
     let (accounts_sender, accounts) = watch::channel(Accounts::default());
     let (feed, proxies_changed) = Feed::new();
     let found = first_authorities(&client, &config, stop.clone()).await;
@@ -106,6 +101,15 @@ pub async fn run(
     });
     let serving = tokio::spawn(served);
     let controller = Controller::new(client.clone(), install, feed, accounts_sender);
+    let (role_sender, role) = watch::channel(Role::Follower);
+    let election = take_part(
+        election(&config),
+        client.clone(),
+        role_sender,
+        health.subscribe(),
+        stop.clone(),
+    );
+    let election = tokio::spawn(election);
     let turns = Turns {
         controller,
         role,
@@ -221,6 +225,31 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     _ = stop.wait_for(|stop| *stop).await;
 }
 
+fn election(config: &Config) -> Election {
+    let name = names::label_value(&config.controller_name).to_lowercase();
+    Election::new(&config.namespace, &name.replace('_', "-"), &config.identity)
+}
+
+/// Takes part in the election once everything has been seen: whoever could not act must not keep the
+/// lead from those who can.
+async fn take_part(
+    election: Election,
+    client: Client,
+    role: watch::Sender<Role>,
+    mut health: watch::Receiver<Health>,
+    stop: watch::Receiver<bool>,
+) {
+    let mut stopping = stop.clone();
+    let is_synced = tokio::select! {
+        synced = health.wait_for(|health| health.is_synced) => synced.is_ok(),
+        () = stopped(&mut stopping) => false,
+    };
+    if is_synced {
+        info!("all objects are seen, taking part in the election");
+        election.run(client, role, stop).await;
+    }
+}
+
 /// Authorities, and a certificate by them; tried until there are some. `None` = told to stop.
 async fn first_authorities(
     client: &Client,
@@ -281,3 +310,6 @@ async fn renew_authorities(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
