@@ -49,6 +49,10 @@ pub const REVIEWS_AT_ONCE: usize = 64;
 /// Longest review of a token, the wait for others included.
 pub const REVIEW_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Longest time that a connection may be open without a stream whose token was reviewed, that of the
+/// review included: places are few, and whoever reaches the controller can take one.
+pub const UNREVIEWED_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// Longest time to say what is known.
 pub const KNOWN_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -21,6 +21,7 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
+use self::accept::Streams;
 use self::feed::{End, NotAttached};
 use crate::authority::Leaf;
 use crate::identity::{Identity, Refused, Token};
@@ -114,11 +115,15 @@ where
             NotAttached::NotLeading => not_leading(),
             NotAttached::TooMany => Status::resource_exhausted("too many proxies of one Gateway"),
         })?;
+        let reviewed = request.extensions().get::<Streams>().map(Streams::begin);
         // One chunk waits here while the connection takes the one before.
         let (outbound, chunks) = mpsc::channel(1);
         let inbound = request.into_inner();
         let stream = stream::run(self.feed.clone(), identity, attached, inbound, outbound);
-        tokio::spawn(stream);
+        tokio::spawn(async move {
+            stream.await;
+            drop(reviewed);
+        });
         Ok(Response::new(ReceiverStream::new(chunks)))
     }
 }

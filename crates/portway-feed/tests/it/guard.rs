@@ -1,14 +1,17 @@
 //! What a peer may not do, and that it harms nobody else.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use portway_feed::limits::UNREVIEWED_TIMEOUT;
 use portway_feed::wire::from_proxy::Kind;
 use portway_feed::wire::{Acknowledged, FromProxy, Known, KnownResource, Refused};
 use portway_feed::{Authorities, Leading};
+use tokio::io::AsyncReadExt;
+use tokio::time::{advance, pause, resume, timeout};
 use tonic::Code;
 
-use crate::controller::Controller;
-use crate::peer::Peer;
+use crate::controller::{Controller, DEADLINE};
+use crate::peer::{Peer, secured};
 use crate::tables::table;
 
 async fn started() -> (Controller, Authorities) {
@@ -35,6 +38,32 @@ async fn nobody_without_a_valid_token_hears_anything() {
     controller.feed.set_leading(Leading::No);
     let peer = Peer::connect(&controller, &authorities, Some("Bearer edge/a")).await;
     assert_eq!(peer.map(drop).unwrap_err().code(), Code::Unavailable);
+}
+
+/// The places of all proxies are few, and anybody can take one.
+#[tokio::test]
+async fn a_connection_that_shows_no_token_is_closed_and_others_stay() {
+    let (controller, authorities) = started().await;
+    let mut peer = Peer::connect(&controller, &authorities, Some("Bearer edge/a"))
+        .await
+        .unwrap();
+    peer.say_nothing_is_known().await;
+    let first = peer.hear().await.unwrap().unwrap();
+    let mut silent = secured(&controller, &authorities).await;
+    // The server speaks first, so its handshake is over.
+    let mut bytes = [0; 1024];
+    assert!(silent.read(&mut bytes).await.unwrap() > 0);
+    pause();
+    advance(UNREVIEWED_TIMEOUT + Duration::from_secs(1)).await;
+    resume();
+    let closed = async { while silent.read(&mut bytes).await.is_ok_and(|n| n > 0) {} };
+    timeout(DEADLINE, closed).await.expect("it is closed");
+    controller.publish("edge", 2, &table(1, 1));
+    let (nonce, unbound) = (first.nonce, Vec::new());
+    peer.say(Kind::Acknowledged(Acknowledged { nonce, unbound }))
+        .await;
+    let second = peer.hear().await.unwrap().unwrap();
+    assert_eq!(second.commit.unwrap().generation, 2);
 }
 
 #[tokio::test]

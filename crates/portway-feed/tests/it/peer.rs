@@ -1,13 +1,20 @@
 //! A peer that speaks the protocol word by word, to say what no proxy of ours says.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use portway_feed::Authorities;
 use portway_feed::wire::from_proxy::Kind;
 use portway_feed::wire::table_feed_client::TableFeedClient;
 use portway_feed::wire::{Chunk, FromProxy, Known};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status, Streaming};
@@ -65,4 +72,26 @@ impl Peer {
             .await
             .is_err()
     }
+}
+
+/// A connection on which nothing was said after the handshake.
+pub(crate) async fn secured(
+    controller: &Controller,
+    authorities: &Authorities,
+) -> TlsStream<TcpStream> {
+    let mut roots = RootCertStore::empty();
+    let bundle = authorities.bundle_pem();
+    for certificate in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
+        roots.add(certificate.unwrap()).unwrap();
+    }
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let config = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(controller.addr).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    connector.connect(name, stream).await.unwrap()
 }
