@@ -97,12 +97,13 @@ pub async fn follow(config: Config, ends: Ends) {
         config,
         ends,
         replica: Replica::default(),
+        outage: Outage::Untold,
     };
     let mut backoff = Backoff::new();
     loop {
         match client.round().await {
             Round::Served => backoff.reset(),
-            Round::Failed => {}
+            Round::Failed => client.tell_outage(),
             Round::Unwanted => return,
         }
         tokio::select! {
@@ -116,6 +117,14 @@ struct Client {
     config: Config,
     ends: Ends,
     replica: Replica,
+    outage: Outage,
+}
+
+/// Whether people were told, since a controller was followed, that there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outage {
+    Untold,
+    Told,
 }
 
 /// What trying all addresses once came to.
@@ -218,24 +227,35 @@ impl Client {
         })?;
         info!(controller = %addr, "following the controller");
         self.ends.link.send_replace(Link::Following(addr));
+        self.outage = Outage::Untold;
         let conversation = Conversation::new(&mut self.replica, &mut self.ends, answers);
         Ok(conversation.run(response.into_inner()).await)
     }
 
-    /// Tells a change of the link, and each further failure only to who wants to know all.
+    /// One address is not followed, or no longer. That alone is no news for people: streams end by
+    /// their age, and of several controllers only one leads.
     fn down(&self, error: &LinkError) {
         let why = with_causes(error);
-        let has_table = self.replica.table().is_some();
-        let is_news =
-            !matches!(&*self.ends.link.borrow(), Link::Down(Some(before)) if *before == why);
-        // Before it is logged: whoever waits for the line finds it so.
+        // Before it is logged: whoever waits for a line finds it so.
         self.ends.link.send_replace(Link::Down(Some(why.clone())));
-        if is_news && has_table {
+        debug!(cause = why, "a controller is not followed");
+    }
+
+    /// No address served: told once, until one is followed again.
+    fn tell_outage(&mut self) {
+        if self.outage == Outage::Told {
+            return;
+        }
+        self.outage = Outage::Told;
+        let link = self.ends.link.borrow();
+        let why = match &*link {
+            Link::Down(Some(why)) => why,
+            Link::Down(None) | Link::Following(_) => "no controller is configured",
+        };
+        if self.replica.table().is_some() {
             warn!(cause = why, "no controller to follow: serving what is here");
-        } else if is_news {
-            warn!(cause = why, "no controller to follow, and no table yet");
         } else {
-            debug!(cause = why, "still no controller to follow");
+            warn!(cause = why, "no controller to follow, and no table yet");
         }
     }
 }

@@ -13,3 +13,4 @@ mod generated;
 mod follow;
 mod guard;
 mod resume;
+mod told;
