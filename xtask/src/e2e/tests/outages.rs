@@ -1,5 +1,6 @@
 //! What the controller depends on is away, slow or not there; serving goes on.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -69,9 +70,11 @@ fn is_obeyed(place: &Place<'_>, at: SocketAddr, backend: &str, after: &str) -> R
 }
 
 fn is_gone(place: &Place<'_>, process: Pid) -> Result<()> {
-    let proc = format!("/proc/{}", process.as_raw_nonzero());
+    let stat = format!("/proc/{}/stat", process.as_raw_nonzero());
     place.until("end of the API server", || {
-        Ok((!std::fs::exists(&proc)?).then_some(()))
+        // Whoever started it may not have asked yet how it ended: then it stays as a zombie.
+        let is_running = fs::read_to_string(&stat).is_ok_and(|text| !text.contains(") Z "));
+        Ok((!is_running).then_some(()))
     })
 }
 
