@@ -13,6 +13,11 @@ pub(crate) const EDITS_MAX: usize = 1024;
 /// than this, is acted on together: a stream of changes must not delay the first of them.
 pub(crate) const GATHER_MAX: Duration = Duration::from_millis(20);
 
+/// How long a watch may last before it is begun anew, in seconds: a connection that dies without a
+/// word is noticed so much (and the client's margin of 5 s) after the last event. To begin anew is one
+/// request from where the last one was, not a list: for 20 watches less than one a second.
+pub(crate) const WATCH_SECONDS_MAX: u32 = 30;
+
 /// How often kinds are looked for that the cluster does not serve.
 pub(crate) const ABSENT_RETRY: Duration = Duration::from_secs(5);
 

@@ -25,7 +25,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::limits::{ABSENT_RETRY, RETRY_FIRST, RETRY_MAX, VERSION_INTERVAL};
+use crate::limits::{ABSENT_RETRY, RETRY_FIRST, RETRY_MAX, VERSION_INTERVAL, WATCH_SECONDS_MAX};
 use crate::store::{Seen, Store, Watchable};
 use crate::versions;
 use crate::watched::Watched;
@@ -252,6 +252,7 @@ impl Watch {
         };
         let config = watcher::Config {
             label_selector: self.labels.clone(),
+            timeout: Some(WATCH_SECONDS_MAX),
             ..watcher::Config::default()
         };
         let mut events = watcher::watcher(api, config).default_backoff().boxed();

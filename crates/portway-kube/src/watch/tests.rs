@@ -153,6 +153,21 @@ async fn changes_come_one_by_one() {
     assert_eq!(scene.names(), ["b"]);
 }
 
+/// A connection may die without a word, so none is believed for long; what is asked again goes on
+/// from where it was.
+#[tokio::test(start_paused = true)]
+async fn a_watch_is_begun_anew_before_long() {
+    let mut scene = Scene::new(gateway_api("Gateway", "gateways"));
+    serve(&mut scene.api, KINDS, "", served()).await;
+    let all = answer(StatusCode::OK, &list(&[gateway("a", 1)], 7));
+    serve(&mut scene.api, GATEWAYS, "limit=", all).await;
+    assert!(scene.edit().await);
+    let over = Response::new(Body::empty());
+    serve(&mut scene.api, GATEWAYS, "timeoutSeconds=30", over).await;
+    let over = Response::new(Body::empty());
+    serve(&mut scene.api, GATEWAYS, "resourceVersion=7", over).await;
+}
+
 /// CRDs that are not there are no reason to wait for ever, nor to crash.
 #[tokio::test]
 async fn a_kind_that_is_not_served_counts_as_empty() {
