@@ -228,6 +228,8 @@ impl Store {
             Kind::Service if is_fleet(&watched.given) => {
                 self.put_fleet(ProvisionKind::Service, &watched);
             }
+            // It may have been, and lost its labels: then it is missing, and is applied again.
+            Kind::Service => self.remove_fleet(&fleet_key(ProvisionKind::Service, &watched)),
             Kind::EndpointSlice => self.put_slice(&key, &watched.given),
             _ => {}
         }
@@ -301,7 +303,9 @@ impl Store {
     }
 
     fn put_slice(&mut self, key: &ObjectKey, given: &Value) {
+        let place = (key.namespace.to_string(), key.name.to_string());
         if !is_fleet(given) {
+            self.changes.fleets |= self.slices.remove(&place).is_some();
             return;
         }
         let service = &given["metadata"]["labels"][SERVICE_NAME_LABEL];
@@ -318,7 +322,6 @@ impl Store {
             service: service.as_str().unwrap_or_default().to_owned(),
             endpoints: endpoints.collect(),
         };
-        let place = (key.namespace.to_string(), key.name.to_string());
         if self.slices.get(&place) != Some(&slice) {
             self.slices.insert(place, slice);
             self.changes.fleets = true;
@@ -418,3 +421,6 @@ impl Watchable for GatewayConfig {
         &mut objects.gateway_configs
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! What counts as a change, and of what.
+
+use portway_control::api::{EndpointSlice, SERVICE_NAME_LABEL, Service};
+use portway_control::provision::names;
+use serde_json::{Value, json};
+
+use super::{Seen, Store, Watchable};
+
+/// A store without changes that has seen `object`.
+fn store_with<T: Watchable>(object: &Value) -> Store {
+    let mut store = Store::default();
+    see::<T>(&mut store, object);
+    store.take_changes();
+    store
+}
+
+fn see<T: Watchable>(store: &mut Store, object: &Value) {
+    let watched = serde_json::from_value(object.clone()).unwrap();
+    store.see::<T>(None, Seen::Here(watched));
+}
+
+fn service(metadata: &Value) -> Value {
+    let mut object = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata,
+        "spec": {"ports": [{"port": 80}]}});
+    object["metadata"]["name"] = json!("web");
+    object["metadata"]["namespace"] = json!("shop");
+    object
+}
+
+fn slice(metadata: &Value) -> Value {
+    let mut object = json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+        "metadata": metadata, "addressType": "IPv4", "ports": [{"port": 80}],
+        "endpoints": [{"addresses": ["10.0.0.1"], "targetRef": {"kind": "Pod", "name": "web-1"}}]});
+    object["metadata"]["name"] = json!("web-x");
+    object["metadata"]["namespace"] = json!("shop");
+    object["metadata"]["labels"][SERVICE_NAME_LABEL] = json!("web");
+    object
+}
+
+fn ours() -> Value {
+    json!({"labels": {names::MANAGED_BY_LABEL: names::MANAGED_BY}})
+}
+
+/// What lost our labels is not ours any more, so that it is missed and applied again.
+#[test]
+fn a_service_that_loses_its_labels_is_missed() {
+    let mut store = store_with::<Service>(&service(&ours()));
+    assert_eq!(store.fleet().len(), 1);
+    see::<Service>(&mut store, &service(&json!({})));
+    assert_eq!(store.fleet().len(), 0);
+    assert!(store.take_changes().fleets);
+    see::<Service>(&mut store, &service(&json!({})));
+    assert!(!store.take_changes().fleets, "others are no concern");
+}
+
+#[test]
+fn a_slice_that_loses_its_labels_has_no_proxies() {
+    let mut store = store_with::<EndpointSlice>(&slice(&ours()));
+    assert_eq!(store.endpoints("shop", "web").count(), 1);
+    see::<EndpointSlice>(&mut store, &slice(&json!({})));
+    assert_eq!(store.endpoints("shop", "web").count(), 0);
+    assert!(store.take_changes().fleets);
+}
