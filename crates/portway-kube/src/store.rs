@@ -9,8 +9,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use portway_control::api::{
-    EndpointSlice, Gateway, GatewayClass, GatewayConfig, Kind, Namespace, ReferenceGrant,
-    SERVICE_NAME_LABEL, Service, TcpRoute,
+    EndpointSlice, Gateway, GatewayClass, GatewayConfig, Kind, Namespace, ObjectMeta,
+    ReferenceGrant, SERVICE_NAME_LABEL, Service, TcpRoute,
 };
 use portway_control::origin::{Given, ObjectKey, Origin, Sourced};
 use portway_control::provision::{ProvisionKind, names};
@@ -21,6 +21,9 @@ use tracing::warn;
 
 use crate::watched::Watched;
 
+/// How annotations begin that a translation may look at: ours, and those meant to be ours.
+const ANNOTATION_START: &str = "portway";
+
 /// A kind of `portway_control::api` and its place among the objects.
 pub(crate) trait Watchable:
     DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static
@@ -29,6 +32,8 @@ pub(crate) trait Watchable:
     const KIND: Kind;
     /// Its objects.
     fn of(objects: &mut Objects) -> &mut BTreeMap<ObjectKey, Arc<Sourced<Self>>>;
+    /// Its metadata.
+    fn metadata(&mut self) -> &mut ObjectMeta;
 }
 
 /// What a watch saw.
@@ -234,7 +239,10 @@ impl Store {
             _ => {}
         }
         let object = match watched.object {
-            Ok(object) => object,
+            Ok(mut object) => {
+                keep_meaning(T::KIND, object.metadata());
+                object
+            }
             Err(error) => {
                 warn!(object = %key, %error, "an object cannot be read, it counts as absent");
                 return self.remove::<T>(&key);
@@ -342,6 +350,26 @@ impl Store {
     }
 }
 
+/// Leaves of the metadata what a translation reads: controllers and tools write much else there,
+/// and without end, as `endpoints.kubernetes.io/last-change-trigger-time`.
+fn keep_meaning(kind: Kind, metadata: &mut ObjectMeta) {
+    let annotations = &mut metadata.annotations;
+    annotations.retain(|name, _| name.starts_with(ANNOTATION_START));
+    match kind {
+        Kind::EndpointSlice => {
+            metadata.labels.retain(|name, _| name == SERVICE_NAME_LABEL);
+            metadata.annotations.clear();
+        }
+        Kind::Service => metadata.labels.clear(),
+        // Listeners choose Namespaces by any label; of the others metadata changes seldom.
+        _ => return,
+    }
+    // They have no status that names a generation, nor are they compared by age.
+    metadata.generation = None;
+    metadata.creation_timestamp = None;
+    metadata.uid = None;
+}
+
 /// Whether an object carries the label of what we provision; slices have it from their Service.
 fn is_fleet(given: &Value) -> bool {
     given["metadata"]["labels"][names::MANAGED_BY_LABEL] == names::MANAGED_BY
@@ -371,12 +399,18 @@ impl Watchable for GatewayClass {
     fn of(objects: &mut Objects) -> &mut BTreeMap<ObjectKey, Arc<Sourced<Self>>> {
         &mut objects.gateway_classes
     }
+    fn metadata(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
 }
 
 impl Watchable for Gateway {
     const KIND: Kind = Kind::Gateway;
     fn of(objects: &mut Objects) -> &mut BTreeMap<ObjectKey, Arc<Sourced<Self>>> {
         &mut objects.gateways
+    }
+    fn metadata(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
     }
 }
 
@@ -385,12 +419,18 @@ impl Watchable for TcpRoute {
     fn of(objects: &mut Objects) -> &mut BTreeMap<ObjectKey, Arc<Sourced<Self>>> {
         &mut objects.tcp_routes
     }
+    fn metadata(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
 }
 
 impl Watchable for ReferenceGrant {
     const KIND: Kind = Kind::ReferenceGrant;
     fn of(objects: &mut Objects) -> &mut BTreeMap<ObjectKey, Arc<Sourced<Self>>> {
         &mut objects.reference_grants
+    }
+    fn metadata(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
     }
 }
 
@@ -399,12 +439,18 @@ impl Watchable for Namespace {
     fn of(objects: &mut Objects) -> &mut BTreeMap<ObjectKey, Arc<Sourced<Self>>> {
         &mut objects.namespaces
     }
+    fn metadata(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
 }
 
 impl Watchable for Service {
     const KIND: Kind = Kind::Service;
     fn of(objects: &mut Objects) -> &mut BTreeMap<ObjectKey, Arc<Sourced<Self>>> {
         &mut objects.services
+    }
+    fn metadata(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
     }
 }
 
@@ -413,12 +459,18 @@ impl Watchable for EndpointSlice {
     fn of(objects: &mut Objects) -> &mut BTreeMap<ObjectKey, Arc<Sourced<Self>>> {
         &mut objects.endpoint_slices
     }
+    fn metadata(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
 }
 
 impl Watchable for GatewayConfig {
     const KIND: Kind = Kind::GatewayConfig;
     fn of(objects: &mut Objects) -> &mut BTreeMap<ObjectKey, Arc<Sourced<Self>>> {
         &mut objects.gateway_configs
+    }
+    fn metadata(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
     }
 }
 

@@ -1,6 +1,6 @@
 //! What counts as a change, and of what.
 
-use portway_control::api::{EndpointSlice, SERVICE_NAME_LABEL, Service};
+use portway_control::api::{EndpointSlice, Namespace, SERVICE_NAME_LABEL, Service};
 use portway_control::provision::names;
 use serde_json::{Value, json};
 
@@ -37,6 +37,12 @@ fn slice(metadata: &Value) -> Value {
     object
 }
 
+fn namespace(metadata: &Value) -> Value {
+    let mut object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
+    object["metadata"]["name"] = json!("shop");
+    object
+}
+
 fn ours() -> Value {
     json!({"labels": {names::MANAGED_BY_LABEL: names::MANAGED_BY}})
 }
@@ -60,4 +66,37 @@ fn a_slice_that_loses_its_labels_has_no_proxies() {
     see::<EndpointSlice>(&mut store, &slice(&json!({})));
     assert_eq!(store.endpoints("shop", "web").count(), 0);
     assert!(store.take_changes().fleets);
+}
+
+/// Whether an object with `after` for metadata is a change to one with `before`.
+fn is_meaning<T: Watchable>(object: fn(&Value) -> Value, before: &Value, after: &Value) -> bool {
+    let mut store = store_with::<T>(&object(before));
+    see::<T>(&mut store, &object(after));
+    store.take_changes().meaning
+}
+
+#[test]
+fn metadata_that_nobody_reads_changes_nothing() {
+    let trigger = "endpoints.kubernetes.io/last-change-trigger-time";
+    let noise = json!({"annotations": {trigger: "2026-01-01T00:00:00Z", "a": "b"},
+        "labels": {"team": "a"}, "generation": 2, "resourceVersion": "2"});
+    assert!(!is_meaning::<Service>(service, &json!({}), &noise));
+    assert!(!is_meaning::<EndpointSlice>(slice, &json!({}), &noise));
+    let noise = json!({"annotations": {"a": "b"}, "resourceVersion": "2"});
+    assert!(!is_meaning::<Namespace>(namespace, &json!({}), &noise));
+}
+
+#[test]
+fn metadata_that_is_read_changes_the_meaning() {
+    let drain = json!({"annotations": {"portway.dev/drain": "now"}});
+    assert!(is_meaning::<Service>(service, &json!({}), &drain));
+    let typing = json!({"annotations": {"portway.io/drain": "now"}});
+    assert!(is_meaning::<Service>(service, &json!({}), &typing));
+    let labels = json!({"labels": {"team": "a"}});
+    assert!(is_meaning::<Namespace>(namespace, &json!({}), &labels));
+    let mut store = store_with::<EndpointSlice>(&slice(&json!({})));
+    let mut moved = slice(&json!({}));
+    moved["metadata"]["labels"][SERVICE_NAME_LABEL] = json!("other");
+    see::<EndpointSlice>(&mut store, &moved);
+    assert!(store.take_changes().meaning);
 }
