@@ -34,6 +34,17 @@ pub(crate) struct Results {
 #[derive(Debug)]
 pub(crate) struct Lines(Vec<Value>);
 
+/// Samples by what others did meanwhile.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Noise {
+    /// Those that others disturbed too much, of the observed ones.
+    pub(crate) noisy: usize,
+    pub(crate) observed: usize,
+    pub(crate) unobserved: usize,
+    /// Those that were taken again.
+    pub(crate) retried: usize,
+}
+
 impl Results {
     /// Begins a file in `dir`, or in today's directory.
     ///
@@ -119,21 +130,30 @@ impl Lines {
         files.filter(|it| it.exists()).max()
     }
 
+    /// These as well.
+    #[cfg(test)]
+    pub(crate) fn append(&mut self, mut more: Self) {
+        self.0.append(&mut more.0);
+    }
+
     /// All of one kind.
     pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Value> {
         let is = move |it: &&Value| it.get("kind").and_then(Value::as_str) == Some(kind);
         self.0.iter().filter(is)
     }
 
-    /// What the load tool said in each sample of this job on this target.
-    pub(crate) fn loads(&self, job: &str, target: Kind) -> impl Iterator<Item = &Value> {
+    /// Each sample of this job on this target.
+    pub(crate) fn samples(&self, job: &str, target: Kind) -> impl Iterator<Item = &Value> {
         let is = move |it: &&Value| {
             let field = |name| it.get(name).and_then(Value::as_str);
             field("job") == Some(job) && field("target") == Some(target.name())
         };
-        self.of_kind("sample")
-            .filter(is)
-            .filter_map(|it| it.get("load"))
+        self.of_kind("sample").filter(is)
+    }
+
+    /// What the load tool said in each of them.
+    pub(crate) fn loads(&self, job: &str, target: Kind) -> impl Iterator<Item = &Value> {
+        self.samples(job, target).filter_map(|it| it.get("load"))
     }
 
     /// The figures of each sample.
@@ -151,15 +171,21 @@ impl Lines {
         Kind::ALL.into_iter().filter(has).collect()
     }
 
-    /// Samples that others disturbed too much though they were taken again, of all.
-    pub(crate) fn noisy(&self, limit: f64) -> (usize, usize) {
-        let measured = |it: &&Value| it.pointer("/load/cpu/capacity").is_some();
-        let loads: Vec<_> = self.of_kind("sample").filter(measured).collect();
-        let noisy = loads
-            .iter()
-            .filter_map(|it| it.get("load"))
-            .filter(|it| noise(it) > limit);
-        (noisy.count(), loads.len())
+    /// What others did while samples were taken.
+    pub(crate) fn noise(&self, limit: f64) -> Noise {
+        let mut told = Noise::default();
+        for sample in self.of_kind("sample") {
+            let tries = sample.get("tries").and_then(Value::as_u64);
+            told.retried += usize::from(tries.is_some_and(|it| it > 1));
+            match sample.get("load").and_then(noise) {
+                Some(noise) => {
+                    told.observed += 1;
+                    told.noisy += usize::from(noise > limit);
+                }
+                None => told.unobserved += 1,
+            }
+        }
+        told
     }
 }
 

@@ -19,8 +19,8 @@ pub(crate) struct Figures {
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
     pub(crate) p999_us: f64,
-    /// CPU time of others, as a share of the machine.
-    pub(crate) noise: f64,
+    /// CPU time of others, as a share of the machine, if it was observed.
+    pub(crate) noise: Option<f64>,
 }
 
 /// Several figures as one.
@@ -32,9 +32,16 @@ pub(crate) struct Spread {
     pub(crate) n: usize,
 }
 
-/// The number at `path`, 0 if there is none.
+/// The number at `path`, 0 if there is none: only for what is shown beside others, never for what
+/// is to be small.
 pub(crate) fn number(value: &Value, path: &str) -> f64 {
     value.pointer(path).and_then(Value::as_f64).unwrap_or(0.0)
+}
+
+/// The number at `path`, if one was measured: the load tool counts what it could not read as 0.
+pub(crate) fn measured(value: &Value, path: &str) -> Option<f64> {
+    let found = value.pointer(path).and_then(Value::as_f64);
+    found.filter(|it| *it > 0.0)
 }
 
 impl Figures {
@@ -61,10 +68,12 @@ impl Figures {
     }
 }
 
-/// CPU time of others, as a share of the machine, while a sample was taken.
-pub(crate) fn noise(load: &Value) -> f64 {
+/// CPU time of others, as a share of the machine, while a sample was taken; `None` if nobody
+/// looked.
+pub(crate) fn noise(load: &Value) -> Option<f64> {
+    let capacity = measured(load, "/cpu/capacity")?;
     let others = number(load, "/cpu/others") + number(load, "/cpu/steal");
-    ratio(others, number(load, "/cpu/capacity"))
+    Some(others / capacity)
 }
 
 /// One over the other, 0 if there is no other.

@@ -86,7 +86,7 @@ impl Schedule {
                 self.retry_left = self.retry_left.saturating_sub(start.elapsed());
             }
             let is_better = best.as_ref().is_none_or(|it| noise(&load) < noise(it));
-            let is_good = noise(&load) <= NOISE_MAX;
+            let is_good = noise(&load).is_none_or(|it| it <= NOISE_MAX);
             if is_better {
                 best = Some(load);
             }
@@ -265,12 +265,11 @@ fn line(job: &Job, kind: Kind, load: &Value) -> String {
             load.to_string()
         }
     };
-    let noise = noise(load) * 100.0;
-    format!(
-        "  {:<18}{:<16}{what}  others {noise:.0} %",
-        job.name,
-        kind.name()
-    )
+    let others = match noise(load) {
+        Some(noise) => format!("others {:.0} %", noise * 100.0),
+        None => "others not observed".to_owned(),
+    };
+    format!("  {:<18}{:<16}{what}  {others}", job.name, kind.name())
 }
 
 impl Schedule {

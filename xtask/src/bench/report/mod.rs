@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::jobs::{self, Job, Unit, Way};
 use super::limits::NOISE_MAX;
-use super::results::Lines;
+use super::results::{Lines, Noise};
 use super::sample::{Figures, Spread, number, ratio};
 use super::targets::Kind;
 use crate::repo;
@@ -33,15 +33,17 @@ pub(crate) fn write() -> Result<()> {
     let mut text = head(&lines, &path);
     text += "\n## In short\n\n";
     text += &summary(&lines);
-    text += &aims::section(&lines);
+    let of_tables = Lines::newest("tables").map(|it| Lines::read(&it));
+    let of_tables = of_tables.transpose()?;
+    text += &aims::section(&lines, of_tables.as_ref());
     for job in jobs::FULL {
         text += &job_section(&lines, job, &dir)?;
     }
     text += &balance_section(&lines);
     text += &memory_section(&lines);
     text += &integrity_section(&lines);
-    if let Some(path) = Lines::newest("tables") {
-        text += &tables::section(&Lines::read(&path)?);
+    if let Some(of_tables) = &of_tables {
+        text += &tables::section(of_tables);
     }
     text += &versions_section(&lines);
     put(&dir.join("REPORT.md"), &text)?;
@@ -85,17 +87,12 @@ pub(crate) fn summary(lines: &Lines) -> String {
 }
 
 fn head(lines: &Lines, path: &Path) -> String {
-    let run = lines.of_kind("run").next().cloned().unwrap_or_default();
-    let said = |name: &str| match run.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => String::new(),
-    };
+    let run = lines.of_kind("run").next().unwrap_or(&Value::Null);
+    let said = |name: &str| word(run, name);
     let seconds = lines
         .of_kind("end")
         .next()
         .map_or(0.0, |it| number(it, "/seconds"));
-    let (noisy, all) = lines.noisy(NOISE_MAX);
     let path = path.strip_prefix(repo::root()).unwrap_or(path).display();
     format!(
         "# What was measured\n\n\
@@ -104,7 +101,7 @@ fn head(lines: &Lines, path: &Path) -> String {
          | | |\n|---|---|\n\
          | date | {} |\n| commit | {} |\n| kernel | {} |\n| machine | {} × {}, {} |\n| compiler | {} |\n\
          | wall time | {seconds:.0} s |\n\
-         | noise | {noisy} of {all} samples with more than {:.0} % of the machine used by others, though taken again |\n\n\
+         | noise | {} |\n\n\
          Client, gateway and backend share this machine's CPUs in three network namespaces joined by veth. So the \
          honest figure is CPU time for each unit of work; rates show the same in other words. `direct` is plain IP \
          forwarding through the gateway's namespace, `ceiling` the load tool with itself over loopback. Portway runs \
@@ -117,8 +114,38 @@ fn head(lines: &Lines, path: &Path) -> String {
         said("cpu"),
         said("memory"),
         said("rustc"),
-        NOISE_MAX * 100.0,
+        noise(lines.noise(NOISE_MAX)),
     )
+}
+
+/// A field as text, nothing if there is none.
+fn word(line: &Value, name: &str) -> String {
+    match line.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    }
+}
+
+/// What others did, in words.
+fn noise(noise: Noise) -> String {
+    let Noise {
+        noisy,
+        observed,
+        unobserved,
+        retried,
+    } = noise;
+    let limit = NOISE_MAX * 100.0;
+    let mut text = format!(
+        "{noisy} of {observed} samples with more than {limit:.0} % of the machine used by others"
+    );
+    if retried > 0 {
+        let _ = write!(text, "; {retried} were taken again");
+    }
+    if unobserved > 0 {
+        let _ = write!(text, "; {unobserved} more not observed");
+    }
+    text
 }
 
 /// Table and chart of one job.
@@ -162,7 +189,8 @@ fn job_section(lines: &Lines, job: &Job, dir: &Path) -> Result<String> {
         } else {
             "–".to_owned()
         };
-        let noise = spread(|it| it.noise).map_or(0.0, |it| it.max) * 100.0;
+        let noise = Spread::of(figures.iter().filter_map(|it| it.noise));
+        let noise = noise.map_or("–".to_owned(), |it| format!("≤ {:.0} %", it.max * 100.0));
         let _ = write!(
             text,
             "| {} | {} | {} | {own} |",
@@ -178,7 +206,7 @@ fn job_section(lines: &Lines, job: &Job, dir: &Path) -> Result<String> {
             );
             let _ = write!(text, " {} | {} | {} |", waits.0, waits.1, waits.2);
         }
-        let _ = writeln!(text, " {} | ≤ {noise:.0} % |", figures.len());
+        let _ = writeln!(text, " {} | {noise} |", figures.len());
         bars.extend(spread(|it| it.rate).map(|it| chart::Bar {
             kind: *kind,
             spread: it,

@@ -1,6 +1,6 @@
 //! Reports of results that stand here.
 
-use super::{aims, chart, figure, summary};
+use super::{aims, chart, figure, noise, summary, tables};
 use crate::bench::results::Lines;
 use crate::bench::sample::Spread;
 use crate::bench::targets::Kind;
@@ -12,9 +12,15 @@ fn lines() -> Lines {
          {\"kind\":\"target\",\"target\":\"nginx\",\"version\":\"1.2.3\"}\n\
          {\"kind\":\"target\",\"target\":\"portway\",\"version\":\"0.1.0\"}\n",
     );
-    for (target, gigabytes) in [("portway", 8), ("portway", 10), ("nginx", 4), ("nginx", 5)] {
+    let samples = [
+        ("portway", 0, 8),
+        ("portway", 1, 10),
+        ("nginx", 0, 5),
+        ("nginx", 1, 4),
+    ];
+    for (target, round, gigabytes) in samples {
         text += &format!(
-            "{{\"kind\":\"sample\",\"target\":\"{target}\",\"job\":\"up\",\"load\":{{\"seconds\":1.0,\
+            "{{\"kind\":\"sample\",\"target\":\"{target}\",\"job\":\"up\",\"round\":{round},\"load\":{{\"seconds\":1.0,\
              \"bytes\":{gigabytes}000000000,\"cpu\":{{\"busy\":2.0,\"others\":0.2,\"capacity\":2.0,\
              \"gateway\":0.8}}}}}}\n"
         );
@@ -37,19 +43,107 @@ fn the_short_table_has_medians_in_the_order_of_targets() {
 
 #[test]
 fn an_aim_is_met_or_said_to_be_short() {
-    let text = aims::section(&lines());
-    assert!(text.contains("1 of 2 are met"), "{text}");
-    assert!(text.contains("over nginx | ≥ 1.80 | 2.00 | met"), "{text}");
-    assert!(
-        text.contains("for each GB | ≤ 0.045 | 0.090 | **short**"),
-        "{text}"
+    check_aims(
+        "",
+        &[
+            "1 of 35 are met, 33 not measured",
+            "| up: rate of Portway over nginx | ≥ 1.80 | 2.00 | 1.60–2.50 | met |",
+            "for each GB | ≤ 0.045 | 0.090 | 0.080–0.100 | **short** |",
+        ],
     );
 }
 
 #[test]
+fn an_aim_without_a_figure_is_not_measured_and_not_met() {
+    let idle = |target, bytes: &str| {
+        format!(
+            "{{\"kind\":\"sample\",\"target\":\"{target}\",\"job\":\"idle\",\"load\":{{{bytes}}}}}\n"
+        )
+    };
+    let each = "\"gateway_bytes_each\":";
+    check_aims(
+        &(idle("portway", &format!("{each}256")) + &idle("haproxy-auto", &format!("{each}0"))),
+        &[
+            "| idle: own KiB for each connection | ≤ 0.500 | 0.250 | – | met |",
+            "| idle: own memory of Portway over HAProxy, splice-auto | ≤ 0.167 | – | – | not measured |",
+            "| integrity: bad transfers | ≤ 0.000 | – | – | not measured |",
+        ],
+    );
+    check_aims(
+        &idle("portway", ""),
+        &["| idle: own KiB for each connection | ≤ 0.500 | – | – | not measured |"],
+    );
+}
+
+/// What the table of aims has, for the lines that stand here and these.
+fn check_aims(more: &str, wanted: &[&str]) {
+    let mut lines = lines();
+    lines.append(Lines::parse(more).unwrap());
+    let text = aims::section(&lines, None);
+    for row in wanted {
+        assert!(text.contains(row), "{row}\n{text}");
+    }
+}
+
+/// The table of 5,000 routes with these fields.
+fn table(fields: &str) -> Lines {
+    let line = format!(
+        "{{\"kind\":\"run\",\"date\":\"a day\",\"commit\":\"c0ffee\",\"kernel\":\"Linux 6\"}}\n\
+         {{\"kind\":\"table\",\"routes\":5000,\"layout\":\"one per route\",{fields}}}\n"
+    );
+    Lines::parse(&line).unwrap()
+}
+
+#[test]
+fn tables_of_5000_routes_have_four_aims() {
+    let rest = "\"change_ms\":{\"min\":5.0,\"median\":21.0,\"max\":30.0,\"n\":20},\
+        \"rss_bytes\":70000000,\"rss_bytes_later\":90000000,\"idle_cpu\":0.0";
+    let several = table(&format!("\"starts_ms\":[800.0,1200.0,900.0],{rest}"));
+    let text = aims::section(&lines(), Some(&several));
+    for row in [
+        "from nothing, ms | ≤ 1000 | 900 | 800–1200 | met |",
+        "one change, ms | ≤ 20.0 | 21.0 | – | **short** |",
+        "whichever is more, MB | ≤ 80.0 | 90.0 | – | **short** |",
+        "CPU while idle, % | ≤ 0.000 | 0.000 | – | met |",
+    ] {
+        assert!(text.contains(row), "{row}\n{text}");
+    }
+    let text = tables::section(&several);
+    assert!(text.contains("a day, commit c0ffee, Linux 6."), "{text}");
+    let row = "| 900 (800–1200) | 21.0 (5.00–30.0) | 66.8 | 85.8 | 0.00 % |";
+    assert!(text.contains(row), "{text}");
+    let once = tables::section(&table("\"start_ms\":800.0"));
+    assert!(once.contains("| 800 | – | – | – | – |"), "{once}");
+}
+
+/// The memory that could not be read any more shows that the gateway was gone.
+#[test]
+fn a_gateway_that_is_gone_is_not_idle() {
+    let gone = table("\"rss_bytes\":70000000,\"rss_bytes_later\":0,\"idle_cpu\":0.0");
+    let text = aims::section(&lines(), Some(&gone));
+    assert!(text.contains("CPU while idle, % | ≤ 0.000 | – | – | not measured |"));
+}
+
+#[test]
 fn samples_that_others_disturbed_are_counted() {
-    assert_eq!(lines().noisy(0.12), (0, 4));
-    assert_eq!(lines().noisy(0.05), (4, 4));
+    let of = |limit| {
+        let it = lines().noise(limit);
+        (it.noisy, it.observed, it.unobserved, it.retried)
+    };
+    assert_eq!(of(0.12), (0, 4, 0, 0));
+    assert_eq!(of(0.05), (4, 4, 0, 0));
+}
+
+#[test]
+fn samples_that_nobody_watched_are_told_and_retries_only_if_there_were_some() {
+    let mut lines = lines();
+    assert!(!noise(lines.noise(0.12)).contains("again"));
+    let more = "{\"kind\":\"sample\",\"tries\":3,\"load\":{\"transfers\":240}}\n";
+    lines.append(Lines::parse(more).unwrap());
+    let text = noise(lines.noise(0.12));
+    let wanted = "0 of 4 samples with more than 12 % of the machine used by others; \
+        1 were taken again; 1 more not observed";
+    assert_eq!(text, wanted);
 }
 
 #[test]

@@ -26,5 +26,14 @@ fn what_others_used_is_not_counted_as_ours() {
     assert_eq!((bulk.rate, bulk.cpu, bulk.own), (16.0, 0.5, 0.125));
     let each = Figures::of(Unit::Each, &load);
     assert_eq!((each.rate, each.cpu, each.own), (500.0, 2000.0, 500.0));
-    assert_eq!(noise(&load), 0.25);
+    assert_eq!(noise(&load), Some(0.25));
+}
+
+#[test]
+fn noise_that_nobody_observed_is_not_silence() {
+    assert_eq!(noise(&json!({"transfers": 240})), None);
+    assert_eq!(
+        noise(&json!({"cpu": {"capacity": 0.0, "others": 0.0}})),
+        None
+    );
 }
