@@ -48,8 +48,9 @@ impl Schedule {
                 if job.way == Way::Once && round > 0 {
                     continue;
                 }
-                for index in 0..self.targets.len() {
-                    self.sample(job, index, round)?;
+                let kinds: Vec<Kind> = self.targets.iter().map(|it| it.kind).collect();
+                for kind in in_turn(&kinds, round) {
+                    self.sample(job, kind, round)?;
                 }
             }
         }
@@ -57,8 +58,8 @@ impl Schedule {
     }
 
     /// Takes one sample, again if others disturbed it, and keeps the least disturbed.
-    fn sample(&mut self, job: &Job, index: usize, round: u32) -> Result<()> {
-        let Some(kind) = self.targets.get(index).map(|it| it.kind) else {
+    fn sample(&mut self, job: &Job, kind: Kind, round: u32) -> Result<()> {
+        let Some(index) = self.targets.iter().position(|it| it.kind == kind) else {
             return Ok(());
         };
         if !job.is_for(kind) {
@@ -102,7 +103,7 @@ impl Schedule {
         self.look_after(job, index, round)
     }
 
-    /// A peer may die of a job: that is told, and the others go on beside a new one.
+    /// A peer may die of a job: that is told, and the others go on beside a new one, or without it.
     fn look_after(&mut self, job: &Job, index: usize, round: u32) -> Result<()> {
         let Some(target) = self.targets.get_mut(index) else {
             return Ok(());
@@ -111,10 +112,20 @@ impl Schedule {
         match target.check() {
             Err(error) if kind == Kind::Portway => Err(error),
             Err(_) => {
-                let what = "it ended, and was started again";
+                let what = match Target::start(&self.arena, kind, Path::new("")) {
+                    Ok(new) => {
+                        *target = new;
+                        "it ended, and was started again".to_owned()
+                    }
+                    Err(error) => {
+                        self.targets.remove(index);
+                        let error = format!("{error:#}");
+                        let why = error.lines().next().unwrap_or_default();
+                        format!("it ended, and cannot be started again: {why}")
+                    }
+                };
                 say(&format!("  {:<18}{:<16} {what}", job.name, kind.name()));
-                *target = Target::start(&self.arena, kind, Path::new(""))?;
-                self.results.add(&results::failure(job, kind, round, what))
+                self.results.add(&results::failure(job, kind, round, &what))
             }
             Ok(()) => Ok(()),
         }
@@ -199,6 +210,15 @@ impl Schedule {
     }
 }
 
+/// All of them, each round from the next one on, so that nobody always comes first.
+fn in_turn(kinds: &[Kind], round: u32) -> Vec<Kind> {
+    let mut kinds = kinds.to_vec();
+    if let Some(first) = usize::try_from(round).unwrap_or(0).checked_rem(kinds.len()) {
+        kinds.rotate_left(first);
+    }
+    kinds
+}
+
 /// Runs the load tool, and gives what it says.
 ///
 /// # Errors
@@ -208,6 +228,10 @@ pub(crate) fn ask(mut command: Command) -> Result<Value> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    // Where it was in the code says nothing of why a target failed it.
+    command
+        .env("RUST_BACKTRACE", "0")
+        .env_remove("RUST_LIB_BACKTRACE");
     let mut child = command.spawn().context("start the load tool")?;
     let deadline = Instant::now() + SAMPLE;
     let ended = loop {
@@ -283,3 +307,6 @@ impl Schedule {
         std::fs::remove_dir_all(&dir).with_context(|| format!("remove {}", dir.display()))
     }
 }
+
+#[cfg(test)]
+mod tests;

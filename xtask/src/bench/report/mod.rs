@@ -332,7 +332,10 @@ fn versions_section(lines: &Lines) -> String {
     }
     for line in failures {
         let (job, target) = (said(line, "job"), said(line, "target"));
-        let _ = writeln!(text, "* {job}, {target}: {}", said(line, "why"));
+        let why = said(line, "why");
+        // Older results have one.
+        let why = why.split("Stack backtrace").next().unwrap_or_default();
+        let _ = writeln!(text, "* {job}, {target}: {}", why.trim_end());
     }
     text
 }
