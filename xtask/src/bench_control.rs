@@ -14,13 +14,13 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::bench::peers::{Found, Peer};
-use crate::bench::results::Results;
+use crate::bench::results::{Results, commit_of};
 use crate::cluster::kubectl::Kubectl;
 use crate::cluster::site::Site;
 use crate::cluster::{Channel, ensure_up};
 use crate::interrupt::{self, Interrupt};
 use crate::tally::say;
-use crate::{golang, install};
+use crate::{golang, image, install};
 
 /// The peer's address, one that no Service gets.
 const PEER_ADDRESS: &str = "172.30.2.1";
@@ -77,27 +77,38 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let site = Site::here();
     let bench = golang::BENCH.built(&interrupt)?;
     ensure_up(&site, Channel::Standard, &interrupt)?;
-    if !args.as_installed {
-        install::portway(&site, args.portway.as_deref(), &interrupt)?;
-    }
+    let commit = install_portway(args, &site, &interrupt)?;
     let peer = Peer::Traefik.find()?;
     let mut traefik = start_traefik(&site, &peer)?;
-    let measured = measure(args, &site, &bench, &interrupt, &peer);
+    let measured = measure(args, &site, (&bench, &commit), &interrupt, &peer);
     interrupt::end(&mut traefik);
     measured?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Installs what is to be measured, and gives the commit it was built from.
+fn install_portway(args: &Args, site: &Site, interrupt: &Interrupt) -> Result<String> {
+    if args.as_installed {
+        return Ok("as installed".to_owned());
+    }
+    let binary = match &args.portway {
+        Some(given) => given.clone(),
+        None => image::static_binary(interrupt)?,
+    };
+    install::portway(site, Some(&binary), interrupt)?;
+    Ok(commit_of(&binary))
+}
+
 fn measure(
     args: &Args,
     site: &Site,
-    bench: &Path,
+    (bench, commit): (&Path, &str),
     interrupt: &Interrupt,
     peer: &Found,
 ) -> Result<()> {
     let asked = |name: &str| args.only.as_deref().is_none_or(|only| only == name);
     for (scenario, n, beside_peer) in SCENARIOS.iter().filter(|(name, ..)| asked(name)) {
-        let mut results = Results::begin(&format!("control-{scenario}"), None)?;
+        let mut results = Results::begin(&format!("control-{scenario}"), None, commit)?;
         results.add(&json!({"kind": "target", "target": "traefik", "version": peer.version}))?;
         let classes: &[&str] = match beside_peer {
             true => &[install::CLASS, "traefik"],
@@ -105,7 +116,7 @@ fn measure(
         };
         let n = (n / args.smaller).max(4);
         for round in 1..=args.rounds {
-            for class in classes {
+            for class in in_turn(classes, round) {
                 let mut command = scenario_command(site, bench, scenario, class);
                 command.arg(format!("-n={n}"));
                 let mut line = None;
@@ -118,6 +129,15 @@ fn measure(
         }
     }
     report::write()
+}
+
+/// Who goes first takes turns: each finds what the other left of the cluster.
+fn in_turn<'a>(classes: &[&'a str], round: u32) -> Vec<&'a str> {
+    let mut classes = classes.to_vec();
+    if round.is_multiple_of(2) {
+        classes.reverse();
+    }
+    classes
 }
 
 fn scenario_command(site: &Site, bench: &Path, scenario: &str, class: &str) -> Command {
@@ -191,3 +211,6 @@ fn start_traefik(site: &Site, peer: &Found) -> Result<Child> {
     ])?;
     Ok(traefik)
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,3 +52,6 @@ pub(crate) const WARM_UP: Duration = Duration::from_millis(300);
 
 /// Routes of the tables that are measured.
 pub(crate) const TABLES: [usize; 2] = [1000, 5000];
+
+/// Results of one name in one directory: a loop that runs away must not fill it.
+pub(crate) const RUNS_A_DAY_MAX: u32 = 100;

@@ -135,7 +135,11 @@ fn measure(args: &Args) -> Result<ExitCode> {
     let arena = Arena::set()?;
     let backend = arena.start_backend(&load)?;
     let (kinds, jobs) = choose(args)?;
-    let mut results = Results::begin(name(args), out(args).as_deref())?;
+    let mut results = Results::begin(
+        name(args),
+        out(args).as_deref(),
+        &results::commit_of(&portway),
+    )?;
     let targets = match args.tables {
         true => Vec::new(),
         false => start_targets(&arena, &kinds, &portway, &mut results)?,

@@ -12,13 +12,15 @@
 //! it had. Never: a line changed later.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::jobs::{Job, Way};
+use super::limits::RUNS_A_DAY_MAX;
 use super::sample::{Figures, noise};
 use super::targets::Kind;
 use crate::repo;
@@ -46,20 +48,23 @@ pub(crate) struct Noise {
 }
 
 impl Results {
-    /// Begins a file in `dir`, or in today's directory.
+    /// Begins a file in `dir`, or in today's directory, for what is built from this commit. Today's
+    /// results are kept, and this one gets a number; what is put aside replaces what was there.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn begin(name: &str, dir: Option<&Path>) -> Result<Self> {
+    pub(crate) fn begin(name: &str, dir: Option<&Path>, commit: &str) -> Result<Self> {
         let today = repo::root()
             .join("bench/results")
             .join(said("date", &["-u", "+%F"]));
-        let dir = dir.map_or(today, Path::to_path_buf);
-        fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
-        let path = dir.join(format!("{name}.jsonl"));
-        let file = File::create(&path).with_context(|| format!("write {}", path.display()))?;
+        let in_dir = dir.unwrap_or(&today);
+        fs::create_dir_all(in_dir).with_context(|| format!("create {}", in_dir.display()))?;
+        if let Some(dir) = dir {
+            let _ = fs::remove_file(dir.join(format!("{name}.jsonl")));
+        }
+        let (file, path) = create(in_dir, name)?;
         let mut results = Self { file, path };
-        results.add(&run(name))?;
+        results.add(&run(name, commit))?;
         Ok(results)
     }
 
@@ -72,8 +77,47 @@ impl Results {
     }
 }
 
+/// The first of `NAME.jsonl`, `NAME.2.jsonl` and so on that is not there yet.
+fn create(dir: &Path, name: &str) -> Result<(File, PathBuf)> {
+    for number in 1..=RUNS_A_DAY_MAX {
+        let path = match number {
+            1 => dir.join(format!("{name}.jsonl")),
+            _ => dir.join(format!("{name}.{number}.jsonl")),
+        };
+        match File::create_new(&path) {
+            Ok(file) => return Ok((file, path)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).with_context(|| format!("write {}", path.display())),
+        }
+    }
+    bail!("{} has {RUNS_A_DAY_MAX} results of {name}", dir.display())
+}
+
+/// The number of a file of this name: 1 for the first of a day. `None` for another name.
+fn number_of(file: &Path, name: &str) -> Option<u32> {
+    let rest = file.file_name()?.to_str()?.strip_prefix(name)?;
+    match rest.strip_suffix(".jsonl")? {
+        "" => Some(1),
+        number => number.strip_prefix('.')?.parse().ok(),
+    }
+}
+
+/// The commit that a binary was built from, as itself says: the checkout may have moved since.
+pub(crate) fn commit_of(portway: &Path) -> String {
+    let output = Command::new(portway).arg("--version").output();
+    let said = output.map(|it| it.stdout).unwrap_or_default();
+    commit_in(&String::from_utf8_lossy(&said)).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// What stands behind "commit" in `portway 0.1.0 (commit b88d59ca2e62)`.
+fn commit_in(version: &str) -> Option<String> {
+    let (_, rest) = version.split_once("(commit ")?;
+    let (commit, _) = rest.split_once(')')?;
+    Some(commit.to_owned())
+}
+
 /// What is known of the machine and the program.
-fn run(name: &str) -> Value {
+fn run(name: &str, commit: &str) -> Value {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let value_of = |text: &str, key: &str| {
@@ -85,7 +129,7 @@ fn run(name: &str) -> Value {
         "kind": "run",
         "run": name,
         "date": said("date", &["-u", "+%FT%TZ"]),
-        "commit": said("git", &["rev-parse", "--short=12", "HEAD"]),
+        "commit": commit,
         "kernel": said("uname", &["-sr"]),
         "cpus": std::thread::available_parallelism().map_or(0, usize::from),
         "cpu": value_of(&cpuinfo, "model name"),
@@ -121,13 +165,12 @@ impl Lines {
         Ok(Self(lines.collect::<Result<_, _>>()?))
     }
 
-    /// The newest file with this name below `bench/results`.
+    /// The newest file with this name below `bench/results`: of the last day, the last.
     pub(crate) fn newest(name: &str) -> Option<PathBuf> {
         let dirs = fs::read_dir(repo::root().join("bench/results")).ok()?;
-        let files = dirs
-            .flatten()
-            .map(|it| it.path().join(format!("{name}.jsonl")));
-        files.filter(|it| it.exists()).max()
+        let files = dirs.flatten().flat_map(|dir| fs::read_dir(dir.path()));
+        let files = files.flatten().flatten().map(|it| it.path());
+        newest(files, name)
     }
 
     /// These as well.
@@ -189,6 +232,14 @@ impl Lines {
     }
 }
 
+fn newest(files: impl Iterator<Item = PathBuf>, name: &str) -> Option<PathBuf> {
+    let numbered = files.filter_map(|it| {
+        let day = it.parent()?.to_path_buf();
+        Some((day, number_of(&it, name)?, it))
+    });
+    numbered.max().map(|(_, _, path)| path)
+}
+
 /// A sample as a line.
 pub(crate) fn sample(job: &Job, target: Kind, round: u32, tries: u32, load: &Value) -> Value {
     json!({
@@ -213,3 +264,6 @@ pub(crate) fn failure(job: &Job, target: Kind, round: u32, why: &str) -> Value {
         "why": why,
     })
 }
+
+#[cfg(test)]
+mod tests;
