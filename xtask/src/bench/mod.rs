@@ -23,9 +23,9 @@ mod profile;
 mod schedule;
 mod tables;
 
-mod report;
+pub(crate) mod report;
 pub(crate) mod results;
-mod sample;
+pub(crate) mod sample;
 
 mod limits;
 

@@ -9,12 +9,15 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::bench::report;
 use crate::bench::results::Lines;
+use crate::bench::sample::Spread;
 use crate::install;
 use crate::repo::root;
 use crate::tally::say;
 
-/// A line of the table: what it says, the scenario, where the figure is in a sample, and what we aim at.
+/// A line of the table: what it says, the scenario, where the figure is in a sample (or those that are to
+/// be added, with ` + ` between them), and what we aim at.
 struct Row {
     what: &'static str,
     scenario: &'static str,
@@ -36,7 +39,7 @@ const fn row(
     }
 }
 
-const ROWS: [Row; 20] = [
+const ROWS: [Row; 21] = [
     row("routes created at once", "attached", "/n", ""),
     row("creating them, ms", "attached", "/create_ms", ""),
     row(
@@ -50,6 +53,12 @@ const ROWS: [Row; 20] = [
         "attached",
         "/accepted_ms",
         "≤ 2000",
+    ),
+    row(
+        "first create → all Accepted, ms",
+        "attached",
+        "/create_ms + /accepted_ms",
+        "",
     ),
     row(
         "Gateway status writes meanwhile",
@@ -140,7 +149,12 @@ pub(super) fn write() -> Result<()> {
         let lines = Lines::read(&path)?;
         if row.scenario != scenario {
             scenario = row.scenario;
-            let _ = write!(text, "\n## {scenario}\n\n{}\n", of_run(&lines));
+            let (run, rounds) = (of_run(&lines), rounds(&lines));
+            let _ = write!(
+                text,
+                "\n## {scenario}\n\n{run} {rounds}{}\n\n",
+                alone(scenario)
+            );
             text.push_str("| | Portway | Traefik | aim |\n|---|---|---|---|\n");
         }
         let ours = figure(&lines, install::CLASS, row.figure);
@@ -153,13 +167,24 @@ pub(super) fn write() -> Result<()> {
     Ok(())
 }
 
+/// Why a scenario has no peer.
+fn alone(scenario: &str) -> &'static str {
+    match scenario {
+        "churn" => {
+            " Portway alone: the peer's one process does everything for all Gateways at once, and what it \
+             uses cannot be told apart into a controller and the proxy of one Gateway."
+        }
+        _ => "",
+    }
+}
+
 /// When and where it was measured.
 fn of_run(lines: &Lines) -> String {
     let run = lines.of_kind("run").next().unwrap_or(&Value::Null);
     let word = |name: &str| run[name].as_str().unwrap_or("?").to_owned();
     let peer = lines.of_kind("target").next().unwrap_or(&Value::Null);
     format!(
-        "{}, commit {}, {} CPUs ({}), {}; Traefik {}.\n",
+        "{}, commit {}, {} CPUs ({}), {}; Traefik {}.",
         word("date"),
         word("commit"),
         run["cpus"],
@@ -169,24 +194,41 @@ fn of_run(lines: &Lines) -> String {
     )
 }
 
-/// Median, and the least and the most if they differ.
-fn figure(lines: &Lines, class: &str, pointer: &str) -> String {
-    let samples = lines.of_kind("control").map(|it| &it["sample"]);
-    let samples: Vec<&Value> = samples.filter(|it| it["class"] == class).collect();
-    if samples.is_empty() {
-        return "".to_owned();
+/// How often each was tried.
+fn rounds(lines: &Lines) -> String {
+    let n = |class| samples(lines, class).count();
+    match (n(install::CLASS), n("traefik")) {
+        (ours, 0) => format!("Rounds: {ours}."),
+        (ours, theirs) => format!("Rounds: {ours} with Portway, {theirs} with Traefik."),
     }
-    let values = samples.iter().map(|it| value(it, pointer));
-    let Some(mut values) = values.collect::<Option<Vec<f64>>>() else {
+}
+
+fn samples<'a>(lines: &'a Lines, class: &'a str) -> impl Iterator<Item = &'a Value> {
+    let all = lines.of_kind("control").map(|it| &it["sample"]);
+    all.filter(move |it| it["class"] == class)
+}
+
+/// Median, and the least and the most if they differ; a dash where a round lacks the figure.
+fn figure(lines: &Lines, class: &str, pointers: &str) -> String {
+    let values = samples(lines, class).map(|it| sum(it, pointers));
+    let values = values.collect::<Option<Vec<f64>>>();
+    let Some(spread) = values.and_then(Spread::of) else {
         return "–".to_owned();
     };
-    values.sort_by(f64::total_cmp);
-    let at = |index: usize| number(values.get(index).copied().unwrap_or(0.0));
-    let (least, median, most) = (at(0), at(values.len() / 2), at(values.len() - 1));
+    let (least, median, most) = (
+        number(spread.min),
+        number(spread.median),
+        number(spread.max),
+    );
     match least == most {
         true => median,
         false => format!("{median} ({least}–{most})"),
     }
+}
+
+/// What stands at one pointer, or at several that are to be added.
+fn sum(sample: &Value, pointers: &str) -> Option<f64> {
+    pointers.split(" + ").map(|it| value(sample, it)).sum()
 }
 
 /// A figure of a sample. Where writes were counted, those of a kind that nobody wrote are none; what
@@ -198,9 +240,13 @@ fn value(sample: &Value, pointer: &str) -> Option<f64> {
     found.or(is_counted.then_some(0.0))
 }
 
+/// A count as it is, anything else with three digits that count.
 fn number(value: f64) -> String {
     match value.fract() == 0.0 || value >= 100.0 {
         true => format!("{value:.0}"),
-        false => format!("{value:.1}"),
+        false => report::figure(value),
     }
 }
+
+#[cfg(test)]
+mod tests;

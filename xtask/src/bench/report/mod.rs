@@ -396,7 +396,7 @@ fn cell(spread: Spread) -> String {
 }
 
 /// A number with three digits that count.
-fn figure(number: f64) -> String {
+pub(crate) fn figure(number: f64) -> String {
     let size = number.abs();
     if size >= 10_000.0 {
         return format!("{:.1}k", number / 1000.0);
