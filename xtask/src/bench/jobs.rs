@@ -47,6 +47,9 @@ pub(crate) enum Way {
 /// What `--quick` does.
 pub(crate) const QUICK: [&Job; 4] = [&UP, &DOWN, &REQUESTS, &CONNECTS];
 
+/// What `--profile` looks into.
+pub(crate) const PROFILED: [&Job; 6] = [&UP, &DOWN, &REQUESTS, &CHURN, &CONNECTS, &ROUND_TRIP];
+
 /// What `--full` does, in this order in every round.
 pub(crate) const FULL: [&Job; 13] = [
     &UP,

@@ -54,7 +54,7 @@ Examples:
   sudo -E cargo xtask bench --full        up to twenty: all peers, all jobs, 5 rounds
   sudo -E cargo xtask bench --only portway,nginx --jobs up,connects --rounds 3
   sudo -E cargo xtask bench --tables      1,000 and 5,000 routes: start, one change, memory
-  sudo -E cargo xtask bench --profile     perf and strace on Portway, for the jobs of --quick
+  sudo -E cargo xtask bench --profile     perf and strace on Portway, kept beside the results
   cargo xtask bench --report              bench/REPORT.md again, from the newest results
 
 Needs root for three network namespaces, and Python for peers that are not installed.")]
@@ -161,7 +161,8 @@ fn measure(args: &Args) -> Result<ExitCode> {
         let programs = (portway.as_path(), schedule.load.as_path());
         tables::measure(&schedule.arena, programs, &TABLES, &mut schedule.results)?;
     } else if args.profile {
-        profile::run(&schedule, 0, &jobs)?;
+        let dir = args.out.clone().unwrap_or_else(results::today);
+        profile::run(&schedule, 0, &jobs, &dir)?;
     } else {
         schedule.run(&jobs, args.rounds.unwrap_or(if args.full { 5 } else { 3 }))?;
     }
@@ -209,9 +210,10 @@ fn choose(args: &Args) -> Result<(Vec<Kind>, Vec<&'static jobs::Job>)> {
         (_, true) => vec![Kind::Portway],
         _ => Kind::ALL.to_vec(),
     };
-    let mut jobs = match args.quick || args.profile {
-        true => jobs::QUICK.to_vec(),
-        false => jobs::FULL.to_vec(),
+    let mut jobs = match (args.quick, args.profile) {
+        (true, _) => jobs::QUICK.to_vec(),
+        (_, true) => jobs::PROFILED.to_vec(),
+        _ => jobs::FULL.to_vec(),
     };
     for name in &args.only {
         if !Kind::ALL.iter().any(|it| it.name() == name) {

@@ -4,7 +4,8 @@
 //! each unit of work (strace). Never: a rate measured under strace, which slows everything.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
@@ -13,24 +14,23 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::jobs::{Job, Unit};
+use super::results;
 use super::sample::number;
-use super::schedule::{Schedule, ask};
-use crate::repo;
+use super::schedule::Schedule;
 use crate::tally::say;
 
 /// Functions that are shown.
 const SHOWN: usize = 40;
 
-/// Profiles each job, and writes what was found to `target/bench/profile-JOB.txt`.
+/// Profiles each job, and writes what was found to `profile-JOB-TARGET.txt` in `dir`.
 ///
 /// # Errors
 /// When neither perf nor strace can look into the gateway.
-pub(crate) fn run(schedule: &Schedule, index: usize, jobs: &[&Job]) -> Result<()> {
-    let pid = schedule
-        .targets
-        .get(index)
-        .and_then(|it| it.pids().first().copied());
+pub(crate) fn run(schedule: &Schedule, index: usize, jobs: &[&Job], dir: &Path) -> Result<()> {
+    let target = schedule.targets.get(index).context("no such target")?;
+    let pid = target.pids().first().copied();
     let pid = pid.context("the gateway does not run")?;
+    fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
     for job in jobs {
         let functions = functions(schedule, index, job, pid);
         let calls = calls(schedule, index, job, pid);
@@ -39,14 +39,18 @@ pub(crate) fn run(schedule: &Schedule, index: usize, jobs: &[&Job]) -> Result<()
         }
         let said = |part: Result<String>| part.unwrap_or_else(|error| format!("none: {error:#}\n"));
         let text = format!(
-            "{}: {}\n\nfunctions\n{}\ncalls\n{}",
+            "{}: {}\n{} {}\n\nfunctions\n{}\ncalls\n{}",
             job.name,
             job.what,
+            target.kind.name(),
+            target.version,
             said(functions),
             said(calls)
         );
-        let path = repo::root().join(format!("target/bench/profile-{}.txt", job.name));
-        fs::write(&path, &text).with_context(|| format!("write {}", path.display()))?;
+        let name = format!("profile-{}-{}", job.name, target.kind.name());
+        let (mut file, path) = results::create(dir, &name, "txt")?;
+        file.write_all(text.as_bytes())
+            .with_context(|| format!("write {}", path.display()))?;
         say(&text);
     }
     Ok(())
@@ -60,7 +64,7 @@ fn functions(schedule: &Schedule, index: usize, job: &Job, pid: u32) -> Result<S
     perf.args(["record", "--quiet", "-e", "cpu-clock", "-F", "1999", "-o"]);
     perf.arg(&recorded).args(["-p", &pid.to_string(), "--"]);
     perf.arg(load.get_program()).args(load.get_args());
-    ask(perf)?;
+    schedule.take_by(perf, job, index)?;
     let mut report = Command::new("perf");
     report.args(["report", "--stdio", "--no-children", "--sort", "dso,symbol"]);
     report.args(["--percent-limit", "0.4", "-i"]).arg(&recorded);

@@ -54,15 +54,13 @@ impl Results {
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn begin(name: &str, dir: Option<&Path>, commit: &str) -> Result<Self> {
-        let today = repo::root()
-            .join("bench/results")
-            .join(said("date", &["-u", "+%F"]));
+        let today = today();
         let in_dir = dir.unwrap_or(&today);
         fs::create_dir_all(in_dir).with_context(|| format!("create {}", in_dir.display()))?;
         if let Some(dir) = dir {
             let _ = fs::remove_file(dir.join(format!("{name}.jsonl")));
         }
-        let (file, path) = create(in_dir, name)?;
+        let (file, path) = create(in_dir, name, "jsonl")?;
         let mut results = Self { file, path };
         results.add(&run(name, commit))?;
         Ok(results)
@@ -77,12 +75,21 @@ impl Results {
     }
 }
 
-/// The first of `NAME.jsonl`, `NAME.2.jsonl` and so on that is not there yet.
-fn create(dir: &Path, name: &str) -> Result<(File, PathBuf)> {
+/// Where the results of today lie.
+pub(crate) fn today() -> PathBuf {
+    let day = said("date", &["-u", "+%F"]);
+    repo::root().join("bench/results").join(day)
+}
+
+/// Creates the first of `NAME.ENDING`, `NAME.2.ENDING` and so on that is not there yet.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn create(dir: &Path, name: &str, ending: &str) -> Result<(File, PathBuf)> {
     for number in 1..=RUNS_A_DAY_MAX {
         let path = match number {
-            1 => dir.join(format!("{name}.jsonl")),
-            _ => dir.join(format!("{name}.{number}.jsonl")),
+            1 => dir.join(format!("{name}.{ending}")),
+            _ => dir.join(format!("{name}.{number}.{ending}")),
         };
         match File::create_new(&path) {
             Ok(file) => return Ok((file, path)),

@@ -145,9 +145,16 @@ impl Schedule {
     /// # Errors
     /// When the load tool fails.
     pub(crate) fn take(&self, job: &Job, index: usize) -> Result<Value> {
+        self.take_by(self.command(job, index)?, job, index)
+    }
+
+    /// The same by this command, which has the load tool's in it.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn take_by(&self, command: Command, job: &Job, index: usize) -> Result<Value> {
         let target = self.targets.get(index).context("no such target")?;
         let pids = target.pids();
-        let command = self.drive(job, target, &pids)?;
         match job.way {
             Way::InTurn | Way::Once => ask(command),
             Way::OnOneCpu => {

@@ -20,7 +20,7 @@ fn a_second_run_of_a_day_leaves_the_first_as_it_is() {
     let dir = std::env::temp_dir().join(format!("portway-bench-{}", std::process::id()));
     let aside = || Results::begin("full", Some(&dir), "c0ffee").unwrap().path;
     assert_eq!(aside(), aside());
-    let next = || create(&dir, "full").unwrap().1;
+    let next = || create(&dir, "full", "jsonl").unwrap().1;
     assert_eq!(next(), dir.join("full.2.jsonl"));
     assert_eq!(next(), dir.join("full.3.jsonl"));
     let first = std::fs::read_to_string(aside()).unwrap();
