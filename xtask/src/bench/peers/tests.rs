@@ -1,6 +1,6 @@
 //! What `peers` promises.
 
-use super::is_version;
+use super::{Peer, is_version};
 
 #[test]
 fn versions_are_told_from_other_words() {
@@ -8,4 +8,13 @@ fn versions_are_told_from_other_words() {
     let words = said.split(|it: char| it.is_whitespace() || it == '/');
     let versions: Vec<_> = words.filter(|it| is_version(it)).collect();
     assert_eq!(versions, ["2.8.25-5cf5d0683"]);
+}
+
+/// Another version may know other settings, and is another peer.
+#[test]
+fn packages_are_of_one_version() {
+    for peer in [Peer::Nginx, Peer::Haproxy, Peer::Envoy, Peer::Traefik] {
+        let (_, version) = peer.package().split_once("==").unwrap();
+        assert!(is_version(version), "{version}");
+    }
 }
