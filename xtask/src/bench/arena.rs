@@ -40,7 +40,7 @@ const SPARE_BACKENDS_LAST: u8 = 12;
 /// Common to all three: ports enough for a hundred thousand short connections, used again at once,
 /// and a congestion control that every kernel has and that does not pace: there is no path here
 /// whose bandwidth could be found out.
-const SETTINGS: [&str; 4] = [
+pub(crate) const SETTINGS: [&str; 4] = [
     "net/ipv4/tcp_congestion_control=reno",
     "net/ipv4/ip_local_port_range=10000 65535",
     "net/ipv4/tcp_tw_reuse=1",

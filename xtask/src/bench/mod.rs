@@ -36,10 +36,10 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::arena::Arena;
-use self::limits::{RETRY_TIME, RETRY_TIME_QUICK, TABLES};
+use self::limits::{NICENESS, RETRY_TIME, RETRY_TIME_QUICK, TABLES, WARM_UP};
 use self::results::{Lines, Results};
 use self::schedule::Schedule;
 use self::targets::{Kind, Target};
@@ -140,6 +140,10 @@ fn measure(args: &Args) -> Result<ExitCode> {
         out(args).as_deref(),
         &results::commit_of(&portway),
     )?;
+    let rounds = args.rounds.unwrap_or(if args.full { 5 } else { 3 });
+    if !args.tables {
+        results.add(&settings(args.measure_ms, rounds, &jobs))?;
+    }
     let targets = match args.tables {
         true => Vec::new(),
         false => start_targets(&arena, &kinds, &portway, &mut results)?,
@@ -164,7 +168,7 @@ fn measure(args: &Args) -> Result<ExitCode> {
         let dir = args.out.clone().unwrap_or_else(results::today);
         profile::run(&schedule, 0, &jobs, &dir)?;
     } else {
-        schedule.run(&jobs, args.rounds.unwrap_or(if args.full { 5 } else { 3 }))?;
+        schedule.run(&jobs, rounds)?;
     }
     let seconds = start.elapsed().as_secs();
     let path = schedule.results.path.clone();
@@ -183,6 +187,25 @@ fn measure(args: &Args) -> Result<ExitCode> {
         report::write()?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How samples are taken, as a line of results.
+fn settings(measure_ms: u64, rounds: u32, jobs: &[&jobs::Job]) -> Value {
+    let command = |job: &&jobs::Job| {
+        let count = job.count_args(Kind::Portway);
+        let count = count.iter().map(String::as_str);
+        let words: Vec<&str> = job.args.iter().copied().chain(count).collect();
+        json!({"job": job.name, "command": format!("portway-load drive {}", words.join(" "))})
+    };
+    json!({
+        "kind": "settings",
+        "measure_ms": measure_ms,
+        "warm_up_ms": WARM_UP.as_millis(),
+        "rounds": rounds,
+        "niceness": NICENESS,
+        "sysctls": arena::SETTINGS,
+        "commands": jobs.iter().map(command).collect::<Vec<_>>(),
+    })
 }
 
 /// How its results are called.

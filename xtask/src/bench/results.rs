@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! {"kind":"run", …}      once, first: date, kernel, CPU, settings
+//! {"kind":"settings", …} how samples are taken
 //! {"kind":"target", …}   each target that runs: version, command
 //! {"kind":"missing", …}  each that cannot be had, and why
 //! {"kind":"sample", …}   target, job, round, what the load tool said, how noisy it was

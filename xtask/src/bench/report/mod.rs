@@ -5,7 +5,9 @@
 
 mod aims;
 mod chart;
+mod settings;
 mod tables;
+mod worse;
 
 use std::fmt::Write;
 use std::fs;
@@ -40,11 +42,13 @@ pub(crate) fn write() -> Result<()> {
         text += &job_section(&lines, job, &dir)?;
     }
     text += &balance_section(&lines);
+    text += &worse::section(&lines);
     text += &memory_section(&lines);
     text += &integrity_section(&lines);
     if let Some(of_tables) = &of_tables {
         text += &tables::section(of_tables);
     }
+    text += &settings::section(&lines);
     text += &versions_section(&lines);
     put(&dir.join("REPORT.md"), &text)?;
     into_readme(&lines)?;
@@ -232,16 +236,18 @@ fn balance_section(lines: &Lines) -> String {
     for kind in lines.targets().into_iter().filter(|it| it.is_gateway()) {
         let _ = write!(text, "| {} |", title(kind));
         for job in [&jobs::UP, &jobs::REQUESTS, &jobs::CONNECTS] {
-            let evenness = |load: &Value| {
-                let busiest = number(load, "/cpu/threads/0");
-                ratio(number(load, "/cpu/threads/1"), busiest)
-            };
             let spread = Spread::of(lines.loads(job.name, kind).map(evenness));
             let _ = write!(text, " {} |", spread.map_or_else(String::new, cell));
         }
         text += "\n";
     }
     text
+}
+
+/// The second busiest thread by the busiest.
+fn evenness(load: &Value) -> f64 {
+    let busiest = number(load, "/cpu/threads/0");
+    ratio(number(load, "/cpu/threads/1"), busiest)
 }
 
 fn memory_section(lines: &Lines) -> String {
@@ -357,9 +363,10 @@ fn into_readme(lines: &Lines) -> Result<()> {
         .and_then(Value::as_str)
         .unwrap_or("");
     let day = date.split('T').next().unwrap_or("");
+    let cpus = run.map_or_else(String::new, |it| word(it, "cpus"));
     let table = summary(lines);
     let new = format!(
-        "{before}{}\n{table}\nMeasured on {day} with client, gateway and backend on one machine of two cores; \
+        "{before}{}\n{table}\nMeasured on {day} with client, gateway and backend on one machine of {cpus} CPUs; \
          [the whole report](bench/REPORT.md), [where it falls short](bench/SHORTFALLS.md). Again: `sudo -E cargo xtask bench --full`.\n\n{}{after}",
         MARKS.0, MARKS.1
     );

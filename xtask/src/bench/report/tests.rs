@@ -1,6 +1,7 @@
 //! Reports of results that stand here.
 
-use super::{aims, chart, figure, noise, summary, tables};
+use super::{aims, chart, figure, noise, settings, summary, tables, worse};
+use crate::bench::jobs::UP;
 use crate::bench::results::Lines;
 use crate::bench::sample::Spread;
 use crate::bench::targets::Kind;
@@ -169,4 +170,37 @@ fn a_chart_has_a_bar_for_each_target_and_escapes_its_heading() {
     let svg = chart::draw("a < b", &[bar(Kind::Portway), bar(Kind::Nginx)]);
     assert_eq!(svg.matches("<line").count(), 2);
     assert!(svg.contains("a &lt; b") && svg.contains(">Portway<"));
+}
+
+#[test]
+fn how_samples_were_taken_is_told_where_results_say() {
+    assert_eq!(settings::section(&lines()), "");
+    let line = crate::bench::settings(1000, 5, &[&UP]).to_string();
+    let text = settings::section(&Lines::parse(&line).unwrap());
+    assert!(text.contains("5 rounds; each sample is measured for 1000 ms after 300 ms"));
+    assert!(
+        text.contains("`net/ipv4/tcp_congestion_control=reno`"),
+        "{text}"
+    );
+    assert!(
+        text.contains("| up | `portway-load drive up --conns 8` |"),
+        "{text}"
+    );
+}
+
+#[test]
+fn peers_with_shorter_waits_are_named() {
+    let line = |target, p99| {
+        format!(
+            "{{\"kind\":\"sample\",\"job\":\"connects\",\"target\":\"{target}\",\
+             \"load\":{{\"waits\":{{\"p99_us\":{p99}}}}}}}\n"
+        )
+    };
+    let all = line("portway", 300.0) + &line("nginx", 200.0) + &line("envoy", 900.0);
+    let text = worse::section(&Lines::parse(&all).unwrap());
+    assert!(
+        text.contains("* connects: p99 300 µs, nginx 200 µs"),
+        "{text}"
+    );
+    assert!(!text.contains("Envoy") && !text.contains("p99.9"), "{text}");
 }

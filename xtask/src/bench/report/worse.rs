@@ -1,0 +1,54 @@
+//! Where Portway is behind a peer in what is no aim: waits of new connections, balance.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::{evenness, figure, title};
+use crate::bench::jobs::{self, Job};
+use crate::bench::results::Lines;
+use crate::bench::sample::{Spread, measured};
+use crate::bench::targets::Kind;
+
+/// The section: a line for each peer and figure that is better.
+pub(super) fn section(lines: &Lines) -> String {
+    let mut rows = String::new();
+    for (name, path) in [("p99", "/waits/p99_us"), ("p99.9", "/waits/p999_us")] {
+        let of = |load: &Value| measured(load, path);
+        for (kind, ours, theirs) in pairs(lines, &jobs::CONNECTS, of) {
+            if ours > theirs {
+                let (ours, theirs, kind) = (figure(ours), figure(theirs), title(kind));
+                let _ = writeln!(rows, "* connects: {name} {ours} µs, {kind} {theirs} µs");
+            }
+        }
+    }
+    for job in [&jobs::UP, &jobs::REQUESTS, &jobs::CONNECTS] {
+        let of = |load: &Value| measured(load, "/cpu/threads/0").map(|_| evenness(load));
+        for (kind, ours, theirs) in pairs(lines, job, of) {
+            if ours < theirs {
+                let (ours, theirs, kind) = (figure(ours), figure(theirs), title(kind));
+                let _ = writeln!(rows, "* {}: balance {ours}, {kind} {theirs}", job.name);
+            }
+        }
+    }
+    match rows.is_empty() {
+        true => String::new(),
+        false => format!("\n## Where Portway is behind without an aim\n\nMedians.\n\n{rows}"),
+    }
+}
+
+/// Portway's median and each peer's, where both were measured.
+fn pairs(lines: &Lines, job: &Job, of: impl Fn(&Value) -> Option<f64>) -> Vec<(Kind, f64, f64)> {
+    let median = |kind| {
+        let values = lines.loads(job.name, kind).filter_map(&of);
+        Spread::of(values).map(|it| it.median)
+    };
+    let Some(ours) = median(Kind::Portway) else {
+        return Vec::new();
+    };
+    let peers = Kind::ALL.into_iter();
+    let peers = peers.filter(|it| it.is_gateway() && *it != Kind::Portway);
+    peers
+        .filter_map(|kind| Some((kind, ours, median(kind)?)))
+        .collect()
+}
