@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
+use crate::limits::SILENCE_MAX;
+
 /// Which cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cluster {
@@ -41,7 +43,7 @@ pub enum ConnectError {
 /// # Errors
 /// When there is no cluster to talk to.
 pub async fn connect(cluster: Cluster) -> Result<Client, ConnectError> {
-    let config = match cluster {
+    let mut config = match cluster {
         Cluster::Inferred => Config::infer().await?,
         Cluster::File { path, entry } => {
             let read = match path {
@@ -55,5 +57,7 @@ pub async fn connect(cluster: Cluster) -> Result<Client, ConnectError> {
             Config::from_custom_kubeconfig(read, &options).await?
         }
     };
+    // A connection that died without a word must not hold up the next watch, which would take it.
+    config.read_timeout = Some(SILENCE_MAX);
     Ok(Client::try_from(config)?)
 }

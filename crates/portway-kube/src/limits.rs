@@ -6,6 +6,9 @@ use std::time::Duration;
 /// whatever it was is tried again.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long a connection to the API may say nothing: longer than a watch of which nothing changes.
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(45);
+
 /// What was seen and waits to be looked at; watches wait beyond it.
 pub(crate) const EDITS_MAX: usize = 1024;
 
