@@ -17,7 +17,7 @@ use crate::repo::root;
 pub(in crate::e2e) fn manifests_serve(place: &Place<'_>) -> Result<()> {
     let image = installed_image(place)?;
     let text = manifests(&image)?;
-    // Gateways first, as the guide has it: the suite's hold the class, and nobody would let go of it.
+    // Gateways first, as the guide has it: the suite's hold the class, and nobody would let go.
     let gateways = [
         "delete",
         "gateways",
