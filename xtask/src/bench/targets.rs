@@ -275,7 +275,8 @@ fn peers_dir() -> PathBuf {
     repo::root().join("bench/peers")
 }
 
-/// The program and its arguments without what puts them into a namespace, from the root.
+/// The program and its arguments without what puts them into a namespace, from the root; a program
+/// that is elsewhere by its name.
 fn typed(command: &Command) -> String {
     let root = format!("{}/", repo::root().display());
     let words = command
@@ -283,10 +284,18 @@ fn typed(command: &Command) -> String {
         .map(|it| it.to_string_lossy().replace(&root, ""));
     let after = words.skip_while(|it| it != "--").skip(1);
     let words: Vec<String> = after.collect();
-    match words.iter().position(|it| it == "--") {
-        Some(inner) => words[inner + 1..].join(" "),
-        None => words.join(" "),
-    }
+    let inner = words.iter().position(|it| it == "--");
+    let mut words = words.into_iter().skip(inner.map_or(0, |at| at + 1));
+    let program = words.next().unwrap_or_default();
+    let name = match program.rsplit_once('/') {
+        Some((_, name)) if program.starts_with('/') => name.to_owned(),
+        _ => program,
+    };
+    [name]
+        .into_iter()
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Waits until Portway's log, which is of JSON, says that it is ready.
