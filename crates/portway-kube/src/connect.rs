@@ -59,5 +59,7 @@ pub async fn connect(cluster: Cluster) -> Result<Client, ConnectError> {
     };
     // A connection that died without a word must not hold up the next watch, which would take it.
     config.read_timeout = Some(SILENCE_MAX);
+    // Nor is one that merely rested for so long given up at its next request.
+    config.reset_reader_on_write = true;
     Ok(Client::try_from(config)?)
 }

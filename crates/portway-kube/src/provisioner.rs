@@ -317,12 +317,16 @@ impl Provisioner {
             let stored = store.fleet().get(key);
             stored.is_some_and(|it| owner(key, it, &controller).as_ref() == Some(gateway))
         };
-        // No watch shows ConfigMaps: one beside other objects of ours is ours as well.
-        let has_any = wanted.objects.keys().any(is_ours);
+        // No watch shows ConfigMaps: one is ours if what is made after it is there.
+        let mut later = wanted
+            .objects
+            .keys()
+            .filter(|key| key.kind > ProvisionKind::ConfigMap);
+        let has_later = later.any(is_ours);
         let objects = objects.into_iter().map(|(key, object)| Apply {
             is_new: !self.applied.contains_key(key)
                 && !is_ours(key)
-                && (is_watched(key.kind) || !has_any),
+                && (is_watched(key.kind) || !has_later),
             key: key.clone(),
             object: object.clone(),
         });

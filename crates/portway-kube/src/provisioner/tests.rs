@@ -349,6 +349,26 @@ fn what_is_new_is_told_from_what_is_ours() {
     assert_eq!(is_new(&job), [false, false, false, true]);
 }
 
+/// What was made before it was refused does not make a ConfigMap ours at the next try.
+#[test]
+fn a_config_map_of_somebody_else_stays_theirs() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    let job = scene.due().remove(0);
+    let Apply { key, object, .. } = &job.apply[0];
+    assert_eq!(key.kind, ServiceAccount);
+    scene.show(key.kind, object);
+    let outcome = JobOutcome {
+        applied: vec![(key.clone(), object.clone())],
+        refused: Some("it exists".into()),
+    };
+    scene.provisioner.done(&job, outcome, scene.now);
+    scene.pass(1);
+    let again = scene.due().remove(0);
+    let config_map = again.apply.iter().find(|it| it.key.kind == ConfigMap);
+    assert!(config_map.is_some_and(|it| it.is_new));
+}
+
 /// Parameters were wrong, and are again as they were before: nothing is applied, and all is well.
 #[test]
 fn a_problem_is_gone_with_the_wish_that_had_it() {
