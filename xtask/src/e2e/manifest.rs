@@ -2,12 +2,16 @@
 
 use std::fmt::Write;
 
-/// A Gateway with these listeners, all TCP.
+/// A Gateway with these listeners, all TCP, of the tests' own class.
 pub(crate) fn gateway(name: &str, listeners: &[(&str, u16)]) -> String {
+    gateway_of(super::place::CLASS, name, listeners)
+}
+
+/// The same of another class.
+pub(crate) fn gateway_of(class: &str, name: &str, listeners: &[(&str, u16)]) -> String {
     let mut text = format!(
         "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {{name: {name}}}\n\
-         spec:\n  gatewayClassName: {}\n  listeners:\n",
-        super::place::CLASS
+         spec:\n  gatewayClassName: {class}\n  listeners:\n"
     );
     for (listener, port) in listeners {
         let _ = writeln!(

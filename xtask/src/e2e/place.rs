@@ -60,10 +60,7 @@ impl<'a> Place<'a> {
             namespace: format!("e2e-{name}"),
             interrupt,
         };
-        place.remove()?;
-        place
-            .kubectl
-            .run(&["create", "namespace", &place.namespace])?;
+        place.make_namespace(&place.namespace)?;
         place.apply(BACKENDS)?;
         let wait = [
             "wait",
@@ -81,10 +78,27 @@ impl<'a> Place<'a> {
     /// # Errors
     /// When something in it does not go.
     pub(crate) fn remove(&self) -> Result<()> {
+        self.remove_namespace(&self.namespace)
+    }
+
+    /// Makes a namespace, anew if one before left it.
+    ///
+    /// # Errors
+    /// When something in the old one does not go.
+    pub(crate) fn make_namespace(&self, name: &str) -> Result<()> {
+        self.remove_namespace(name)?;
+        self.kubectl.run(&["create", "namespace", name]).map(drop)
+    }
+
+    /// Removes a namespace if it is there, and waits until it is gone.
+    ///
+    /// # Errors
+    /// When something in it does not go.
+    pub(crate) fn remove_namespace(&self, name: &str) -> Result<()> {
         let gone = [
             "delete",
             "namespace",
-            &self.namespace,
+            name,
             "--ignore-not-found",
             "--timeout=90s",
         ];
@@ -193,6 +207,29 @@ impl<'a> Place<'a> {
         Ok(start.elapsed())
     }
 
+    /// Waits until a pod of this Deployment answers, whoever does until then.
+    ///
+    /// # Errors
+    /// When none does in time.
+    pub(crate) fn turns_to(&self, at: SocketAddr, backend: &str) -> Result<()> {
+        let prefix = format!("{backend}-");
+        self.until(&format!("answer of {backend}"), || {
+            let is_so = client::pod(at).is_ok_and(|pod| pod.starts_with(&prefix));
+            Ok(is_so.then_some(()))
+        })
+    }
+
+    /// Waits until a Gateway has no proxies any more.
+    ///
+    /// # Errors
+    /// When some stay.
+    pub(crate) fn proxies_end(&self, gateway: &str) -> Result<()> {
+        self.until("end of the proxies", || {
+            let pods = self.provisioned("pods", gateway)?;
+            Ok(pods.is_empty().then_some(()))
+        })
+    }
+
     /// Waits until new connections get no answer any more.
     ///
     /// # Errors
@@ -246,6 +283,11 @@ pub(crate) fn name(object: &Value) -> Result<&str> {
     object["metadata"]["name"]
         .as_str()
         .context("an object without a name")
+}
+
+/// Whether it is being deleted.
+pub(crate) fn is_ending(object: &Value) -> bool {
+    !object["metadata"]["deletionTimestamp"].is_null()
 }
 
 /// A condition of an object's status.

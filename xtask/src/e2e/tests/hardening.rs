@@ -170,10 +170,7 @@ fn one(place: &Place<'_>, kind: &str) -> Result<Value> {
 /// start anew, and obey the grant that goes as well.
 pub(in crate::e2e) fn refused_keeps_serving(place: &Place<'_>) -> Result<()> {
     let other = format!("{}-other", place.namespace);
-    let gone = ["--ignore-not-found", "--timeout=90s"];
-    let delete = ["delete", "namespace", other.as_str()];
-    place.kubectl.run(&[&delete[..], &gone].concat())?;
-    place.kubectl.run(&["create", "namespace", &other])?;
+    place.make_namespace(&other)?;
     let in_other = format!("--namespace={other}");
     let apply = ["apply", in_other.as_str(), "-f", "-"];
     place.kubectl.feed(&apply, BACKENDS)?;
@@ -221,7 +218,7 @@ pub(in crate::e2e) fn refused_keeps_serving(place: &Place<'_>) -> Result<()> {
         let is_new = !now.is_empty() && now.iter().all(|it| !before.contains(it));
         Ok((is_new && client::pod(at).is_ok()).then_some(()))
     })?;
-    place.kubectl.run(&[&delete[..], &gone].concat()).map(drop)
+    place.remove_namespace(&other)
 }
 
 fn pods(place: &Place<'_>) -> Result<Vec<String>> {
@@ -235,7 +232,8 @@ pub(in crate::e2e) fn others_are_left_alone(place: &Place<'_>) -> Result<()> {
                   apiVersion: v1\nkind: Service\nmetadata: {name: gw-e2e}\n\
                   spec: {selector: {app: mine}, ports: [{port: 5}]}\n";
     place.apply(theirs)?;
-    let before = (place.get("configmap/gw-e2e")?, place.get("service/gw-e2e")?);
+    let theirs = |object: &str| place.get(&format!("{object}/gw-e2e"));
+    let before = (theirs("configmap")?, theirs("service")?);
     place.apply(&(gateway("gw", &[("foo", 8080)]) + &route("r", "gw", "foo", "foo")))?;
     let says = |what: &str| {
         place.until("word of what is in the way", || {
@@ -245,12 +243,13 @@ pub(in crate::e2e) fn others_are_left_alone(place: &Place<'_>) -> Result<()> {
         })
     };
     says("ConfigMap not provisioned: `gw-e2e` exists")?;
+    ensure!(
+        theirs("configmap")? == before.0,
+        "their ConfigMap was written"
+    );
     place.run(&["delete", "configmap", "gw-e2e"])?;
     says("Service not provisioned: `gw-e2e` exists")?;
-    ensure!(
-        place.get("service/gw-e2e")? == before.1,
-        "their Service was written"
-    );
+    ensure!(theirs("service")? == before.1, "their Service was written");
     place.run(&["delete", "service", "gw-e2e"])?;
     let at = SocketAddr::new(place.programmed("gw")?, 8080);
     place.answers(at, "foo").map(drop)

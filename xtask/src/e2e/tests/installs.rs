@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use crate::cluster::images;
 use crate::cluster::site::Site;
 use crate::e2e::audit::Audit;
-use crate::e2e::client::{self, Load};
-use crate::e2e::manifest::{gateway, route};
-use crate::e2e::place::Place;
+use crate::e2e::client::Load;
+use crate::e2e::manifest::{gateway, gateway_of, route};
+use crate::e2e::place::{Place, is_ending};
 use crate::e2e::tests::statuses::route_is_accepted;
 use crate::golang;
 use crate::install::{CONTROLLER, NAMESPACE};
@@ -55,8 +55,7 @@ pub(in crate::e2e) fn two_installs(place: &Place<'_>) -> Result<()> {
 
 /// A Gateway of the second install.
 fn of_other(name: &str) -> String {
-    let class = format!("gatewayClassName: {OTHER}");
-    gateway(name, &[("foo", 8080)]).replace("gatewayClassName: e2e", &class)
+    gateway_of(OTHER, name, &[("foo", 8080)])
 }
 
 /// The same Gateway in two namespaces: one is served, the other not even judged.
@@ -87,10 +86,7 @@ fn sees_its_namespace_alone(place: &Place<'_>, unwatched: &str) -> Result<Socket
 fn is_left_alone_by_the_first(place: &Place<'_>, audit: &Audit) -> Result<()> {
     place.apply(&route("r", "first", "foo", "bar"))?;
     let at = SocketAddr::new(place.programmed("first")?, 8080);
-    place.until("answer by the first's new route", || {
-        let is_bar = client::pod(at).is_ok_and(|pod| pod.starts_with("bar-"));
-        Ok(is_bar.then_some(()))
-    })?;
+    place.turns_to(at, "bar")?;
     route_is_accepted(place, "r")?;
     let others = [
         "gateways/second",
@@ -150,10 +146,7 @@ fn is_upgraded_under_load(place: &Place<'_>, at: SocketAddr) -> Result<()> {
         .run(&["get", &deployment, &namespace, container])?;
     ensure!(container.contains("debug"), "not upgraded: {container}");
     place.apply(&route("s", "second", "foo", "foo"))?;
-    place.until("answer by what the new controller says", || {
-        let is_foo = client::pod(at).is_ok_and(|pod| pod.starts_with("foo-"));
-        Ok(is_foo.then_some(()))
-    })?;
+    place.turns_to(at, "foo")?;
     load.end().flawless()?;
     ensure!(pods(place, "second")? == proxies, "the proxies are others");
     Ok(())
@@ -189,9 +182,7 @@ fn is_upgraded_to_another_image(place: &Place<'_>, at: SocketAddr) -> Result<()>
 /// Uninstalled as the guide says: Gateways first.
 fn goes_without_a_trace(place: &Place<'_>, unwatched: &str) -> Result<()> {
     place.run(&["delete", "gateway", "second", "--timeout=60s"])?;
-    place.until("end of the proxies", || {
-        Ok(pods(place, "second")?.is_empty().then_some(()))
-    })?;
+    place.proxies_end("second")?;
     let namespace = format!("--namespace={unwatched}");
     let delete = ["delete", "gateway", "unseen", &namespace, "--timeout=60s"];
     place.kubectl.run(&delete)?;
@@ -250,13 +241,10 @@ fn proxies_outlive_it(place: &Place<'_>) -> Result<()> {
     place.answers(at, "bar")?;
 
     place.run(&["delete", "gateway", "second", "--timeout=60s"])?;
-    place.until("end of the proxies", || {
-        Ok(pods(place, "second")?.is_empty().then_some(()))
-    })?;
+    place.proxies_end("second")?;
     let class = format!("gatewayclass/{OTHER}");
     let held = place.get(&class)?;
-    let is_going = !held["metadata"]["deletionTimestamp"].is_null();
-    ensure!(is_going, "the class is not held: {held}");
+    ensure!(is_ending(&held), "the class is not held: {held}");
     place.patch(&class, r#"{"metadata":{"finalizers":null}}"#)?;
     let wait = ["wait", "--for=delete", &class, "--timeout=60s"];
     place.kubectl.run(&wait).map(drop)

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result, ensure};
 
 use crate::cluster::site::Site;
-use crate::e2e::manifest::{gateway, route};
-use crate::e2e::place::{CLASS, Place};
+use crate::e2e::manifest::{gateway_of, route};
+use crate::e2e::place::Place;
 use crate::e2e::tests::installs::{installed_image, run_helm};
 use crate::install::{self, CONTROLLER, NAMESPACE, RELEASE};
 use crate::repo::root;
@@ -80,15 +80,11 @@ fn serve(place: &Place<'_>, text: &str) -> Result<()> {
     let wait = ["wait", "--for=condition=Accepted", &class, "--timeout=60s"];
     place.kubectl.run(&wait)?;
 
-    let of_tests = format!("gatewayClassName: {CLASS}");
-    let of_install = format!("gatewayClassName: {}", install::CLASS);
-    let gateway = gateway("gw", &[("foo", 8080)]).replace(&of_tests, &of_install);
+    let gateway = gateway_of(install::CLASS, "gw", &[("foo", 8080)]);
     place.apply(&(gateway + &route("r", "gw", "foo", "foo")))?;
     let at = SocketAddr::new(place.programmed("gw")?, 8080);
     place.answers(at, "foo")?;
     place.tell(&format!("{n_objects} objects, and a Gateway that answers"));
     place.run(&["delete", "gateway", "gw", "--timeout=60s"])?;
-    place.until("end of the proxies", || {
-        Ok(place.provisioned("pods", "gw")?.is_empty().then_some(()))
-    })
+    place.proxies_end("gw")
 }

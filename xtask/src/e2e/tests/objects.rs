@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
 
-use crate::e2e::client::{self, Load};
-use crate::e2e::manifest::{gateway, grant, route};
-use crate::e2e::place::Place;
+use crate::e2e::client::Load;
+use crate::e2e::manifest::{gateway, gateway_of, grant, route};
+use crate::e2e::place::{Place, is_ending};
 
 /// A class of its own.
 const HELD: &str = "e2e-held";
@@ -44,23 +44,16 @@ pub(in crate::e2e) fn class_held(place: &Place<'_>) -> Result<()> {
         "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\n\
          metadata: {{name: {HELD}}}\nspec: {{controllerName: portway.dev/gateway-controller}}\n---\n"
     );
-    let of_class = gateway("gw", &[("foo", 8080)]).replace(
-        "gatewayClassName: e2e",
-        &format!("gatewayClassName: {HELD}"),
-    );
+    let of_class = gateway_of(HELD, "gw", &[("foo", 8080)]);
     place.apply(&(class + &of_class + &route("r", "gw", "foo", "foo")))?;
     let at = SocketAddr::new(place.programmed("gw")?, 8080);
     place.answers(at, "foo")?;
     let object = format!("gatewayclass/{HELD}");
     place.run(&["delete", &object, "--wait=false"])?;
     place.apply(&route("r", "gw", "foo", "bar"))?;
-    place.until("answer of the new backend", || {
-        let is_bar = client::pod(at).is_ok_and(|pod| pod.starts_with("bar-"));
-        Ok(is_bar.then_some(()))
-    })?;
+    place.turns_to(at, "bar")?;
     let held = place.get(&object)?;
-    let is_going = !held["metadata"]["deletionTimestamp"].is_null();
-    ensure!(is_going, "the class is not being deleted: {held}");
+    ensure!(is_ending(&held), "the class is not being deleted: {held}");
     place.run(&["delete", "gateway", "gw", "--timeout=60s"])?;
     place
         .run(&["wait", "--for=delete", &object, "--timeout=60s"])
@@ -70,14 +63,7 @@ pub(in crate::e2e) fn class_held(place: &Place<'_>) -> Result<()> {
 /// A backend in another namespace is reached while a ReferenceGrant lets it, and no longer.
 pub(in crate::e2e) fn grant_removed(place: &Place<'_>) -> Result<()> {
     let other = format!("{}-other", place.namespace);
-    place.kubectl.run(&[
-        "delete",
-        "namespace",
-        &other,
-        "--ignore-not-found",
-        "--timeout=90s",
-    ])?;
-    place.kubectl.run(&["create", "namespace", &other])?;
+    place.make_namespace(&other)?;
     let away = format!(
         "---\napiVersion: gateway.networking.k8s.io/v1\nkind: TCPRoute\nmetadata: {{name: away}}\n\
          spec:\n  parentRefs: [{{name: gw, namespace: {}}}]\n  rules: [{{backendRefs: \
@@ -102,10 +88,7 @@ pub(in crate::e2e) fn grant_removed(place: &Place<'_>) -> Result<()> {
     ));
     place.apply(&grant)?;
     place.answers(at, "foo")?;
-    place
-        .kubectl
-        .run(&["delete", "namespace", &other, "--timeout=90s"])
-        .map(drop)
+    place.remove_namespace(&other)
 }
 
 /// Listeners are added to a living Gateway and removed from it; the others' connections, new and

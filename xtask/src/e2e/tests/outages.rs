@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cluster::site::Site;
 use crate::cluster::{objects, parts};
-use crate::e2e::client::{self, Load};
+use crate::e2e::client::Load;
 use crate::e2e::manifest::{gateway, route};
 use crate::e2e::place::Place;
 use crate::install::{CONTROLLER, NAMESPACE};
@@ -45,22 +45,13 @@ pub(in crate::e2e) fn api_server_lost(place: &Place<'_>) -> Result<()> {
     let outcome = load.end();
     place.tell(&format!("{} new connections meanwhile", outcome.n_answered));
     outcome.flawless()?;
-    let now = restarts(place)?;
-    ensure!(
-        now == n_restarts,
-        "the controller started anew: {n_restarts}, then {now} times"
-    );
-    Ok(())
+    has_not_restarted(place, &n_restarts)
 }
 
 fn is_obeyed(place: &Place<'_>, at: SocketAddr, backend: &str, after: &str) -> Result<()> {
     let back = Instant::now();
     place.apply(&route("r", "gw", "foo", backend))?;
-    let prefix = format!("{backend}-");
-    place.until("answer of the new backend", || {
-        let is_so = client::pod(at).is_ok_and(|pod| pod.starts_with(&prefix));
-        Ok(is_so.then_some(()))
-    })?;
+    place.turns_to(at, backend)?;
     place.programmed("gw")?;
     let seconds = back.elapsed().as_secs_f64();
     place.tell(&format!(
@@ -86,6 +77,15 @@ fn restarts(place: &Place<'_>) -> Result<String> {
     place.kubectl.run(&["get", "pods", &namespace, all])
 }
 
+fn has_not_restarted(place: &Place<'_>, before: &str) -> Result<()> {
+    let now = restarts(place)?;
+    ensure!(
+        now == before,
+        "the controller started anew: {before}, then {now} times"
+    );
+    Ok(())
+}
+
 /// The CRDs go, with all objects of theirs, and come again: the controller says so and lives.
 pub(in crate::e2e) fn crds_absent(place: &Place<'_>) -> Result<()> {
     let objects = gateway("gw", &[("foo", 8080)]) + &route("r", "gw", "foo", "foo");
@@ -103,9 +103,7 @@ pub(in crate::e2e) fn crds_absent(place: &Place<'_>) -> Result<()> {
     let mut delete = vec!["delete", "--timeout=60s"];
     delete.extend(&ours);
     place.kubectl.run(&delete)?;
-    place.until("end of the proxies, whose Gateway is gone", || {
-        Ok(place.provisioned("pods", "gw")?.is_empty().then_some(()))
-    })?;
+    place.proxies_end("gw")?;
     let namespace = format!("--namespace={NAMESPACE}");
     let deployment = format!("deployment/{CONTROLLER}");
     place.until("word of the controller", || {
@@ -118,10 +116,5 @@ pub(in crate::e2e) fn crds_absent(place: &Place<'_>) -> Result<()> {
     place.apply(&objects)?;
     let at = SocketAddr::new(place.programmed("gw")?, 8080);
     place.answers(at, "foo")?;
-    let now = restarts(place)?;
-    ensure!(
-        now == n_restarts,
-        "the controller started anew: {n_restarts}, then {now} times"
-    );
-    Ok(())
+    has_not_restarted(place, &n_restarts)
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::e2e::client::Load;
 use crate::e2e::manifest::{gateway_with, route};
 use crate::e2e::outside::Outside;
-use crate::e2e::place::{Place, clients, crash, name};
+use crate::e2e::place::{Place, clients, crash, is_ending, name};
 
 /// How long new connections may find a proxy that was killed.
 const FIND_OTHERS: Duration = Duration::from_secs(5);
@@ -297,12 +297,12 @@ pub(in crate::e2e) fn client_addresses_are_seen(place: &Place<'_>) -> Result<()>
 fn all_ready(place: &Place<'_>, replicas: usize) -> Result<()> {
     place.until("proxies, all ready and no others", || {
         let mut pods = place.provisioned("pods", "gw")?;
-        pods.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        pods.retain(|pod| !is_ending(pod));
         Ok((pods.len() == replicas && pods.iter().all(is_ready)).then_some(()))
     })
 }
 
 fn is_ready(pod: &Value) -> bool {
     let ready = crate::e2e::place::condition(pod, "Ready");
-    pod["metadata"]["deletionTimestamp"].is_null() && ready.is_some_and(|it| it["status"] == "True")
+    !is_ending(pod) && ready.is_some_and(|it| it["status"] == "True")
 }
