@@ -312,25 +312,26 @@ impl Provisioner {
             objects.extend(unseen);
         }
         objects.sort_by_key(|(key, _)| key.kind);
-        let controller = names::label_value(&self.install.controller_name);
-        let is_ours = |key: &FleetKey| {
-            let stored = store.fleet().get(key);
-            stored.is_some_and(|it| owner(key, it, &controller).as_ref() == Some(gateway))
-        };
-        // No watch shows ConfigMaps: one is ours if what is made after it is there.
-        let mut later = wanted
-            .objects
-            .keys()
-            .filter(|key| key.kind > ProvisionKind::ConfigMap);
-        let has_later = later.any(is_ours);
         let objects = objects.into_iter().map(|(key, object)| Apply {
-            is_new: !self.applied.contains_key(key)
-                && !is_ours(key)
-                && (is_watched(key.kind) || !has_later),
+            is_new: self.is_new(key, gateway, wanted, store),
             key: key.clone(),
             object: object.clone(),
         });
         objects.collect()
+    }
+
+    /// Whether nothing shows that an object of a Gateway is ours.
+    fn is_new(&self, key: &FleetKey, gateway: &ObjectKey, wanted: &Wanted, store: &Store) -> bool {
+        let controller = names::label_value(&self.install.controller_name);
+        let is_seen = |key: &FleetKey| {
+            let stored = store.fleet().get(key);
+            stored.is_some_and(|it| owner(key, it, &controller).as_ref() == Some(gateway))
+        };
+        // No watch shows ConfigMaps: one is ours if what is made after it is there.
+        let mut shown_by = wanted.objects.keys().filter(|other| {
+            *other == key || (!is_watched(key.kind) && other.kind > ProvisionKind::ConfigMap)
+        });
+        !self.applied.contains_key(key) && !shown_by.any(is_seen)
     }
 
     /// What the cluster has of ours that nobody wants. What belongs to a Gateway that is gone goes

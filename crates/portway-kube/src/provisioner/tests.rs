@@ -111,6 +111,15 @@ impl Scene {
         (applied, deleted)
     }
 
+    /// The cluster takes nothing of a job; whether that is news.
+    fn refuse(&mut self, job: &Job, why: &str) -> bool {
+        let outcome = JobOutcome {
+            applied: Vec::new(),
+            refused: Some(why.into()),
+        };
+        self.provisioner.done(job, outcome, self.now)
+    }
+
     /// A watch shows an object.
     fn show(&mut self, kind: ProvisionKind, object: &Value) {
         if kind == ProvisionKind::Service {
@@ -297,11 +306,7 @@ fn a_refusal_is_told_and_tried_again_later() {
     let mut scene = Scene::new();
     scene.want(&[fleet(&[80])]);
     let job = scene.due().remove(0);
-    let outcome = JobOutcome {
-        applied: Vec::new(),
-        refused: Some("quota".into()),
-    };
-    assert!(scene.provisioner.done(&job, outcome, scene.now));
+    assert!(scene.refuse(&job, "quota"));
     assert_eq!(scene.provisioner.problem(&gateway()), Some("quota"));
     assert_eq!(scene.due(), []);
     scene.pass(1);
@@ -377,11 +382,7 @@ fn a_problem_is_gone_with_the_wish_that_had_it() {
     scene.turn();
     scene.want(&[fleet(&[80, 81])]);
     let job = scene.due().remove(0);
-    let outcome = JobOutcome {
-        applied: Vec::new(),
-        refused: Some("quota".into()),
-    };
-    scene.provisioner.done(&job, outcome, scene.now);
+    scene.refuse(&job, "quota");
     scene.want(&[fleet(&[80])]);
     assert_eq!(scene.due(), []);
     assert_eq!(scene.provisioner.problem(&gateway()), None);
@@ -392,11 +393,7 @@ fn what_is_wanted_otherwise_is_tried_at_once() {
     let mut scene = Scene::new();
     scene.want(&[fleet(&[80])]);
     let job = scene.due().remove(0);
-    let outcome = JobOutcome {
-        applied: Vec::new(),
-        refused: Some("quota".into()),
-    };
-    scene.provisioner.done(&job, outcome, scene.now);
+    scene.refuse(&job, "quota");
     assert_eq!(scene.due(), []);
     scene.want(&[fleet(&[81])]);
     assert_eq!(scene.due().len(), 1);
@@ -414,11 +411,7 @@ fn of_a_gateway_that_is_gone_nothing_is_kept() {
     let gone = serde_json::from_value(gone).unwrap();
     scene.store.see::<Gateway>(None, Seen::Gone(gone));
     scene.provisioner.want(&BTreeMap::new(), [].into_iter());
-    let outcome = JobOutcome {
-        applied: Vec::new(),
-        refused: Some("the namespace is being terminated".into()),
-    };
-    scene.provisioner.done(&job, outcome, scene.now);
+    scene.refuse(&job, "the namespace is being terminated");
     assert_eq!(scene.due(), []);
     assert!(!scene.provisioner.is_waiting());
     assert_eq!(scene.provisioner.problem(&gateway()), None);
