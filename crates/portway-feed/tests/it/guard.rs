@@ -59,9 +59,7 @@ async fn a_connection_that_shows_no_token_is_closed_and_others_stay() {
     let closed = async { while silent.read(&mut bytes).await.is_ok_and(|n| n > 0) {} };
     timeout(DEADLINE, closed).await.expect("it is closed");
     controller.publish("edge", 2, &table(1, 1));
-    let (nonce, unbound) = (first.nonce, Vec::new());
-    peer.say(Kind::Acknowledged(Acknowledged { nonce, unbound }))
-        .await;
+    peer.acknowledge(first.nonce).await;
     let second = peer.hear().await.unwrap().unwrap();
     assert_eq!(second.commit.unwrap().generation, 2);
 }
@@ -147,10 +145,7 @@ async fn a_refusal_goes_up_with_its_reason_and_is_not_answered_with_the_same() {
         3,
         "a listener, a route, its endpoint: {chunk:?}"
     );
-    let nonce = chunk.nonce;
-    let unbound = Vec::new();
-    peer.say(Kind::Acknowledged(Acknowledged { nonce, unbound }))
-        .await;
+    peer.acknowledge(chunk.nonce).await;
     let facts = controller
         .wait_for("edge", |it| it.iter().any(|it| it.acknowledged == Some(2)))
         .await;
@@ -165,16 +160,12 @@ async fn answers_to_what_was_never_sent_count_for_nothing() {
         .unwrap();
     peer.say_nothing_is_known().await;
     for nonce in [0, 2, u64::MAX] {
-        let unbound = Vec::new();
-        peer.say(Kind::Acknowledged(Acknowledged { nonce, unbound }))
-            .await;
+        peer.acknowledge(nonce).await;
     }
     let chunk = peer.hear().await.unwrap().unwrap();
     let facts = controller.wait_for("edge", |it| it.len() == 1).await;
     assert_eq!(facts[0].acknowledged, None);
-    let (nonce, unbound) = (chunk.nonce, Vec::new());
-    peer.say(Kind::Acknowledged(Acknowledged { nonce, unbound }))
-        .await;
+    peer.acknowledge(chunk.nonce).await;
     controller.wait_for_acknowledged("edge", 1).await;
 }
 
@@ -212,9 +203,7 @@ async fn a_proxy_that_answers_late_gets_the_newest_and_nothing_between() {
         controller.publish("edge", generation, &table(1 + generation as u16 % 7, 1));
     }
     assert!(peer.hears_nothing().await, "one update is on its way");
-    let (nonce, unbound) = (first.nonce, Vec::new());
-    peer.say(Kind::Acknowledged(Acknowledged { nonce, unbound }))
-        .await;
+    peer.acknowledge(first.nonce).await;
     let second = peer.hear().await.unwrap().unwrap();
     assert_eq!(second.commit.unwrap().generation, 500);
 }

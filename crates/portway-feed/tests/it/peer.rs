@@ -6,7 +6,7 @@ use std::time::Duration;
 use portway_feed::Authorities;
 use portway_feed::wire::from_proxy::Kind;
 use portway_feed::wire::table_feed_client::TableFeedClient;
-use portway_feed::wire::{Chunk, FromProxy, Known};
+use portway_feed::wire::{Acknowledged, Chunk, FromProxy, Known};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -58,6 +58,12 @@ impl Peer {
             is_last: true,
         };
         self.say(Kind::Known(known)).await;
+    }
+
+    pub(crate) async fn acknowledge(&self, nonce: u64) {
+        let unbound = Vec::new();
+        self.say(Kind::Acknowledged(Acknowledged { nonce, unbound }))
+            .await;
     }
 
     pub(crate) async fn hear(&mut self) -> Result<Option<Chunk>, Status> {
