@@ -285,17 +285,12 @@ fn typed(command: &Command) -> String {
     let after = words.skip_while(|it| it != "--").skip(1);
     let words: Vec<String> = after.collect();
     let inner = words.iter().position(|it| it == "--");
-    let mut words = words.into_iter().skip(inner.map_or(0, |at| at + 1));
-    let program = words.next().unwrap_or_default();
-    let name = match program.rsplit_once('/') {
-        Some((_, name)) if program.starts_with('/') => name.to_owned(),
-        _ => program,
-    };
-    [name]
-        .into_iter()
-        .chain(words)
-        .collect::<Vec<_>>()
-        .join(" ")
+    let typed = words[inner.map_or(0, |at| at + 1)..].join(" ");
+    let (program, _) = typed.split_once(' ').unwrap_or((&typed, ""));
+    match program.rsplit_once('/') {
+        Some((folder, _)) if program.starts_with('/') => typed[folder.len() + 1..].to_owned(),
+        _ => typed,
+    }
 }
 
 /// Waits until Portway's log, which is of JSON, says that it is ready.

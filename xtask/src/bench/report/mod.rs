@@ -310,26 +310,20 @@ fn integrity_section(lines: &Lines) -> String {
 fn versions_section(lines: &Lines) -> String {
     let mut text =
         String::from("\n## Versions and commands\n\n| | version | command |\n|---|---|---|\n");
-    let said = |line: &Value, name: &str| {
-        line.get(name)
-            .and_then(Value::as_str)
-            .unwrap_or("")
-            .to_owned()
-    };
     for line in lines.of_kind("target") {
-        let (target, version) = (said(line, "target"), said(line, "version"));
+        let (target, version) = (word(line, "target"), word(line, "version"));
         let _ = writeln!(
             text,
             "| {target} | {version} | `{}` |",
-            said(line, "command")
+            word(line, "command")
         );
     }
     for line in lines.of_kind("missing") {
         let _ = writeln!(
             text,
             "| {} | **missing** | {} |",
-            said(line, "target"),
-            said(line, "why")
+            word(line, "target"),
+            word(line, "why")
         );
     }
     let failures: Vec<_> = lines.of_kind("failure").collect();
@@ -337,8 +331,8 @@ fn versions_section(lines: &Lines) -> String {
         text += "\nJobs that failed:\n\n";
     }
     for line in failures {
-        let (job, target) = (said(line, "job"), said(line, "target"));
-        let why = said(line, "why");
+        let (job, target) = (word(line, "job"), word(line, "target"));
+        let why = word(line, "why");
         // Older results have one.
         let why = why.split("Stack backtrace").next().unwrap_or_default();
         let _ = writeln!(text, "* {job}, {target}: {}", why.trim_end());
@@ -357,13 +351,9 @@ fn into_readme(lines: &Lines) -> Result<()> {
     let Some((_, after)) = rest.split_once(MARKS.1) else {
         return Ok(());
     };
-    let run = lines.of_kind("run").next();
-    let date = run
-        .and_then(|it| it.get("date"))
-        .and_then(Value::as_str)
-        .unwrap_or("");
+    let run = lines.of_kind("run").next().unwrap_or(&Value::Null);
+    let (date, cpus) = (word(run, "date"), word(run, "cpus"));
     let day = date.split('T').next().unwrap_or("");
-    let cpus = run.map_or_else(String::new, |it| word(it, "cpus"));
     let table = summary(lines);
     let new = format!(
         "{before}{}\n{table}\nMeasured on {day} with client, gateway and backend on one machine of {cpus} CPUs; \
