@@ -19,6 +19,7 @@ use crate::cluster::kubectl::Kubectl;
 use crate::cluster::site::Site;
 use crate::cluster::{Channel, ensure_up};
 use crate::interrupt::{self, Interrupt};
+use crate::repo::root;
 use crate::tally::say;
 use crate::{golang, image, install};
 
@@ -106,9 +107,11 @@ fn measure(
     interrupt: &Interrupt,
     peer: &Found,
 ) -> Result<()> {
+    // What was tried in small is not kept beside the code.
+    let out = (args.smaller > 1).then(|| root().join("target/bench"));
     let asked = |name: &str| args.only.as_deref().is_none_or(|only| only == name);
     for (scenario, n, beside_peer) in SCENARIOS.iter().filter(|(name, ..)| asked(name)) {
-        let mut results = Results::begin(&format!("control-{scenario}"), None, commit)?;
+        let mut results = Results::begin(&format!("control-{scenario}"), out.as_deref(), commit)?;
         results.add(&json!({"kind": "target", "target": "traefik", "version": peer.version}))?;
         let classes: &[&str] = match beside_peer {
             true => &[install::CLASS, "traefik"],
@@ -127,8 +130,12 @@ fn measure(
                 results.add(&json!({"kind": "control", "round": round, "sample": sample}))?;
             }
         }
+        results.add(&json!({"kind": "end"}))?;
     }
-    report::write()
+    match out {
+        None => report::write(),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Who goes first takes turns: each finds what the other left of the cluster.

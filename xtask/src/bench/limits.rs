@@ -55,3 +55,9 @@ pub(crate) const TABLES: [usize; 2] = [1000, 5000];
 
 /// Results of one name in one directory: a loop that runs away must not fill it.
 pub(crate) const RUNS_A_DAY_MAX: u32 = 100;
+
+/// Rounds of a full run.
+pub(crate) const FULL_ROUNDS: u32 = 5;
+
+/// Wait for the access log to be told of the last connections.
+pub(crate) const RECORDS: Duration = Duration::from_secs(10);

@@ -19,6 +19,7 @@ mod targets;
 
 mod churn;
 mod jobs;
+mod metrics;
 mod profile;
 mod schedule;
 mod tables;
@@ -39,7 +40,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use self::arena::Arena;
-use self::limits::{NICENESS, RETRY_TIME, RETRY_TIME_QUICK, TABLES, WARM_UP};
+use self::limits::{FULL_ROUNDS, NICENESS, RETRY_TIME, RETRY_TIME_QUICK, TABLES, WARM_UP};
 use self::results::{Lines, Results};
 use self::schedule::Schedule;
 use self::targets::{Kind, Target};
@@ -55,7 +56,7 @@ Examples:
   sudo -E cargo xtask bench --only portway,nginx --jobs up,connects --rounds 3
   sudo -E cargo xtask bench --tables      1,000 and 5,000 routes: start, one change, memory
   sudo -E cargo xtask bench --profile     perf and strace on Portway, kept beside the results
-  cargo xtask bench --report              bench/REPORT.md again, from the newest results
+  cargo xtask bench --report              bench/REPORT.md again, from the newest whole runs
 
 Needs root for three network namespaces, and Python for peers that are not installed.")]
 pub(crate) struct Args {
@@ -140,7 +141,7 @@ fn measure(args: &Args) -> Result<ExitCode> {
         out(args).as_deref(),
         &results::commit_of(&portway),
     )?;
-    let rounds = args.rounds.unwrap_or(if args.full { 5 } else { 3 });
+    let rounds = args.rounds.unwrap_or(args.rounds_of_its_own());
     if !args.tables {
         results.add(&settings(args.measure_ms, rounds, &jobs))?;
     }
@@ -169,6 +170,7 @@ fn measure(args: &Args) -> Result<ExitCode> {
         profile::run(&schedule, 0, &jobs, &dir)?;
     } else {
         schedule.run(&jobs, rounds)?;
+        schedule.count_records()?;
     }
     let seconds = start.elapsed().as_secs();
     let path = schedule.results.path.clone();
@@ -183,7 +185,8 @@ fn measure(args: &Args) -> Result<ExitCode> {
         "bench: over in {seconds} s, results in {}",
         path.display()
     ));
-    if (args.full || args.tables) && args.out.is_none() && Lines::newest("full").is_some() {
+    let is_reported = matches!(name(args), "full" | "tables") && args.out.is_none();
+    if is_reported && Lines::newest("full").is_some() {
         report::write()?;
     }
     Ok(ExitCode::SUCCESS)
@@ -208,14 +211,28 @@ fn settings(measure_ms: u64, rounds: u32, jobs: &[&jobs::Job]) -> Value {
     })
 }
 
-/// How its results are called.
+impl Args {
+    const fn rounds_of_its_own(&self) -> u32 {
+        if self.full { FULL_ROUNDS } else { 3 }
+    }
+
+    /// Whether nothing of what `--quick`, `--full` or `--tables` means was left out.
+    fn is_whole(&self) -> bool {
+        let has_rounds = |rounds| rounds >= self.rounds_of_its_own();
+        self.only.is_empty() && self.jobs.is_empty() && self.rounds.is_none_or(has_rounds)
+    }
+}
+
+/// How its results are called. The report is made from whole runs.
 fn name(args: &Args) -> &'static str {
     let names = [
         (args.quick, "quick"),
         (args.full, "full"),
         (args.tables, "tables"),
     ];
-    let asked = names.into_iter().find(|(asked, _)| *asked);
+    let asked = names
+        .into_iter()
+        .find(|(asked, _)| *asked && args.is_whole());
     asked.map_or("some", |(_, name)| name)
 }
 
@@ -261,7 +278,7 @@ fn choose(args: &Args) -> Result<(Vec<Kind>, Vec<&'static jobs::Job>)> {
 
 /// Only a whole run is kept beside the code; what was tried on the way is not.
 fn out(args: &Args) -> Option<PathBuf> {
-    let is_kept = args.full || args.tables || args.quick;
+    let is_kept = name(args) != "some";
     let aside = repo::root().join("target/bench");
     args.out.clone().or((!is_kept).then_some(aside))
 }

@@ -7,6 +7,8 @@
 //! {"kind":"missing", …}  each that cannot be had, and why
 //! {"kind":"sample", …}   target, job, round, what the load tool said, how noisy it was
 //! {"kind":"table", …}    a measurement of tables
+//! {"kind":"records", …}  connections that Portway closed, beside the lines of its access log
+//! {"kind":"end", …}      once, last: seconds; without it the run was cut short
 //! ```
 //!
 //! In: values. Out: a file that grows line by line, so that a run that was cut short has left what
@@ -173,12 +175,19 @@ impl Lines {
         Ok(Self(lines.collect::<Result<_, _>>()?))
     }
 
-    /// The newest file with this name below `bench/results`: of the last day, the last.
+    /// The newest file with this name below `bench/results`, of the last day the last, whose run came
+    /// to its end: one that was cut short has fewer rounds than it says.
     pub(crate) fn newest(name: &str) -> Option<PathBuf> {
         let dirs = fs::read_dir(repo::root().join("bench/results")).ok()?;
         let files = dirs.flatten().flat_map(|dir| fs::read_dir(dir.path()));
         let files = files.flatten().flatten().map(|it| it.path());
-        newest(files, name)
+        let is_whole = |file: &PathBuf| Self::read(file).is_ok_and(|it| it.is_whole());
+        newest(files.filter(is_whole), name)
+    }
+
+    /// Whether the run came to its end.
+    fn is_whole(&self) -> bool {
+        self.of_kind("end").next().is_some()
     }
 
     /// These as well.

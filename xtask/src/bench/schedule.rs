@@ -3,22 +3,25 @@
 //! In: targets that run, jobs. Out: lines of results. Never: all samples of one target in a row:
 //! what changes on the machine over time then concerns all of them alike.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+use anyhow::{Context, Error, Result, bail, ensure};
+use serde_json::{Value, json};
 
 use super::arena::{Arena, BACKEND_PORT, Place};
 use super::churn;
 use super::jobs::{Job, Way};
-use super::limits::{NOISE_MAX, SAMPLE, TRIES_MAX, WARM_UP};
+use super::limits::{NOISE_MAX, RECORDS, SAMPLE, TRIES_MAX, WARM_UP};
+use super::metrics::Metrics;
 use super::results::{self, Results};
 use super::sample::{Figures, noise};
-use super::targets::{Kind, Target};
+use super::targets::{Kind, Target, portway_access_log, portway_socket};
 use crate::prove::process::Running;
 use crate::tally::say;
 
@@ -165,24 +168,68 @@ impl Schedule {
                 pin(&all, &format!("0-{last}"))?;
                 load
             }
-            Way::WhileFilesChange => {
-                let over = AtomicBool::new(false);
-                thread::scope(|scope| {
-                    let dir = self.arena.dir();
-                    let changes = scope.spawn(|| churn::change_files(dir, &over));
-                    let load = ask(command);
-                    over.store(true, Ordering::Relaxed);
-                    let Ok(changed) = changes.join() else {
-                        bail!("who changes files panicked");
-                    };
-                    let (mut load, n) = (load?, changed?);
-                    if let Some(load) = load.as_object_mut() {
-                        load.insert("changes".to_owned(), n.into());
-                    }
-                    Ok(load)
-                })
-            }
+            Way::WhileFilesChange => self.take_while_files_change(command),
         }
+    }
+
+    /// The same while files change: with how many changes were made, and how many tables they became.
+    fn take_while_files_change(&self, command: Command) -> Result<Value> {
+        let socket = portway_socket(self.arena.dir());
+        let tables = || Ok::<_, Error>(Metrics::read(&socket)?.sum("portway_config_version"));
+        let before = tables()?;
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let dir = self.arena.dir();
+            let changes = scope.spawn(|| churn::change_files(dir, &over));
+            let load = ask(command);
+            over.store(true, Ordering::Relaxed);
+            let Ok(changed) = changes.join() else {
+                bail!("who changes files panicked");
+            };
+            let (mut load, n) = (load?, changed?);
+            if let Some(load) = load.as_object_mut() {
+                load.insert("changes".to_owned(), n.into());
+                load.insert("tables".to_owned(), (tables()? - before).into());
+            }
+            Ok(load)
+        })
+    }
+
+    /// Counts Portway's closed connections beside the lines of its access log, once both agree or no
+    /// more is to come.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or results cannot be written.
+    pub(crate) fn count_records(&mut self) -> Result<()> {
+        if !self.targets.iter().any(|it| it.kind == Kind::Portway) {
+            return Ok(());
+        }
+        let socket = portway_socket(self.arena.dir());
+        let deadline = Instant::now() + RECORDS;
+        let counts = loop {
+            let metrics = Metrics::read(&socket)?;
+            let sum = |name| metrics.sum(name);
+            let closed = sum("portway_connections_closed_total");
+            let written = sum("portway_access_log_records_total");
+            let dropped = sum("portway_access_log_records_dropped_total")
+                + sum("portway_records_dropped_total");
+            if closed <= written + dropped || Instant::now() > deadline {
+                break [closed, written, dropped];
+            }
+            thread::sleep(super::limits::LOOK);
+        };
+        let [closed, written, dropped] = counts;
+        let log = BufReader::new(File::open(portway_access_log(self.arena.dir()))?);
+        let lines = log.split(b'\n').count();
+        let line = json!({
+            "kind": "records",
+            "closed": closed,
+            "written": written,
+            "dropped": dropped,
+            "lines": lines,
+        });
+        say(&format!("  {line}"));
+        self.results.add(&line)
     }
 
     fn drive(&self, job: &Job, target: &Target, pids: &[u32]) -> Result<Command> {
@@ -217,11 +264,17 @@ impl Schedule {
     }
 }
 
-/// All of them, each round from the next one on, so that nobody always comes first.
+/// All of them, each round from the next one on, so that nobody always comes first; every other round
+/// the rest comes from the end, so that nobody always follows the same one.
 fn in_turn(kinds: &[Kind], round: u32) -> Vec<Kind> {
     let mut kinds = kinds.to_vec();
     if let Some(first) = usize::try_from(round).unwrap_or(0).checked_rem(kinds.len()) {
         kinds.rotate_left(first);
+    }
+    if let Some((_, rest)) = kinds.split_first_mut()
+        && round % 2 == 1
+    {
+        rest.reverse();
     }
     kinds
 }

@@ -205,13 +205,11 @@ fn portway_run(arena: &Arena, portway: &Path) -> Result<(Found, Command)> {
     command
         .args(["run", "-f"])
         .arg(&dir)
-        .args(["--workers", "2", "--log-format", "json"]);
-    if knows_access_log(portway) {
-        let log = arena.dir().join("access.log");
-        command
-            .args(["--access-log", "json", "--access-log-file"])
-            .arg(log);
-    }
+        .args(["--workers", "2", "--log-format", "json"])
+        .args(["--access-log", "json", "--access-log-file"])
+        .arg(portway_access_log(arena.dir()))
+        .arg("--admin-socket")
+        .arg(portway_socket(arena.dir()));
     let version = Command::new(portway)
         .arg("--version")
         .output()
@@ -224,15 +222,19 @@ fn portway_run(arena: &Arena, portway: &Path) -> Result<(Found, Command)> {
     Ok((found, command))
 }
 
-/// An older binary, measured beside a newer one, may have none.
-fn knows_access_log(portway: &Path) -> bool {
-    let help = Command::new(portway).args(["run", "--help"]).output();
-    help.is_ok_and(|it| String::from_utf8_lossy(&it.stdout).contains("--access-log"))
-}
-
 /// Where the objects of the gateway under test lie.
 pub(crate) fn portway_objects(dir: &Path) -> PathBuf {
     dir.join("portway-objects")
+}
+
+/// Where the gateway under test writes a line for each connection.
+pub(crate) fn portway_access_log(dir: &Path) -> PathBuf {
+    dir.join("access.log")
+}
+
+/// Where it tells of itself.
+pub(crate) fn portway_socket(dir: &Path) -> PathBuf {
+    dir.join("admin.sock")
 }
 
 /// Its routes: the first is measured, the others are there.

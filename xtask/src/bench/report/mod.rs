@@ -5,6 +5,7 @@
 
 mod aims;
 mod chart;
+mod counts;
 mod settings;
 mod tables;
 mod worse;
@@ -40,11 +41,13 @@ pub(crate) fn write() -> Result<()> {
     text += &aims::section(&lines, of_tables.as_ref());
     for job in jobs::FULL {
         text += &job_section(&lines, job, &dir)?;
+        text += &counts::tables(&lines, job);
     }
     text += &balance_section(&lines);
     text += &worse::section(&lines);
     text += &memory_section(&lines);
     text += &integrity_section(&lines);
+    text += &counts::records(&lines);
     if let Some(of_tables) = &of_tables {
         text += &tables::section(of_tables);
     }

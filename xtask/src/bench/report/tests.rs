@@ -1,7 +1,7 @@
 //! Reports of results that stand here.
 
-use super::{aims, chart, figure, noise, settings, summary, tables, worse};
-use crate::bench::jobs::UP;
+use super::{aims, chart, counts, figure, noise, settings, summary, tables, worse};
+use crate::bench::jobs::{CHURN, UP};
 use crate::bench::results::Lines;
 use crate::bench::sample::Spread;
 use crate::bench::targets::Kind;
@@ -203,4 +203,22 @@ fn peers_with_shorter_waits_are_named() {
         "{text}"
     );
     assert!(!text.contains("Envoy") && !text.contains("p99.9"), "{text}");
+}
+
+#[test]
+fn what_was_counted_is_told_where_results_have_it() {
+    assert_eq!(counts::tables(&lines(), &CHURN), "");
+    assert_eq!(counts::records(&lines()), "");
+    let counted = "{\"kind\":\"sample\",\"job\":\"requests-64-churn\",\"target\":\"portway\",\
+        \"load\":{\"changes\":130,\"tables\":121.0}}\n\
+        {\"kind\":\"records\",\"closed\":70000.0,\"dropped\":3.0,\"lines\":69997}\n";
+    let counted = Lines::parse(counted).unwrap();
+    let tables = counts::tables(&counted, &CHURN);
+    assert!(
+        tables.contains("Of 130 changes of files in a sample, 121 became"),
+        "{tables}"
+    );
+    let records = counts::records(&counted);
+    let wanted = "70000 connections closed, 69997 lines, 3 dropped and counted";
+    assert!(records.contains(wanted), "{records}");
 }

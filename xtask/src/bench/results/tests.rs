@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Results, commit_in, create, newest};
+use super::{Lines, Results, commit_in, create, newest};
 
 #[test]
 fn the_commit_is_what_the_binary_says() {
@@ -42,4 +42,11 @@ fn the_newest_is_the_last_of_the_last_day() {
     let full = newest("full").unwrap();
     assert_eq!(full, PathBuf::from("r/2026-11-26/full.10.jsonl"));
     assert_eq!(newest("quick"), None);
+}
+
+#[test]
+fn a_run_that_was_cut_short_is_not_whole() {
+    let is_whole = |text| Lines::parse(text).unwrap().is_whole();
+    assert!(!is_whole("{\"kind\":\"run\"}\n{\"kind\":\"sample\"}\n"));
+    assert!(is_whole("{\"kind\":\"run\"}\n{\"kind\":\"end\"}\n"));
 }

@@ -4,13 +4,14 @@ use super::{ask, in_turn};
 use crate::bench::targets::Kind;
 
 #[test]
-fn each_round_begins_with_another() {
+fn each_round_begins_with_another_and_turns_the_rest() {
     let kinds = [Kind::Direct, Kind::Portway, Kind::Nginx];
     let first = |round| in_turn(&kinds, round).first().copied();
     let firsts = [0, 1, 2, 3].map(|round| first(round).unwrap());
     let [a, b, c] = kinds;
     assert_eq!(firsts, [a, b, c, a]);
-    assert_eq!(in_turn(&kinds, 1), [b, c, a]);
+    assert_eq!(in_turn(&kinds, 1), [b, a, c]);
+    assert_eq!(in_turn(&kinds, 2), [c, a, b]);
     assert!(in_turn(&[], 1).is_empty());
 }
 
