@@ -248,7 +248,7 @@ impl Writer {
                     }
                 }
                 let is_full = batch.len() >= ACCESS_LOG_BATCH_BYTES;
-                next = notes.try_recv().ok().filter(|_| !is_full);
+                next = (!is_full).then(|| notes.try_recv().ok()).flatten();
             }
             self.write(&mut batch, n_records);
         }

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::line::{self, Calendar, FIELDS, Form};
 use super::{AccessLog, Note, Pen, Tally, To};
+use crate::limits::ACCESS_LOG_BATCH_BYTES;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -199,6 +200,26 @@ fn a_file_is_appended_to_and_opened_again() {
     assert_eq!(tally.written(), 2);
     fs::remove_file(path).unwrap();
     fs::remove_file(moved).unwrap();
+}
+
+/// They wait until there is a data plane, and are more than are written at once.
+#[test]
+fn of_all_that_wait_none_is_lost() {
+    let path = std::env::temp_dir().join(format!("portway-waiting-{}.log", std::process::id()));
+    let observer = Arc::default();
+    let log = AccessLog::start(Form::Json, To::File(path.clone()), Arc::clone(&observer)).unwrap();
+    let (pen, tally) = (log.pen(), log.tally());
+    for _ in 0..1000 {
+        pen.tell(&record());
+    }
+    let (_proxy, of_proxy) = proxy();
+    observer.set(of_proxy.get().unwrap().clone()).unwrap();
+    drop(pen);
+    log.finish();
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.len() > 2 * ACCESS_LOG_BATCH_BYTES);
+    assert_eq!((text.lines().count(), tally.written()), (1000, 1000));
+    fs::remove_file(path).unwrap();
 }
 
 #[test]
