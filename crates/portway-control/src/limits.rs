@@ -29,8 +29,11 @@ pub const SHARE_DENOMINATOR_MAX: u64 = 1_000;
 /// input slow.
 pub const NEAREST_COMPARISONS_MAX: usize = 100_000;
 
-/// Longest name that is compared, in bytes: the API's bound for names.
-pub const NEAREST_NAME_BYTES_MAX: usize = 253;
+/// Longest name an object can have, in bytes. Spec: Kubernetes, DNS subdomain names.
+pub const OBJECT_NAME_BYTES_MAX: usize = 253;
+
+/// Longest name that is compared, in bytes.
+pub const NEAREST_NAME_BYTES_MAX: usize = OBJECT_NAME_BYTES_MAX;
 
 /// Addresses in `status.addresses`: the API's bound.
 pub const STATUS_ADDRESSES_MAX: usize = 16;

@@ -21,7 +21,7 @@ use super::winner::score;
 use super::words;
 use crate::api::{BackendRef, Kind, Service, ServicePort};
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::limits::NAMES_SHOWN_MAX;
+use crate::limits::{NAMES_SHOWN_MAX, OBJECT_NAME_BYTES_MAX};
 use crate::origin::{Place, Sourced};
 use crate::snapshot::Target;
 use crate::status::reason;
@@ -182,9 +182,11 @@ impl Reference<'_> {
         self.spec.namespace.as_deref().unwrap_or(own)
     }
 
-    /// Its name in tables, logs and metrics.
+    /// Its name in tables, logs and metrics. The API bounds the letters of what is written, a table
+    /// the bytes: what is longer than an object's name can be is cut, and names nothing anyway.
     fn name(&self) -> String {
         let (namespace, name) = (self.namespace(), &self.spec.name);
+        let name = &name[..name.floor_char_boundary(OBJECT_NAME_BYTES_MAX)];
         let mut text = format!("{namespace}/{name}");
         if !self.is_service() {
             text = format!("{} {text}", self.spec.kind);
