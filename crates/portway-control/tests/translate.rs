@@ -669,6 +669,22 @@ fn a_second_listener_of_one_name_does_not_count() {
     RoutingTable::build(TableVersion(1), &table, None).expect("a table that is closed");
 }
 
+/// What a proxy is told names no route of another Gateway.
+#[test]
+fn a_gateway_hears_of_drains_of_its_own_routes_alone() {
+    let mut objects = gateway_and_route(&json!([{"backendRefs": [{"name": "db", "port": 5432}]}]));
+    objects[1]["metadata"]["annotations"] = json!({"portway.dev/drain": "now"});
+    objects.push(json!({"kind": "GatewayClass", "metadata": {"name": "x"},
+        "spec": {"controllerName": CONTROLLER_NAME}}));
+    let mut other = objects[0].clone();
+    other["metadata"]["name"] = json!("other");
+    objects.push(other);
+    let snapshot = snapshot(Target::Cluster, &Facts::default(), &objects);
+    let tables = translate(&snapshot).tables;
+    let drains = tables.iter().map(|(key, it)| (&*key.name, it.drains.len()));
+    assert_eq!(drains.collect::<Vec<_>>(), [("edge", 1), ("other", 0)]);
+}
+
 /// One more than a table takes: nothing is cut off in silence, and the table is still built.
 #[test]
 fn a_backend_with_too_many_endpoints_rejects() {

@@ -2,7 +2,8 @@
 //!
 //! In: the annotation of routes and Services, who serves, who may refer to whom. Out: the drains of
 //! a table. A route's word goes before a Service's. A route that lost its listeners to an older one
-//! keeps its connections; a reference that is no longer granted keeps none. Of an object that is
+//! keeps its connections; a reference that is no longer granted keeps none, whether its route gets
+//! new ones or not. A table hears of routes that name one of its Gateways alone. Of an object that is
 //! gone nothing is said here: the last table's word holds ([`portway_engine::drain`]).
 //! Spec of times: GEP-2257.
 
@@ -93,11 +94,12 @@ fn check_one<T>(source: &Sourced<T>, meta: &ObjectMeta, report: &mut Report) {
     );
 }
 
-/// The drains of the table of these Gateways, ascending. `winners` are the routes in it.
+/// The drains of the table of these Gateways, ascending. `own` are the routes that name one of them,
+/// `winners` those in the table.
 pub(super) fn specs(
     index: &Index<'_>,
-    gateways: &[GatewayPlan<'_>],
-    routes: &[RoutePlan<'_>],
+    (gateways, routes): (&[GatewayPlan<'_>], &[RoutePlan<'_>]),
+    own: &[usize],
     backends: &[Backends],
     winners: &BTreeSet<usize>,
 ) -> Vec<DrainSpec> {
@@ -108,43 +110,43 @@ pub(super) fn specs(
     });
     let superseded: BTreeSet<usize> = lost.collect();
     let mut all = Vec::new();
-    for (at, route) in routes.iter().enumerate() {
-        let own = declared(&route.source.object.metadata);
-        let of_all = match winners.contains(&at) {
+    for at in own.iter().copied() {
+        let route = &routes[at];
+        let declared = declared(&route.source.object.metadata);
+        let is_served = winners.contains(&at);
+        let of_all = match is_served {
             false if superseded.contains(&at) => Some(Drain::Keep),
-            _ => own,
+            _ => declared,
         };
         all.extend(of_all.map(|drain| DrainSpec {
             route: Arc::clone(&route.name),
             backend: None,
             drain,
         }));
-        if winners.contains(&at) {
-            of_backends(index, route, &backends[at], own, &mut all);
-        }
+        // A route that gets no connections any more may have some.
+        let asks_services = is_served && declared.is_none();
+        of_backends(index, route, &backends[at], asks_services, &mut all);
     }
     all.sort();
     all
 }
 
-/// What is said of single backends: no grant any more, or else the Service's word if the route has
-/// none.
+/// What is said of single backends: no grant any more, or else the Service's word if it is asked.
 fn of_backends(
     index: &Index<'_>,
     route: &RoutePlan<'_>,
     backends: &Backends,
-    own: Option<Drain>,
+    asks_services: bool,
     all: &mut Vec<DrainSpec>,
 ) {
     let rule = route.source.object.spec.rules.first();
     let references = rule.iter().flat_map(|it| &it.backend_refs);
-    for (spec, reference) in backends.specs().iter().zip(references) {
+    for (spec, reference) in backends.resolved.iter().zip(references) {
         let is_denied = spec.target == TargetSpec::Reject(RejectReason::NotPermitted);
         let of_service = || of_service(index, &route.source.key.namespace, reference);
-        let drain = match own {
-            _ if is_denied => Some(Drain::Now),
-            Some(_) => None,
-            None => of_service(),
+        let drain = match is_denied {
+            true => Some(Drain::Now),
+            false => asks_services.then(of_service).flatten(),
         };
         all.extend(drain.map(|drain| DrainSpec {
             route: Arc::clone(&route.name),

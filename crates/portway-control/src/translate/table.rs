@@ -21,8 +21,14 @@ pub(super) fn one_each(
     routes: &[RoutePlan<'_>],
     backends: &[Backends],
 ) -> BTreeMap<ObjectKey, TableSpec> {
-    let tables = gateways.iter().map(|gateway| {
-        let table = one(index, std::slice::from_ref(gateway), routes, backends);
+    let mut of_gateway = vec![Vec::new(); gateways.len()];
+    for (at, route) in routes.iter().enumerate() {
+        let parents: BTreeSet<usize> = route.parents.iter().map(|it| it.gateway).collect();
+        parents.iter().for_each(|it| of_gateway[*it].push(at));
+    }
+    let tables = gateways.iter().zip(of_gateway).map(|(gateway, own)| {
+        let plans = (std::slice::from_ref(gateway), routes);
+        let table = of(index, plans, &own, backends);
         (gateway.source.key.clone(), table)
     });
     tables.collect()
@@ -33,6 +39,17 @@ pub(super) fn one(
     index: &Index<'_>,
     gateways: &[GatewayPlan<'_>],
     routes: &[RoutePlan<'_>],
+    backends: &[Backends],
+) -> TableSpec {
+    let all: Vec<usize> = (0..routes.len()).collect();
+    of(index, (gateways, routes), &all, backends)
+}
+
+/// The table of these Gateways, of which `own` are the routes.
+fn of(
+    index: &Index<'_>,
+    (gateways, routes): (&[GatewayPlan<'_>], &[RoutePlan<'_>]),
+    own: &[usize],
     backends: &[Backends],
 ) -> TableSpec {
     let mut winners = BTreeSet::new();
@@ -56,6 +73,6 @@ pub(super) fn one(
             backends: backends[at].specs().to_vec(),
         });
     }
-    table.drains = drain::specs(index, gateways, routes, backends, &winners);
+    table.drains = drain::specs(index, (gateways, routes), own, backends, &winners);
     table
 }
