@@ -79,7 +79,6 @@ async fn watch(
         tokio::select! {
             name = next(signals) => break name,
             _ = hangup.recv() => {
-                info!(signal = "SIGHUP", "reading all files again");
                 if news.send(News::ReadAgain).is_err() {
                     return;
                 }

@@ -175,7 +175,10 @@ fn verdicts(
                     let section = to.section_name.as_ref().map(|it| format!("/{it}"));
                     let port = to.port.map(|it| format!(" port {it}"));
                     let (section, port) = (section.unwrap_or_default(), port.unwrap_or_default());
-                    let name = format!("{name} at {}{section}{port}", to.name);
+                    // Of its own namespace unless it says another.
+                    let namespace = to.namespace.as_ref().map(|it| format!("{it}/"));
+                    let gateway = namespace.unwrap_or_default() + &to.name;
+                    let name = format!("{name} at {gateway}{section}{port}");
                     collect(&mut all, What::Route, &name, &parent.conditions);
                 }
             }

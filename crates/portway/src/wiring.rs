@@ -189,6 +189,7 @@ impl Standalone {
                 News::Look => self.read_again(None),
                 News::TimePassed => {}
                 News::ReadAgain => {
+                    info!(signal = "SIGHUP", "reading all files again");
                     // Who waits for the start waits for no reload; a later table may be under way.
                     let version = self.table.as_ref().map(|table| table.version());
                     if self.apply_time.is_some() || version > Some(FIRST) {

@@ -12,7 +12,7 @@ use portway_control::diagnostic::{Diagnostic, Severity};
 use portway_control::origin::{ObjectKey, Place};
 use portway_control::snapshot::{Facts, Objects};
 use portway_control::status::reason::kind;
-use portway_control::status::{Condition, GatewayStatus, RouteParentStatus, Status};
+use portway_control::status::{Condition, GatewayStatus, RouteParentStatus, RouteStatus, Status};
 use portway_control::translate::Translation;
 use portway_engine::record::CloseReason;
 use portway_engine::table::{BackendSpec, TargetSpec};
@@ -208,7 +208,7 @@ fn served(shown: &Shown, numbers: &Numbers) -> Value {
         "gateways": gateways(shown, &lines, numbers),
         "listenersLeftOut": left_out,
         "routes": routes(shown, numbers),
-        "routesLeftOut": shown.objects.tcp_routes.len().saturating_sub(STATUS_ROUTES_MAX),
+        "routesLeftOut": route_statuses(shown).skip(STATUS_ROUTES_MAX).count(),
         "refusedSockets": refused.collect::<Vec<_>>(),
         "files": files(&shown.unused),
         "findings": findings(shown),
@@ -357,15 +357,19 @@ fn condition(conditions: &[Condition], kind: &str) -> Value {
     })
 }
 
+/// The routes that name a Gateway of ours: others have no status from us.
+fn route_statuses(shown: &Shown) -> impl Iterator<Item = (&ObjectKey, &RouteStatus)> {
+    let statuses = shown.translation.statuses.iter();
+    statuses.filter_map(|(key, status)| match status {
+        Status::Route(status) => Some((key, status)),
+        Status::GatewayClass(_) | Status::Gateway(_) => None,
+    })
+}
+
 fn routes(shown: &Shown, numbers: &Numbers) -> Vec<Value> {
     let planned = &shown.translation.host_table.routes;
     let planned: BTreeMap<&str, _> = planned.iter().map(|it| (&*it.name, it)).collect();
-    let statuses = shown.translation.statuses.iter();
-    let routes = statuses.filter_map(|(key, status)| match status {
-        Status::Route(status) => Some((key, status)),
-        Status::GatewayClass(_) | Status::Gateway(_) => None,
-    });
-    let value = |(key, status): (&ObjectKey, &portway_control::status::RouteStatus)| {
+    let value = |(key, status): (&ObjectKey, &RouteStatus)| {
         let name = format!("{} {}/{}", key.kind.name(), key.namespace, key.name);
         let route = planned.get(name.as_str());
         let backends = route.map_or(&[][..], |it| &it.backends);
@@ -382,7 +386,8 @@ fn routes(shown: &Shown, numbers: &Numbers) -> Vec<Value> {
             "connections": counted.map_or_else(|| Sum::default().value(), Sum::value),
         })
     };
-    routes.take(STATUS_ROUTES_MAX).map(value).collect()
+    let routes = route_statuses(shown).take(STATUS_ROUTES_MAX);
+    routes.map(value).collect()
 }
 
 fn parent(status: &RouteParentStatus) -> Value {
