@@ -130,6 +130,10 @@ pub(crate) const ADMIN_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 /// Wait after the admin server could not accept, for want of descriptors say.
 pub(crate) const ADMIN_ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
+/// How often a door of the admin server is tried again whose place another has: one that drains gives
+/// it up at its end.
+pub(crate) const ADMIN_DOOR_RETRY: Duration = Duration::from_secs(1);
+
 /// Bytes of a query to the admin server.
 pub(crate) const QUERY_BYTES_MAX: usize = 4096;
 

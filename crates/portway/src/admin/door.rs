@@ -7,12 +7,13 @@ use std::env;
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, fchmod};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tracing::debug;
 
@@ -56,11 +57,12 @@ pub(crate) struct DoorError {
     source: io::Error,
 }
 
-/// A door that is open; a socket file goes away with it.
+/// A door that is open; a socket file goes away with it. The file goes first: as long as the socket
+/// listens nobody takes the file for one that was left, and puts another in its place.
 #[derive(Debug)]
 pub(super) enum Opened {
     Tcp(TcpListener),
-    Socket(UnixListener, SocketFile),
+    Socket(SocketFile, UnixListener),
 }
 
 /// The file of a socket of ours. Removed with this value, unless it is another's by now.
@@ -105,12 +107,30 @@ impl Door {
     }
 }
 
+impl DoorError {
+    /// Whether another has the place, who may give it up: an instance that lets its connections
+    /// finish keeps its doors until the last is over.
+    pub(super) fn may_pass(&self) -> bool {
+        self.source.kind() == io::ErrorKind::AddrInUse
+    }
+}
+
 impl Opened {
     /// Where it is.
     pub(super) fn at(&self) -> Option<At> {
         match self {
             Self::Tcp(listener) => listener.local_addr().ok().map(At::Tcp),
-            Self::Socket(_, file) => Some(At::Socket(file.path.clone())),
+            Self::Socket(file, _) => Some(At::Socket(file.path.clone())),
+        }
+    }
+}
+
+impl At {
+    /// The address, where it is one.
+    pub(super) fn addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(addr) => Some(*addr),
+            Self::Socket(_) => None,
         }
     }
 }
@@ -136,12 +156,7 @@ fn make_directory(socket: &Path) {
 
 fn bind_socket(path: &Path) -> io::Result<Opened> {
     remove_stale(path)?;
-    let socket = rustix::net::socket_with(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-        None,
-    )?;
+    let socket = new_socket()?;
     // The file gets the mode of the socket, so at no time may others open it. The umask of whoever
     // started us takes from that, and who may not write to a socket may not connect.
     let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP;
@@ -152,7 +167,17 @@ fn bind_socket(path: &Path) -> io::Result<Opened> {
     let path = path.to_owned();
     let file = SocketFile { path, identity };
     rustix::net::listen(&socket, ADMIN_BACKLOG)?;
-    Ok(Opened::Socket(UnixListener::from(socket), file))
+    Ok(Opened::Socket(file, UnixListener::from(socket)))
+}
+
+fn new_socket() -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    Ok(rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        flags,
+        None,
+    )?)
 }
 
 /// Removes the socket of an instance that is gone. A file of another kind is not ours to remove.
@@ -163,9 +188,10 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     if !found.file_type().is_socket() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
-    match UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Ok(_) | Err(_) => Err(io::ErrorKind::AddrInUse.into()),
+    // Whoever lives and takes in nobody at the moment is not waited for.
+    match rustix::net::connect(&new_socket()?, &SocketAddrUnix::new(path)?) {
+        Err(Errno::CONNREFUSED) => fs::remove_file(path),
+        Ok(()) | Err(_) => Err(io::ErrorKind::AddrInUse.into()),
     }
 }
 

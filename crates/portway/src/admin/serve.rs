@@ -20,18 +20,20 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
-use super::door::{At, Door, DoorError, Opened, Wanted};
+use super::door::{At, Door, DoorError, Opened, SocketFile, Wanted};
 use super::request::{self, Reach};
 use super::{View, answer};
 use crate::limits::{
     ADMIN_ACCEPT_RETRY, ADMIN_ANSWERS_AT_ONCE, ADMIN_CONNECTION_TIMEOUT, ADMIN_CONNECTIONS_MAX,
-    ADMIN_HEADER_BYTES_MAX, ADMIN_HEADER_TIMEOUT, ADMIN_HEADERS_MAX,
+    ADMIN_DOOR_RETRY, ADMIN_HEADER_BYTES_MAX, ADMIN_HEADER_TIMEOUT, ADMIN_HEADERS_MAX,
 };
 
 /// The admin server of an instance. Dropped, it closes its doors.
 #[derive(Debug)]
 pub(crate) struct Admin {
     at: Vec<At>,
+    /// Addresses that another has for the time being.
+    awaited: Vec<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -51,21 +53,23 @@ pub(crate) enum AdminError {
 ///
 /// # Errors
 /// When a door that was asked for explicitly cannot be opened. One that is there by default is done
-/// without, which is logged.
+/// without, until another who has its place gives it up; both is logged.
 pub(crate) fn serve(doors: &[Door], view: Arc<dyn View>) -> Result<Admin, AdminError> {
-    let (mut opened, mut places) = (Vec::new(), Vec::new());
+    let (mut opened, mut awaited) = (Vec::new(), Vec::new());
     for door in doors {
         match door.open() {
-            Ok(it) => {
-                if let Some(at) = it.at() {
-                    places.push(at);
-                }
-                opened.push((it, door.reach));
-            }
+            Ok(it) => opened.push((it, door.reach)),
             Err(error) if door.wanted == Wanted::Explicitly => return Err(error.into()),
-            Err(error) => do_without(&door.at, error),
+            Err(error) => {
+                if error.may_pass() {
+                    awaited.push(door.clone());
+                }
+                do_without(&door.at, error);
+            }
         }
     }
+    let places: Vec<At> = opened.iter().filter_map(|(it, _)| it.at()).collect();
+    let awaited_addrs = awaited.iter().filter_map(|it| it.at.addr()).collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(ADMIN_ANSWERS_AT_ONCE)
@@ -77,17 +81,19 @@ pub(crate) fn serve(doors: &[Door], view: Arc<dyn View>) -> Result<Admin, AdminE
             for (door, reach) in opened {
                 tokio::spawn(stand_at(door, reach, Arc::clone(&view)));
             }
+            for door in awaited {
+                tokio::spawn(await_door(door, Arc::clone(&view)));
+            }
             let _ = stopped.await;
         });
         // Whoever is being answered gets no more; this is the end of the instance.
         runtime.shutdown_background();
     };
     let thread = thread::Builder::new().name("admin".into()).spawn(work);
-    for at in &places {
-        info!(%at, "admin server listening");
-    }
+    places.iter().for_each(tell);
     Ok(Admin {
         at: places,
+        awaited: awaited_addrs,
         stop: Some(stop),
         thread: Some(thread.map_err(AdminError::Thread)?),
     })
@@ -100,25 +106,35 @@ impl Admin {
         &self.at
     }
 
-    /// The addresses it has, where no listener can be.
+    /// The addresses it has or waits for, where no listener can be.
     pub(crate) fn addrs(&self) -> Vec<SocketAddr> {
-        let tcp = |at: &At| match at {
-            At::Tcp(addr) => Some(*addr),
-            At::Socket(_) => None,
-        };
-        self.at.iter().filter_map(tcp).collect()
+        let own = self.at.iter().filter_map(At::addr);
+        own.chain(self.awaited.iter().copied()).collect()
     }
 }
 
+fn tell(at: &At) {
+    info!(%at, "admin server listening");
+}
+
 fn do_without(at: &At, error: DoorError) {
+    let may_pass = error.may_pass();
     let error = format!("{:#}", anyhow::Error::from(error));
-    match at {
-        At::Tcp(_) => warn!(
+    // At a socket nothing is lost as long as there is the other door.
+    match (at, may_pass) {
+        (At::Tcp(_), true) => warn!(
+            error,
+            "no admin server there until that is free; --admin gives it another place"
+        ),
+        (At::Tcp(_), false) => warn!(
             error,
             "no admin server there; --admin gives it another place"
         ),
-        // Nothing is lost as long as there is the other door.
-        At::Socket(_) => info!(
+        (At::Socket(_), true) => info!(
+            error,
+            "no admin socket until that is free; --admin-socket gives it another place"
+        ),
+        (At::Socket(_), false) => info!(
             error,
             "no admin socket; --admin-socket gives it another place"
         ),
@@ -136,22 +152,44 @@ impl Drop for Admin {
     }
 }
 
+/// Stands at a door as soon as its place is free.
+async fn await_door(door: Door, view: Arc<dyn View>) {
+    let opened = loop {
+        sleep(ADMIN_DOOR_RETRY).await;
+        if let Ok(opened) = door.open() {
+            break opened;
+        }
+    };
+    if let Some(at) = opened.at() {
+        tell(&at);
+    }
+    stand_at(opened, door.reach, view).await;
+}
+
 /// A door inside the runtime.
 enum Listening {
     Tcp(TcpListener),
-    Socket(UnixListener),
+    /// The file goes before the socket, as in [`Opened`].
+    Socket {
+        _file: SocketFile,
+        listener: UnixListener,
+    },
+}
+
+impl Listening {
+    fn at(door: Opened) -> io::Result<Self> {
+        Ok(match door {
+            Opened::Tcp(listener) => Self::Tcp(TcpListener::from_std(listener)?),
+            Opened::Socket(_file, listener) => {
+                let listener = UnixListener::from_std(listener)?;
+                Self::Socket { _file, listener }
+            }
+        })
+    }
 }
 
 async fn stand_at(door: Opened, reach: Reach, view: Arc<dyn View>) {
-    // The socket file stays as long as this goes on.
-    let (listening, _file) = match door {
-        Opened::Tcp(listener) => (TcpListener::from_std(listener).map(Listening::Tcp), None),
-        Opened::Socket(listener, file) => {
-            let listener = UnixListener::from_std(listener);
-            (listener.map(Listening::Socket), Some(file))
-        }
-    };
-    match listening {
+    match Listening::at(door) {
         Ok(listening) => take_in(&listening, reach, view).await,
         Err(error) => warn!(%error, "an admin door cannot be served"),
     }
@@ -166,7 +204,7 @@ async fn take_in(listening: &Listening, reach: Reach, view: Arc<dyn View>) {
             Listening::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
                 tokio::spawn(attend(TokioIo::new(stream), reach, view, seat));
             }),
-            Listening::Socket(listener) => listener.accept().await.map(|(stream, _)| {
+            Listening::Socket { listener, .. } => listener.accept().await.map(|(stream, _)| {
                 tokio::spawn(attend(TokioIo::new(stream), reach, view, seat));
             }),
         };

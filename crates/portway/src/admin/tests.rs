@@ -449,3 +449,40 @@ fn a_taken_port_is_done_without_unless_it_was_asked_for() {
         format!("open the admin server at {taken}")
     );
 }
+
+/// As between an instance that lets its connections finish and the next one.
+#[test]
+fn a_door_opens_when_another_gives_its_place_up() {
+    let dir = Dir::new();
+    let path = dir.0.join("portway.sock");
+    let board = Arc::new(Board::new("run"));
+    // No port of a client is at this address, so that none meets itself there.
+    let taken = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 3), 0)).unwrap();
+    let addr = taken.local_addr().unwrap();
+    let doors = [
+        tcp(addr, Wanted::ByDefault, Reach::Loopback),
+        socket(path.clone(), Wanted::ByDefault),
+    ];
+    let old = serve(&doors[1..], Arc::<Board>::clone(&board)).unwrap();
+    let new = serve(&doors, board).unwrap();
+    assert!(new.at().is_empty());
+    assert_eq!(new.addrs(), [addr]);
+    drop((old, taken));
+    let stream = wait_for(|| UnixStream::connect(&path).ok());
+    assert!(exchange(stream, HEALTH).starts_with("HTTP/1.1 200"));
+    let stream = wait_for(|| TcpStream::connect(addr).ok());
+    assert!(exchange(stream, HEALTH).starts_with("HTTP/1.1 200"));
+    drop(new);
+    assert!(!path.exists());
+}
+
+fn wait_for<T>(attempt: impl Fn() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(it) = attempt() {
+            return it;
+        }
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::yield_now();
+    }
+}

@@ -17,8 +17,8 @@ use crate::admin::{ADMIN_ADDR, At, Door, Reach, Wanted, default_socket};
 pub(crate) struct AdminArgs {
     /// Where health, metrics and status are told over HTTP, or `off`.
     ///
-    /// By default 127.0.0.1:9180, or nowhere if that is taken; a proxy has none, since its Gateway
-    /// may use any port. `off` also means no socket, but for
+    /// By default 127.0.0.1:9180, as soon as no other instance has that; a proxy has none, since its
+    /// Gateway may use any port. `off` also means no socket, but for
     /// one that is named. There is no password: on another address than loopback everybody who can
     /// reach it can read.
     #[arg(

@@ -137,6 +137,35 @@ fn readiness_is_told_from_start_to_drain() {
     assert!(!instance.sockets.0.join("admin").exists());
 }
 
+/// The socket is there by default, and the old instance has it until its last connection is over.
+#[test]
+fn an_instance_that_starts_while_another_drains_is_asked_when_that_has_ended() {
+    let ports = [free_port(), free_port()];
+    let (runtime, dir) = (Dir::new(), Dir::new().with("guide.yaml", guide(ports)));
+    let services = services([backend::start("foo"), backend::start("bar")]);
+    let dir = dir.with("services.yaml", services);
+    let verb = |verb: &[&str]| {
+        let mut verb = command(verb);
+        verb.env("XDG_RUNTIME_DIR", &runtime.0);
+        verb
+    };
+    let run = ["run", "-f", dir.path(), "--admin", "127.0.0.1:0"];
+    let mut old = Running::start(verb(&run));
+    old.wait_for("INFO ready");
+    let client = open(ports[0]);
+    old.signal(Signal::TERM);
+    old.wait_for("draining");
+    let mut new = Running::start(verb(&run));
+    new.wait_for("no admin socket until that is free");
+    new.wait_for("INFO ready");
+    drop(client);
+    old.wait();
+    new.wait_for("admin server listening");
+    let mut status = verb(&["status"]);
+    status.env_remove("PORTWAY_ADMIN");
+    assert_eq!(Running::start(status).wait().code(), Some(0));
+}
+
 #[test]
 fn the_socket_tells_the_same() {
     let instance = Instance::start(&[]);
