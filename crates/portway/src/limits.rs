@@ -109,6 +109,10 @@ pub(crate) const DEMO_DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// Connections at a time to one door of the admin server; others wait in the kernel's queue.
 pub(crate) const ADMIN_CONNECTIONS_MAX: usize = 64;
 
+/// Time to ask something before a connection to the admin server is ended for another, when there are as
+/// many as may be: who asks at all does so at once.
+pub(crate) const ADMIN_SILENCE_MIN: Duration = Duration::from_millis(100);
+
 /// Connections that wait to be taken in by the admin server, at its socket.
 pub(crate) const ADMIN_BACKLOG: i32 = 64;
 

@@ -18,6 +18,7 @@ mod client;
 mod door;
 mod query;
 mod request;
+mod seats;
 mod serve;
 #[cfg(test)]
 mod tests;

@@ -15,17 +15,18 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
 use super::door::{At, Door, DoorError, Opened, SocketFile, Wanted};
 use super::request::{self, Reach};
+use super::seats::{Seated, Seats};
 use super::{View, answer};
 use crate::limits::{
-    ADMIN_ACCEPT_RETRY, ADMIN_ANSWERS_AT_ONCE, ADMIN_CONNECTION_TIMEOUT, ADMIN_CONNECTIONS_MAX,
-    ADMIN_DOOR_RETRY, ADMIN_HEADER_BYTES_MAX, ADMIN_HEADER_TIMEOUT, ADMIN_HEADERS_MAX,
+    ADMIN_ACCEPT_RETRY, ADMIN_ANSWERS_AT_ONCE, ADMIN_CONNECTION_TIMEOUT, ADMIN_DOOR_RETRY,
+    ADMIN_HEADER_BYTES_MAX, ADMIN_HEADER_TIMEOUT, ADMIN_HEADERS_MAX,
 };
 
 /// The admin server of an instance. Dropped, it closes its doors.
@@ -195,32 +196,51 @@ async fn stand_at(door: Opened, reach: Reach, view: Arc<dyn View>) {
     }
 }
 
-/// Takes in one asker after the other; those beyond the bound wait in the kernel's queue.
+/// Takes in one asker after the other. One beyond the bound waits for a seat here, the others in the
+/// kernel's queue.
 async fn take_in(listening: &Listening, reach: Reach, view: Arc<dyn View>) {
-    let seats = Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX));
-    while let Ok(seat) = Arc::clone(&seats).acquire_owned().await {
-        let view = Arc::clone(&view);
+    let seats = Seats::new();
+    loop {
         let accepted = match listening {
-            Listening::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
-                tokio::spawn(attend(TokioIo::new(stream), reach, view, seat));
-            }),
-            Listening::Socket { listener, .. } => listener.accept().await.map(|(stream, _)| {
-                tokio::spawn(attend(TokioIo::new(stream), reach, view, seat));
-            }),
+            Listening::Tcp(listener) => listener.accept().await.map(|(it, _)| Asker::Tcp(it)),
+            Listening::Socket { listener, .. } => {
+                let accepted = listener.accept().await;
+                accepted.map(|(it, _)| Asker::Socket(it))
+            }
         };
-        if let Err(error) = accepted {
-            debug!(%error, "no admin connection accepted");
-            sleep(ADMIN_ACCEPT_RETRY).await;
-        }
+        let asker = match accepted {
+            Ok(asker) => asker,
+            Err(error) => {
+                debug!(%error, "no admin connection accepted");
+                sleep(ADMIN_ACCEPT_RETRY).await;
+                continue;
+            }
+        };
+        let Some(seat) = seats.take().await else {
+            return;
+        };
+        let door = (reach, Arc::clone(&view));
+        seats.attend(seat, |seated| async {
+            match asker {
+                Asker::Tcp(stream) => attend(TokioIo::new(stream), door, seated).await,
+                Asker::Socket(stream) => attend(TokioIo::new(stream), door, seated).await,
+            }
+        });
     }
 }
 
-/// Serves one request, then gives the seat to another.
-async fn attend<S>(stream: S, reach: Reach, view: Arc<dyn View>, _seat: OwnedSemaphorePermit)
+enum Asker {
+    Tcp(TcpStream),
+    Socket(UnixStream),
+}
+
+/// Serves one request.
+async fn attend<S>(stream: S, (reach, view): (Reach, Arc<dyn View>), seated: Seated)
 where
     S: Read + Write + Unpin,
 {
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(|request: Request<Incoming>| {
+        seated.has_asked();
         let view = Arc::clone(&view);
         async move {
             let (method, uri) = (request.method(), request.uri());

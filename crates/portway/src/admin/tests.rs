@@ -369,25 +369,66 @@ fn a_request_is_bounded_in_bytes_and_headers() {
     assert_eq!(status_of(addr, &many), "431");
 }
 
-/// Those who send byte by byte, as many as there are seats, are cut, and the next is served.
+/// Somebody who sends byte by byte holds a seat no longer than that, though nobody waits for it.
 #[test]
 fn whoever_sends_slowly_loses_the_seat() {
     let (_admin, addr, _board) = start(Reach::Loopback);
     let begun = Instant::now();
-    let mut slow: Vec<TcpStream> = (0..ADMIN_CONNECTIONS_MAX).map(|_| connect(addr)).collect();
-    for stream in &mut slow {
-        stream.write_all(b"GET /hea").unwrap();
-    }
-    assert_eq!(status_of(addr, HEALTH), "200");
+    let mut slow = connect(addr);
+    slow.write_all(b"GET /hea").unwrap();
+    let mut rest = Vec::new();
+    // Closed, or reset if it was not read; in either case over.
+    let _ = slow.read_to_end(&mut rest);
+    assert!(!rest.starts_with(b"HTTP/1.1 200"), "{rest:?}");
     assert!(
         begun.elapsed() >= ADMIN_HEADER_TIMEOUT,
         "{:?}",
         begun.elapsed()
     );
-    let mut rest = Vec::new();
-    // Closed, or reset if it was not read; in either case over.
-    let _ = slow[0].read_to_end(&mut rest);
-    assert!(!rest.starts_with(b"HTTP/1.1 200"), "{rest:?}");
+}
+
+/// Three times as many as there are seats say nothing, or not all of it: those who came first make
+/// room, and whoever asks has its answer long before they would have been ended by themselves.
+#[test]
+fn whoever_asks_is_not_held_up_by_those_who_do_not() {
+    let (_admin, addr, _board) = start(Reach::Loopback);
+    let begun = Instant::now();
+    let mut silent: Vec<TcpStream> = (0..3 * ADMIN_CONNECTIONS_MAX)
+        .map(|_| connect(addr))
+        .collect();
+    silent[1].write_all(b"GET /hea").unwrap();
+    assert_eq!(status_of(addr, HEALTH), "200");
+    assert!(
+        begun.elapsed() < ADMIN_HEADER_TIMEOUT,
+        "{:?}",
+        begun.elapsed()
+    );
+    for first in &mut silent[..2] {
+        assert!(matches!(first.read(&mut [0]), Ok(0) | Err(_)));
+    }
+    let mut last = silent.pop().unwrap();
+    last.write_all(HEALTH.as_bytes()).unwrap();
+    let mut answer = String::new();
+    last.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// A burst of more than there are seats: all of them are served.
+#[test]
+fn whoever_asks_at_once_keeps_the_seat() {
+    let (_admin, addr, _board) = start(Reach::Loopback);
+    let mut askers: Vec<TcpStream> = (0..2 * ADMIN_CONNECTIONS_MAX)
+        .map(|_| {
+            let mut stream = connect(addr);
+            stream.write_all(HEALTH.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    for asker in &mut askers {
+        let mut answer = String::new();
+        asker.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
 }
 
 #[test]
