@@ -2,17 +2,20 @@
 //!
 //! In: a form and a level. Out: a subscriber for the whole process. Never: events of libraries;
 //! what they have to say, whoever uses them says in our words. Nor a wait of whoever moves bytes: when
-//! nobody reads stderr, lines for which there is no room are counted and gone. Only the thread that
-//! started the log waits a moment for room, so that a burst of its lines reaches who does read.
+//! nobody reads stderr, lines for which there is no room are counted and gone, and so are those that
+//! cannot be written. Only the thread that started the log waits a moment for room, so that a burst
+//! of its lines reaches who does read.
 
 use std::cell::Cell;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use rustix::event::{PollFd, PollFlags, poll};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
@@ -43,7 +46,7 @@ pub(crate) fn start(format: Format, level: LevelFilter) {
     let ours = ["portway", "portway_feed", "portway_kube", "portway_proxy"]
         .map(|name| format!("{name}={level}"));
     let filter = EnvFilter::new(ours.join(","));
-    let Ok(log) = Log::start(io::stderr(), LOG_LINES_MAX) else {
+    let Ok(log) = Log::start(Waiting(io::stderr()), LOG_LINES_MAX) else {
         return render::stderr("error: no thread can be had that writes the log\n");
     };
     if LOG.set(log).is_err() {
@@ -87,7 +90,7 @@ pub(crate) fn finish() {
 /// The way to the thread that writes.
 struct Log {
     messages: Sender<Message>,
-    dropped: AtomicU64,
+    dropped: Arc<AtomicU64>,
     /// What may still be waited for room, until there is plenty again.
     patience: Mutex<Duration>,
 }
@@ -102,11 +105,13 @@ enum Message {
 impl Log {
     fn start(out: impl Write + Send + 'static, n_max: usize) -> io::Result<Self> {
         let (messages, waiting) = bounded(n_max);
-        let write = move || write_all(out, &waiting);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let sheet = Sheet::new(out, Arc::clone(&dropped));
+        let write = move || write_all(sheet, &waiting);
         thread::Builder::new().name("log".into()).spawn(write)?;
         Ok(Self {
             messages,
-            dropped: AtomicU64::new(0),
+            dropped,
             patience: Mutex::new(LOG_PATIENCE),
         })
     }
@@ -146,24 +151,98 @@ impl Log {
 }
 
 /// Writes what comes, all that waits at once.
-fn write_all(mut out: impl Write, messages: &Receiver<Message>) {
-    let mut batch = Vec::new();
+fn write_all(mut sheet: Sheet<impl Write>, messages: &Receiver<Message>) {
     while let Ok(first) = messages.recv() {
         let mut ends = Vec::new();
         for message in std::iter::once(first).chain(messages.try_iter()) {
             match message {
-                Message::Text(text) => batch.extend_from_slice(&text),
+                Message::Text(text) => sheet.put(&text),
                 Message::End(end) => ends.push(end),
             }
-            if batch.len() >= LOG_BATCH_BYTES {
+            if sheet.batch.len() >= LOG_BATCH_BYTES {
                 break;
             }
         }
-        // Where the log cannot be written there is nobody to tell.
-        let _ = out.write_all(&batch).and_then(|()| out.flush());
-        batch.clear();
-        batch.shrink_to(LOG_BATCH_BYTES);
+        sheet.write();
         drop(ends);
+    }
+}
+
+/// What is written, and how much of it could be.
+struct Sheet<W> {
+    out: W,
+    /// Texts to write.
+    batch: Vec<u8>,
+    /// Where in the batch each of them ends.
+    ends: Vec<usize>,
+    /// The last text that was written is not whole.
+    is_torn: bool,
+    dropped: Arc<AtomicU64>,
+}
+
+impl<W: Write> Sheet<W> {
+    fn new(out: W, dropped: Arc<AtomicU64>) -> Self {
+        Self {
+            out,
+            batch: Vec::new(),
+            ends: Vec::new(),
+            is_torn: false,
+            dropped,
+        }
+    }
+
+    fn put(&mut self, text: &[u8]) {
+        // What comes after half a line is no part of it.
+        if self.is_torn && self.batch.is_empty() {
+            self.batch.push(b'\n');
+        }
+        self.batch.extend_from_slice(text);
+        self.ends.push(self.batch.len());
+    }
+
+    /// Writes all of it, or what can be: where the log cannot be written there is nobody to tell, and
+    /// what is not there as a whole is counted.
+    fn write(&mut self) {
+        let mut n_written = 0;
+        while n_written < self.batch.len() {
+            match self.out.write(&self.batch[n_written..]) {
+                Ok(0) => break,
+                Ok(n) => n_written += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        let _ = self.out.flush();
+        let lost = self.ends.iter().filter(|end| n_written < **end).count();
+        self.dropped.fetch_add(lost as u64, Ordering::Relaxed);
+        if n_written > 0 {
+            self.is_torn = !self.ends.contains(&n_written);
+        }
+        self.ends.clear();
+        self.batch.clear();
+        self.batch.shrink_to(LOG_BATCH_BYTES);
+    }
+}
+
+/// Writes where somebody else may have asked for no waiting: whoever has the other end of stderr shares
+/// that with us. It waits all the same, as a line is whole or it is none; who puts lines waits for
+/// none of that, and the end of the process only for so long ([`LOG_END_TIMEOUT`]).
+struct Waiting<W>(W);
+
+impl<W: Write + AsFd> Write for Waiting<W> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.0.write(text) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    poll(&mut [PollFd::new(&self.0, PollFlags::OUT)], None)?;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

@@ -1,12 +1,15 @@
 //! What becomes of lines when the reader is slow, or does not read.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::Log;
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::{Log, Waiting};
 
 #[derive(Clone, Default)]
 struct Paper(Arc<Mutex<Vec<u8>>>);
@@ -63,4 +66,58 @@ fn lines_that_nobody_reads_are_counted_and_hold_up_nobody() {
     assert_eq!(log.dropped.load(Ordering::Relaxed), 998);
     log.finish();
     drop(hold);
+}
+
+/// Who has the other end may have made the pipe non-blocking, and reads late.
+#[test]
+fn lines_to_a_pipe_that_refuses_to_wait_are_whole() {
+    let (theirs, ours) = pipe_with(PipeFlags::NONBLOCK).unwrap();
+    let log = Log::start(Waiting(File::from(ours)), 10_000).unwrap();
+    let line = "x".repeat(99);
+    for _ in 0..5000 {
+        log.put(format!("{line}\n").as_bytes(), false);
+    }
+    let dropped = Arc::clone(&log.dropped);
+    // What waits is written, and then the other end is closed.
+    drop(log);
+    rustix::io::ioctl_fionbio(&theirs, false).unwrap();
+    let lines = BufReader::new(File::from(theirs)).lines();
+    let lines: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(lines.len(), 5000);
+    assert!(lines.iter().all(|it| *it == line));
+    assert_eq!(dropped.load(Ordering::Relaxed), 0);
+}
+
+/// Half a line is there at a time, and then the disk is full, as long as it says so.
+#[derive(Clone, Default)]
+struct Full(Paper, Arc<Mutex<usize>>);
+
+impl Write for Full {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let mut room = self.1.lock().unwrap();
+        let n = text.len().min(*room);
+        *room -= n;
+        match n {
+            0 => Err(io::ErrorKind::StorageFull.into()),
+            n => self.0.write(&text[..n]),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn lines_that_cannot_be_written_are_counted_and_begin_no_other() {
+    let full = Full::default();
+    let log = Log::start(full.clone(), 10).unwrap();
+    for (room, line) in [(8, "one\n"), (2, "two\n"), (0, "three\n"), (8, "four\n")] {
+        *full.1.lock().unwrap() = room;
+        log.put(line.as_bytes(), true);
+        log.finish();
+    }
+    let text = full.0.0.lock().unwrap().clone();
+    assert_eq!(String::from_utf8(text), Ok("one\ntw\nfour\n".into()));
+    assert_eq!(log.dropped.load(Ordering::Relaxed), 2);
 }

@@ -143,7 +143,7 @@ metrics! {
     ACCESS_LOG_DROPPED: Counter "portway_access_log_records_dropped" []
         "Records dropped since the access log was not taken in time, or could not be written";
     LOG_DROPPED: Counter "portway_log_lines_dropped" []
-        "Lines of the log that were dropped because nobody read them";
+        "Lines of the log that were dropped because nobody read them, or could not be written";
 
     PROCESS_CPU: Counter "process_cpu_seconds" []
         "CPU time of this process, user and system";
