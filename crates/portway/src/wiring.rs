@@ -440,7 +440,7 @@ impl Standalone {
     fn learn_applied(&mut self, unbound: Vec<(ListenerKey, io::Error)>) {
         let sockets = unbound.into_iter().map(|(key, error)| (key.addr, error));
         let (absent, mut refused): (Vec<_>, Vec<_>) = sockets.partition(host::lacks_family);
-        let (absent, alone) = self.beside_ipv4(absent);
+        let (absent, alone) = beside_ipv4(self.table.as_deref(), absent);
         refused.extend(alone);
         let known = &mut self.snapshot.facts.absent;
         if !absent.is_empty() && known.is_empty() {
@@ -456,17 +456,6 @@ impl Standalone {
             .collect();
         self.snapshot.facts.applied = Applied::Acknowledged;
         self.is_behind = true;
-    }
-
-    /// Sockets whose port is open on IPv4, too, and the others.
-    fn beside_ipv4(&self, sockets: Vec<Unbound>) -> (Vec<Unbound>, Vec<Unbound>) {
-        let table = self.table.as_deref().filter(|_| !sockets.is_empty());
-        let listeners = table.into_iter().flat_map(RoutingTable::listeners);
-        let is_any = |addr: &SocketAddr| addr.ip() == Ipv4Addr::UNSPECIFIED;
-        let addrs = listeners.flat_map(|(_, it)| &it.keys).map(|it| it.addr);
-        let ports: BTreeSet<u16> = addrs.filter(is_any).map(|it| it.port()).collect();
-        let sockets = sockets.into_iter();
-        sockets.partition(|(addr, _)| ports.contains(&addr.port()))
     }
 
     /// Hands out a new table, if the snapshot makes one. When none can be built everything stays as
@@ -513,6 +502,24 @@ impl Standalone {
     }
 }
 
+/// Sockets of listeners that have their port on IPv4 too, and the others: a listener that asks for
+/// IPv6 alone listens nowhere without it, though another has the port on IPv4.
+fn beside_ipv4(
+    table: Option<&RoutingTable>,
+    sockets: Vec<Unbound>,
+) -> (Vec<Unbound>, Vec<Unbound>) {
+    let table = table.filter(|_| !sockets.is_empty());
+    let listeners = table.into_iter().flat_map(RoutingTable::listeners);
+    let is_any = |key: &ListenerKey| key.addr.ip() == Ipv4Addr::UNSPECIFIED;
+    let both = listeners.filter(|(_, it)| it.keys.iter().any(is_any));
+    let both: BTreeSet<SocketAddr> = both
+        .flat_map(|(_, it)| &it.keys)
+        .map(|it| it.addr)
+        .collect();
+    let sockets = sockets.into_iter();
+    sockets.partition(|(addr, _)| both.contains(addr))
+}
+
 /// Hears of changes of files from now on. Without that the gateway runs all the same.
 fn follow(inputs: &mut Inputs, objects: &mut Objects, news: &Sender<News>) {
     let news = news.clone();
@@ -532,3 +539,6 @@ fn names_to_resolve(objects: &Objects) -> BTreeSet<Arc<str>> {
     let names = slices.flat_map(|slice| slice.object.names());
     names.map(Arc::from).collect()
 }
+
+#[cfg(test)]
+mod tests;
