@@ -25,7 +25,7 @@ use tokio::sync::watch;
 
 use crate::access_log::Tally;
 use crate::admin::{Query, Readiness, Unexplained, View};
-use crate::limits::APPLY_TIME_BOUNDS;
+use crate::limits::{APPLY_TIME_BOUNDS, RELOAD_MAX};
 use crate::logging;
 use crate::metrics::{BUILD, FEED_FOLLOWING, LOG_DROPPED, READY, Samples, process, proxy};
 
@@ -61,6 +61,8 @@ pub(crate) struct Progress {
     pub(crate) n_errors: u64,
     /// The last of them.
     pub(crate) last_error: Option<ConfigError>,
+    /// The last of those that have lasted.
+    error_before: Option<ConfigError>,
 }
 
 /// An error of configuration.
@@ -72,6 +74,12 @@ pub(crate) struct ConfigError {
     pub(crate) what: String,
     /// Where, as `file:line:column`.
     pub(crate) place: Option<String>,
+}
+
+impl ConfigError {
+    fn is_of_moment(&self) -> bool {
+        self.at.elapsed().is_ok_and(|age| age < RELOAD_MAX)
+    }
 }
 
 impl Board {
@@ -151,8 +159,23 @@ impl Board {
     pub(crate) fn config_error(&self, what: String, place: Option<String>) {
         let mut progress = self.progress();
         progress.n_errors += 1;
+        let last = progress.last_error.take();
+        if let Some(lasted) = last.filter(|it| !it.is_of_moment()) {
+            progress.error_before = Some(lasted);
+        }
         let at = SystemTime::now();
         progress.last_error = Some(ConfigError { at, what, place });
+    }
+
+    /// What was wrong is not any more. If that was for a moment between two files that changed, an
+    /// object that stood in both say, it is not told as the last error.
+    pub(crate) fn config_mended(&self, what: &str, place: Option<&str>) {
+        let mut progress = self.progress();
+        let is_it = |it: &&ConfigError| it.what == what && it.place.as_deref() == place;
+        let last = progress.last_error.as_ref().filter(is_it);
+        if last.is_some_and(ConfigError::is_of_moment) {
+            progress.last_error = progress.error_before.clone();
+        }
     }
 
     /// What is served is different now.

@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use super::{Board, Shown};
 use crate::admin::{ASKS, Everywhere, PARAMETERS, Query, SUBJECT, SUBJECTS, Unexplained, View};
 use crate::inputs::{Unused, UnusedFile};
+use crate::limits::RELOAD_MAX;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -676,4 +677,27 @@ fn the_reference_of_the_admin_server_is_current() {
         _ = writeln!(page, "| `{path}` | {what} |");
     }
     crate::reference::check("admin-api.md", &page);
+}
+
+/// Two objects stand in two files for a moment, one after the other: it was nothing.
+#[test]
+fn an_error_of_a_moment_is_not_the_last() {
+    let board = Board::new("run");
+    let last = || board.progress().last_error.clone().map(|it| it.what);
+    board.config_error("worse".into(), None);
+    let mut progress = board.progress();
+    let worse = progress.last_error.as_mut().unwrap();
+    worse.at -= RELOAD_MAX;
+    drop(progress);
+    for what in ["a is there twice", "b is there twice"] {
+        board.config_error(what.into(), Some("a.yaml:1:1".into()));
+    }
+    board.config_mended("b is there twice", Some("c.yaml:1:1"));
+    board.config_mended("a is there twice", Some("a.yaml:1:1"));
+    assert_eq!(last().as_deref(), Some("b is there twice"));
+    board.config_mended("b is there twice", Some("a.yaml:1:1"));
+    assert_eq!(last().as_deref(), Some("worse"));
+    board.config_mended("worse", None);
+    assert_eq!(last().as_deref(), Some("worse"), "it has lasted");
+    assert_eq!(board.progress().n_errors, 3);
 }

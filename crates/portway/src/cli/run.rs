@@ -244,11 +244,16 @@ impl Log {
             findings.extend(inputs.diagnostics(standalone.objects()));
         }
         let new: Vec<Diagnostic> = findings.difference(&self.told).cloned().collect();
-        self.told = findings;
-        for error in new.iter().filter(|it| it.severity == Severity::Error) {
-            let what = format!("{}: {}", error.code, error.what);
-            self.board.config_error(what, place_of(&error.place));
+        let in_short = |it: &Diagnostic| (format!("{}: {}", it.code, it.what), place_of(&it.place));
+        let is_error = |it: &&Diagnostic| it.severity == Severity::Error;
+        for (what, place) in new.iter().filter(is_error).map(in_short) {
+            self.board.config_error(what, place);
         }
+        let mended = self.told.difference(&findings).filter(is_error);
+        for (what, place) in mended.map(in_short) {
+            self.board.config_mended(&what, place.as_deref());
+        }
+        self.told = findings;
         if let Some(inputs) = standalone.inputs().filter(|_| !new.is_empty()) {
             let sources = inputs.sources();
             tell_findings(
