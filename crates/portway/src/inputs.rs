@@ -245,7 +245,10 @@ impl Inputs {
             true => Vec::new(),
             false => self.unread.clone(),
         };
-        self.retry = self.tracked.has_unread().then_some(now + UNREAD_INTERVAL);
+        // Whatever else happens puts it off no further.
+        let retry = self.retry.filter(|retry| now < *retry);
+        let retry = retry.unwrap_or(now + UNREAD_INTERVAL);
+        self.retry = self.tracked.has_unread().then_some(retry);
         let mut is_news = self.tell_unread(&refresh.errors, unread);
         is_news |= !refresh.texts.is_empty() || !refresh.renumbered.is_empty();
         let renumbered = self.renumber(objects, &refresh.renumbered);

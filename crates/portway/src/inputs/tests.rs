@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::ops::ControlFlow;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -125,6 +126,21 @@ fn a_file_in_doubt_that_could_not_be_read_is_read_when_it_can_be() {
     fs::rename(&aside, &stage.file).unwrap();
     assert_eq!(stage.when_due(), ["a", "b"], "in doubt once more");
     assert_eq!(stage.when_due(), ["c"]);
+}
+
+/// Nobody tells when it can be read, and files that are opened all the time put no look off.
+#[test]
+fn what_cannot_be_read_is_tried_again_though_other_files_never_rest() {
+    let mut folder = Folder::new("retried", &[("a.yaml", TWO)]);
+    let since = folder.now;
+    symlink("nowhere", folder.path("z.yaml")).unwrap();
+    folder.after(&[], &["z.yaml"]);
+    assert_eq!(folder.inputs.unused().unread.len(), 1);
+    fs::write(folder.path("nowhere"), service("d")).unwrap();
+    while folder.while_written(&["a.yaml"], &[]) != ["a", "b", "d"] {
+        folder.now += UNREAD_INTERVAL / 3;
+        assert!(folder.now < since + 2 * UNREAD_INTERVAL);
+    }
 }
 
 #[test]
