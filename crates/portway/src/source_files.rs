@@ -55,6 +55,14 @@ pub(crate) enum SourceError {
         /// Why.
         source: io::Error,
     },
+    /// Nothing in a directory can be read.
+    #[error("read {}", path.display())]
+    NothingReadable {
+        /// Which.
+        path: PathBuf,
+        /// Why something in it cannot be.
+        source: io::Error,
+    },
     /// A directory holds nothing to read.
     #[error("{} holds no *.yaml, *.yml or *.json file", path.display())]
     NothingIn {

@@ -89,8 +89,9 @@ impl Walk {
         if files.is_empty() {
             let mut unread = self.unread.iter();
             if let Some(unread) = unread.find(|it| it.argument == argument) {
-                let why = io::Error::other(format!("nothing in it can be: {}", unread.error));
-                return Err(unreadable(path, why));
+                let source = io::Error::other(format!("nothing in it can be: {}", unread.error));
+                let path = path.to_owned();
+                return Err(SourceError::NothingReadable { path, source });
             }
             let path = path.to_owned();
             return Err(SourceError::NothingIn { path });

@@ -314,6 +314,28 @@ fn what_cannot_be_read_is_tried_again_though_nothing_is_heard() {
     assert!(!stage.tracked.has_unread());
 }
 
+/// The directory itself can be looked into at any time, which changes nothing.
+#[test]
+fn a_directory_with_nothing_that_can_be_read_is_not_walked_for_nothing() {
+    let mut stage = Stage::new("dangling", &["given", "only"], |dir| {
+        fs::create_dir(dir.join("only")).unwrap();
+        fs::create_dir(dir.join("elsewhere")).unwrap();
+        write(dir.join("only/a.yaml"), "a");
+    });
+    let told = stage.after(|dir| {
+        symlink("../elsewhere/x", dir.join("only/b")).unwrap();
+        fs::rename(dir.join("only/b"), dir.join("only/a.yaml")).unwrap();
+    });
+    assert!(told.contains("unreadable"), "{told}");
+    let mut refresh = Refresh::default();
+    stage.tracked.retry_unread(&mut refresh);
+    assert!(!refresh.is_of_all);
+    write(stage.dir.join("elsewhere/x"), "x");
+    stage.tracked.retry_unread(&mut refresh);
+    assert_eq!(show(&refresh), ["x"]);
+    assert!(!stage.tracked.has_unread());
+}
+
 #[test]
 fn a_pipe_is_read_once_and_nothing_waits_for_a_second_one() {
     let mut stage = Stage::new("pipe", &["given", "pipe"], |dir| {
