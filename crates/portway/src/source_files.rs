@@ -5,6 +5,7 @@
 //! (ConfigMap mounts would show every object twice); symlinks to files are followed, those to
 //! directories only when given themselves, so there are no loops. Never: a look at the content.
 
+mod left;
 mod tracked;
 mod walk;
 

@@ -19,6 +19,7 @@ use portway_control::limits::INPUT_BYTES_MAX;
 use portway_control::manifest::collect::{RANK_MAX, Rank};
 use rustix::fs::OFlags;
 
+use super::left::Left;
 use super::walk::{Found, Walk};
 use super::{STDIN_NAME, SourceError, Text, is_manifest, is_stdin, read_one, unreadable};
 use crate::limits::{FILES_MAX, WALKS_MAX};
@@ -39,7 +40,7 @@ pub(crate) struct Tracked {
     /// Files at the end of symlinks, by their true names.
     targets: BTreeMap<PathBuf, BTreeSet<Name>>,
     /// Ranks of files that are gone, while what they held may still count.
-    left: BTreeMap<Name, Rank>,
+    left: Left,
     /// Bytes of all files.
     n_bytes: u64,
     /// What can be read only once, and was: standard input, a pipe.
@@ -56,7 +57,7 @@ pub(crate) struct Tracked {
 }
 
 /// Which argument, then the path in bytes: the order of input.
-type Name = (usize, Vec<u8>);
+pub(super) type Name = (usize, Vec<u8>);
 
 #[derive(Debug)]
 struct File {
@@ -115,7 +116,7 @@ impl Tracked {
             files: BTreeMap::new(),
             directories: BTreeMap::new(),
             targets: BTreeMap::new(),
-            left: BTreeMap::new(),
+            left: Left::default(),
             n_bytes: 0,
             once: BTreeMap::new(),
             is_open: false,
@@ -271,7 +272,7 @@ impl Tracked {
 
     /// What a file that was here had is not needed any more.
     pub(crate) fn let_go(&mut self, rank: Rank) {
-        self.left.retain(|_, it| *it != rank);
+        self.left.forget(rank);
     }
 
     /// Reads the file at a path that somebody has written, moved or removed, by all names it has here.
@@ -504,7 +505,9 @@ impl Tracked {
             });
             (rank, 0)
         });
-        self.left.remove(&name);
+        // One that is gone and had the same rank has lost it to this one.
+        self.left.take(&name);
+        self.left.forget(rank);
         self.n_bytes = self.n_bytes - n_bytes_before + stamp.n_bytes;
         self.files.insert(name, File { rank, stamp });
         refresh.texts.insert(rank, Some(text));
@@ -525,7 +528,7 @@ impl Tracked {
         let after = self.files.range::<Name, _>(name..).next();
         let is_between =
             |it: &Rank| before < *it && after.is_none_or(|(_, after)| *it < after.rank);
-        let own = self.left.get(name).copied().filter(is_between);
+        let own = self.left.rank(name).filter(is_between);
         match after {
             _ if own.is_some() => own,
             None => Some(before + STEP).filter(|it| *it < RANK_MAX),

@@ -379,3 +379,20 @@ fn ranks_stay_in_order_however_many_files_come_between() {
         assert!(ranks.is_sorted_by(|a, b| a < b), "{ranks:?}");
     }
 }
+
+/// The middle between two is one and the same: so the next in it has the rank of who was there.
+#[test]
+fn a_file_whose_rank_another_has_is_not_remembered() {
+    let mut stage = Stage::new("left", &["given"], |dir| {
+        for name in ["a", "b"] {
+            write(dir.join(format!("given/{name}.yaml")), name);
+        }
+    });
+    let rank = |stage: &Stage, nth| stage.tracked.files.values().nth(nth).unwrap().rank;
+    let before = rank(&stage, 1);
+    stage.after(|dir| fs::remove_file(dir.join("given/b.yaml")).unwrap());
+    assert!(!stage.tracked.left.is_empty());
+    stage.after(|dir| write(dir.join("given/c.yaml"), "c"));
+    assert_eq!(rank(&stage, 1), before);
+    assert!(stage.tracked.left.is_empty());
+}
