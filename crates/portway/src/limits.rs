@@ -116,6 +116,10 @@ pub(crate) const ADMIN_SILENCE_MIN: Duration = Duration::from_millis(100);
 /// Connections that wait to be taken in by the admin server, at its socket.
 pub(crate) const ADMIN_BACKLOG: i32 = 64;
 
+/// Names of directories tried in which the admin socket is made: one is taken only where an instance with
+/// our process id was killed in it.
+pub(crate) const ADMIN_NESTS_MAX: usize = 8;
+
 /// Answers of the admin server in the making at a time: each may be megabytes of text.
 pub(crate) const ADMIN_ANSWERS_AT_ONCE: usize = 2;
 

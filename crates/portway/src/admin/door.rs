@@ -7,18 +7,19 @@ use std::env;
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::process;
 
-use rustix::fs::{Mode, fchmod};
+use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tracing::debug;
 
 use super::request::Reach;
-use crate::limits::ADMIN_BACKLOG;
+use crate::limits::{ADMIN_BACKLOG, ADMIN_NESTS_MAX};
 
 /// A place to listen at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,20 +155,60 @@ fn make_directory(socket: &Path) {
     }
 }
 
+/// Binds where nobody else can reach it, and moves it to its place when it is as it should be: so the
+/// mode of no other file is set, whoever may write to the directory.
 fn bind_socket(path: &Path) -> io::Result<Opened> {
     remove_stale(path)?;
     let socket = new_socket()?;
-    // The file gets the mode of the socket, so at no time may others open it. The umask of whoever
-    // started us takes from that, and who may not write to a socket may not connect.
+    let nest = Nest::beside(path)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(&nest.socket)?)?;
+    // The umask of whoever started us took from it, and who may not write to a socket may not connect.
     let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP;
-    fchmod(socket.as_fd(), mode)?;
-    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode.bits()))?;
-    let identity = identity(path);
-    let path = path.to_owned();
-    let file = SocketFile { path, identity };
+    fs::set_permissions(&nest.socket, fs::Permissions::from_mode(mode.bits()))?;
     rustix::net::listen(&socket, ADMIN_BACKLOG)?;
+    let file = SocketFile {
+        path: path.to_owned(),
+        identity: identity(&nest.socket),
+    };
+    // A link takes nobody's place.
+    fs::hard_link(&nest.socket, path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => io::ErrorKind::AddrInUse.into(),
+        _ => error,
+    })?;
     Ok(Opened::Socket(file, UnixListener::from(socket)))
+}
+
+/// A directory of our own beside the place of a socket. It goes away with this value.
+#[derive(Debug)]
+struct Nest {
+    directory: PathBuf,
+    socket: PathBuf,
+}
+
+impl Nest {
+    /// The names are short, since the path of a socket may have no more than 107 bytes.
+    fn beside(path: &Path) -> io::Result<Self> {
+        let parent = path.parent().unwrap_or(path);
+        for n in 0..ADMIN_NESTS_MAX {
+            let directory = parent.join(format!(".pw{n}-{}", process::id()));
+            match fs::DirBuilder::new().mode(0o700).create(&directory) {
+                // Of one that was killed in it.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => {
+                    let socket = directory.join("s");
+                    return made.map(|()| Self { directory, socket });
+                }
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+}
+
+impl Drop for Nest {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.socket);
+        let _ = fs::remove_dir(&self.directory);
+    }
 }
 
 fn new_socket() -> io::Result<OwnedFd> {

@@ -1,6 +1,7 @@
 //! What is answered, to whom, and what is refused: at the parsers, then at real doors.
 
 use std::io::{Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -12,6 +13,8 @@ use std::{env, fs, process};
 
 use expect_test::{Expect, expect};
 use hyper::{Method, Request};
+use rustix::fs::inotify;
+use rustix::io::Errno;
 
 use super::query::Query;
 use super::request::{self, Reach};
@@ -446,6 +449,22 @@ fn a_socket_file_is_for_its_user_and_group_and_goes_with_the_server() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     drop(admin);
     assert!(!path.exists());
+}
+
+/// It is made elsewhere: whoever may write to the directory could have put another file in its place,
+/// whose mode would be set. Nothing of that stays.
+#[test]
+fn a_socket_file_is_as_it_should_be_when_it_comes() {
+    let dir = Dir::new();
+    let path = dir.0.join("portway.sock");
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+    inotify::add_watch(&watch, &dir.0, inotify::WatchFlags::ATTRIB).unwrap();
+    let doors = [socket(path, Wanted::Explicitly)];
+    let _admin = serve(&doors, Arc::new(Board::new("run"))).unwrap();
+    let mut room = [MaybeUninit::uninit(); 512];
+    let changed = inotify::Reader::new(&watch, &mut room).next().map(drop);
+    assert_eq!(changed, Err(Errno::AGAIN));
+    assert_eq!(fs::read_dir(&dir.0).unwrap().count(), 1);
 }
 
 /// One left by an instance that was killed is replaced, one that is served is not, and neither is a
