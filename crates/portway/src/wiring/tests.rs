@@ -1,11 +1,18 @@
-//! Which sockets nobody can want on a host without IPv6.
+//! Which sockets nobody can want on a host without IPv6; how long statuses may lag.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
 
+use portway_control::manifest;
+use portway_control::origin::Source;
+use portway_control::snapshot::Objects;
+use portway_engine::limits::DIAL_TIMEOUT;
 use portway_engine::table::{ListenerSpec, Protocol, RoutingTable, TableSpec};
 
-use super::{FIRST, beside_ipv4};
+use super::{Change, Config, FIRST, News, Standalone, beside_ipv4};
+use crate::limits::TRANSLATION_PAUSE_MAX;
 
 fn listener(name: &str, binds: &[&str]) -> ListenerSpec {
     ListenerSpec {
@@ -38,4 +45,72 @@ fn a_listener_on_ipv6_alone_is_missed_though_another_has_its_port_on_ipv4() {
         of.iter().map(|(addr, _)| addr.port()).collect()
     };
     assert_eq!((ports(&absent), ports(&alone)), (vec![1], vec![2]));
+}
+
+const NAMED: &str = "\
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec:
+  gatewayClassName: portway
+  addresses: [{value: 127.0.0.1}]
+  listeners: [{name: a, port: PORT, protocol: TCP}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TCPRoute
+metadata: {name: r}
+spec:
+  parentRefs: [{name: edge}]
+  rules: [{backendRefs: [{name: db, port: 5432}]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db}
+spec: {ports: [{port: 5432}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: db, labels: {kubernetes.io/service-name: db}}
+addressType: FQDN
+endpoints: [{addresses: [db.example.com]}]
+ports: [{port: 5432}]
+";
+
+/// There is always a change that waits, so that the workers never have the newest table for long: at
+/// first nothing is put off longer than translations may be, then one more such time passes, and
+/// then the workers have as long, and a busy machine has, too.
+#[test]
+fn statuses_lag_no_longer_than_that_while_tables_change_without_end() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+    let source = Source {
+        name: "a.yaml".into(),
+        text: NAMED
+            .replace("PORT", &port.unwrap().port().to_string())
+            .into(),
+    };
+    let config = Config {
+        proxy: portway_proxy::Config {
+            workers: NonZeroUsize::MIN,
+            dial_timeout: DIAL_TIMEOUT,
+            measure_paths: false,
+        },
+        drain_timeout: Duration::ZERO,
+        admin: Vec::new(),
+    };
+    let mut standalone = Standalone::start(&config, Objects::default(), None, |_| None).unwrap();
+    while standalone.next(None).unwrap() != Change::Translated {}
+    // No name is asked for, as only objects from files are: what it resolves to comes from here.
+    standalone.snapshot.objects = manifest::read(&[source]).objects;
+    for n in 0..50_000 {
+        let addrs = vec![Ipv4Addr::from_bits(0x7f00_0002 + n).into()];
+        let resolved = [("db.example.com".into(), addrs)].into();
+        standalone.sender.send(News::Resolved(resolved)).unwrap();
+    }
+    let begun = Instant::now();
+    while standalone.next(None).unwrap() != Change::Translated {}
+    let lag = begun.elapsed();
+    assert!(lag < TRANSLATION_PAUSE_MAX * 4, "{lag:?}");
+    let n_more = standalone.held.len() + standalone.news.try_iter().count();
+    assert!(n_more > 0, "there were changes all the time");
+    standalone.shutdown();
 }
