@@ -10,12 +10,13 @@ use std::time::Duration;
 use kube::Client;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::{info, warn};
 
 use crate::call::{self, CallError, Place};
 use crate::clock;
-use crate::limits::{LEASE, LEASE_GIVE_UP, LEASE_LOOK, LEASE_RELEASE, LEASE_RENEW};
+use crate::limits::{LEASE, LEASE_CALL, LEASE_GIVE_UP, LEASE_LOOK, LEASE_RELEASE, LEASE_RENEW};
 
 /// Whether we lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,16 @@ enum Step {
     Create(Value),
     Replace(Value),
     Wait,
+}
+
+/// Why it is not known whether we lead.
+#[derive(Debug, thiserror::Error)]
+enum TryError {
+    /// The API may answer all the same, on another connection.
+    #[error("no answer within {LEASE_CALL:?}")]
+    Hung(#[from] Elapsed),
+    #[error(transparent)]
+    Call(#[from] CallError),
 }
 
 /// What was seen of the Lease, and when.
@@ -81,25 +92,32 @@ impl Election {
         }
     }
 
-    /// Looks once, and says when to look again. A leader never waits beyond the end of its lead.
+    /// Looks once, and says when to look again. A leader never waits beyond the end of its lead, and
+    /// tries for as long as that lasts.
     async fn look(&mut self, client: &Client, role: &watch::Sender<Role>) -> Instant {
         self.settle(role);
         // Others count from when the Lease is written, which is later than this.
         let asked = Instant::now();
         let latest = self.led_until.unwrap_or(asked + LEASE_GIVE_UP);
+        let mut wait = LEASE_LOOK;
         match timeout_at(latest, self.try_lead(client)).await {
-            Ok(Ok(true)) => self.led_until = Some(asked + LEASE_GIVE_UP),
+            Ok(Ok(true)) => {
+                self.led_until = Some(asked + LEASE_GIVE_UP);
+                wait = LEASE_RENEW;
+            }
             Ok(Ok(false)) => self.led_until = None,
             // Nobody else can take it before it is over.
-            Ok(Err(error)) => warn!(error = %crate::chain(&error), "lease not renewed"),
+            Ok(Err(error)) => {
+                warn!(error = %crate::chain(&error), "lease not renewed");
+                if matches!(error, TryError::Hung(_)) && self.led_until.is_some() {
+                    wait = Duration::ZERO;
+                }
+            }
             Err(_) => warn!("lease not renewed in time"),
         }
         self.settle(role);
-        let now = Instant::now();
-        match self.led_until {
-            Some(until) => until.min(now + LEASE_RENEW),
-            None => now + LEASE_LOOK,
-        }
+        let again = Instant::now() + wait;
+        self.led_until.map_or(again, |until| until.min(again))
     }
 
     /// Ends the lead if it is over, and tells what we are if that changed.
@@ -116,26 +134,28 @@ impl Election {
         }
     }
 
-    async fn try_lead(&mut self, client: &Client) -> Result<bool, CallError> {
+    async fn try_lead(&mut self, client: &Client) -> Result<bool, TryError> {
         match self.try_once(client).await {
             // Whoever wrote in between need not hold it: an annotation is no end of a lead.
-            Err(error) if error.is_conflict() => self.try_once(client).await,
+            Err(TryError::Call(error)) if error.is_conflict() => self.try_once(client).await,
             tried => tried,
         }
     }
 
-    async fn try_once(&mut self, client: &Client) -> Result<bool, CallError> {
-        let stored = match call::get(client, &self.place().one(&self.name)).await {
+    async fn try_once(&mut self, client: &Client) -> Result<bool, TryError> {
+        let path = self.place().one(&self.name);
+        let stored = match timeout(LEASE_CALL, call::get(client, &path)).await? {
             Ok(stored) => Some(stored),
             Err(error) if error.is_absent() => None,
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         match self.step(stored.as_ref(), Instant::now(), &clock::now_micros()) {
             Step::Wait => return Ok(false),
-            Step::Create(lease) => call::post(client, &self.place().all(), &lease).await?,
-            Step::Replace(lease) => {
-                call::put(client, &self.place().one(&self.name), &lease).await?
+            Step::Create(lease) => {
+                let all = self.place().all();
+                timeout(LEASE_CALL, call::post(client, &all, &lease)).await??
             }
+            Step::Replace(lease) => timeout(LEASE_CALL, call::put(client, &path, &lease)).await??,
         };
         Ok(true)
     }

@@ -74,6 +74,10 @@ pub(crate) const LEASE_RENEW: Duration = Duration::from_secs(4);
 /// A leader that could not renew for so long stops writing, well before another may take over.
 pub(crate) const LEASE_GIVE_UP: Duration = Duration::from_secs(10);
 
+/// How long one call about the Lease may take: a connection may hang while the API would answer on
+/// another, and between two renewals that fail there must be time for some tries.
+pub(crate) const LEASE_CALL: Duration = Duration::from_secs(2);
+
 /// How often others look whether it is still there.
 pub(crate) const LEASE_LOOK: Duration = Duration::from_secs(2);
 
