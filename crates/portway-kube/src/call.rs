@@ -32,6 +32,8 @@ pub(crate) enum CallError {
         path: String,
         /// The HTTP status.
         code: u16,
+        /// Why, in a word that does not change.
+        reason: String,
         /// Why.
         message: String,
     },
@@ -59,6 +61,11 @@ impl CallError {
     /// Somebody else wrote in between, or the object is another one by now.
     pub(crate) fn is_conflict(&self) -> bool {
         self.code() == Some(409)
+    }
+
+    /// There is such an object. A quota that changes just then is 409 as well.
+    fn is_taken(&self) -> bool {
+        matches!(self, Self::Refused { reason, .. } if reason == "AlreadyExists")
     }
 
     /// There is no such object.
@@ -114,7 +121,7 @@ pub(crate) async fn exists(client: &Client, path: &str, body: &Value) -> Result<
     let path = format!("{path}?dryRun=All&fieldManager={OWNER}");
     match call(client, Method::POST, &path, Some((JSON, body))).await {
         Ok(_) => Ok(false),
-        Err(error) if error.is_conflict() => Ok(true),
+        Err(error) if error.is_taken() => Ok(true),
         Err(error) => Err(error),
     }
 }
@@ -164,6 +171,7 @@ async fn call(
             method: tried.clone(),
             path: at.clone(),
             code: status.code,
+            reason: status.reason,
             message: status.message,
         },
         source => CallError::Unanswered {
@@ -190,3 +198,6 @@ async fn call(
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;
