@@ -126,6 +126,17 @@ pub(crate) async fn exists(client: &Client, path: &str, body: &Value) -> Result<
     }
 }
 
+/// The objects of this name, for whoever may list but not get.
+pub(crate) async fn named(
+    client: &Client,
+    path: &str,
+    name: &str,
+) -> Result<Vec<Value>, CallError> {
+    let path = format!("{path}?fieldSelector=metadata.name%3D{name}");
+    let list = call(client, Method::GET, &path, None).await?;
+    Ok(list["items"].as_array().cloned().unwrap_or_default())
+}
+
 /// Replaces; with `metadata.resourceVersion` only if nobody else wrote.
 pub(crate) async fn put(client: &Client, path: &str, body: &Value) -> Result<Value, CallError> {
     let path = format!("{path}?fieldManager={OWNER}");

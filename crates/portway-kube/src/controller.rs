@@ -465,7 +465,7 @@ async fn provision(client: Client, job: Job) -> Done {
         refused: None,
     };
     for wanted in &job.apply {
-        match apply(&client, wanted).await {
+        match apply(&client, wanted, &job).await {
             Ok(answer) => outcome.applied.push((wanted.key.clone(), answer)),
             Err(why) => {
                 let kind = wanted.key.kind.name();
@@ -493,27 +493,41 @@ async fn provision(client: Client, job: Job) -> Done {
 }
 
 /// Applies an object, unless it is somebody else's.
-async fn apply(client: &Client, wanted: &Apply) -> Result<Value, String> {
+async fn apply(client: &Client, wanted: &Apply, job: &Job) -> Result<Value, String> {
     let Apply {
         key,
         object,
         is_new,
     } = wanted;
-    let place = provisioner::place(key);
     let in_words = |error: CallError| crate::chain(&error);
-    if *is_new
-        && call::exists(client, &place.all(), object)
-            .await
-            .map_err(in_words)?
-    {
+    if *is_new && is_foreign(client, wanted, job).await.map_err(in_words)? {
         return Err(format!(
             "`{}` exists, and Portway did not make it for this Gateway: remove it, or give the \
              Gateway another name",
             key.name
         ));
     }
-    let applied = call::apply(client, &place.one(&key.name), object).await;
+    let path = provisioner::place(key).one(&key.name);
+    let applied = call::apply(client, &path, object).await;
     applied.map_err(in_words)
+}
+
+/// Whether there is an object of this name that is not the Gateway's. Labels may have been lost while
+/// nobody led, but not the owner: who writes that in means it.
+async fn is_foreign(client: &Client, wanted: &Apply, job: &Job) -> Result<bool, CallError> {
+    let all = provisioner::place(&wanted.key).all();
+    if !call::exists(client, &all, &wanted.object).await? {
+        return Ok(false);
+    }
+    for shown_by in job.shown_by(wanted) {
+        let all = provisioner::place(&shown_by.key).all();
+        let found = call::named(client, &all, &shown_by.key.name).await?;
+        let is_ours = |it: &Value| provisioner::has_controller_of(it, &shown_by.object);
+        if found.iter().any(is_ours) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn gateway_name(key: &ObjectKey) -> GatewayName {

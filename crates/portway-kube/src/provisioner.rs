@@ -45,6 +45,16 @@ pub(crate) struct Job {
     pub(crate) delete: Vec<(FleetKey, String)>,
 }
 
+impl Job {
+    /// What may show of an object in it that it is the Gateway's: itself; of one that may not be
+    /// read, what is made after it.
+    pub(crate) fn shown_by(&self, of: &Apply) -> impl Iterator<Item = &Apply> {
+        let kind = of.key.kind;
+        let all = self.apply.iter().filter(|it| is_watched(it.key.kind));
+        all.filter(move |it| it.key.kind == kind || (!is_watched(kind) && it.key.kind > kind))
+    }
+}
+
 /// What became of a job.
 #[derive(Debug)]
 pub(crate) struct JobOutcome {
@@ -373,6 +383,22 @@ fn owner(key: &FleetKey, value: &Value, controller: &str) -> Option<ObjectKey> {
         namespace: key.namespace.as_str().into(),
         name: owner["name"].as_str()?.into(),
     })
+}
+
+/// Whether an object has the same controller as the one that is to be applied: the very Gateway, by
+/// its uid. Labels may be lost, but none says that another made it.
+pub(crate) fn has_controller_of(stored: &Value, wanted: &Value) -> bool {
+    let controller = |object: &Value| -> Option<String> {
+        let mut owners = object["metadata"]["ownerReferences"].as_array()?.iter();
+        let owner = owners.find(|it| it["controller"] == true)?;
+        owner["uid"].as_str().map(str::to_owned)
+    };
+    let labels = [names::MANAGED_BY_LABEL, names::CONTROLLER_LABEL];
+    let says_otherwise = labels.iter().any(|label| {
+        let of = |object: &Value| object["metadata"]["labels"][*label].clone();
+        of(stored).is_string() && of(stored) != of(wanted)
+    });
+    !says_otherwise && controller(wanted).is_some_and(|uid| controller(stored) == Some(uid))
 }
 
 /// ConfigMaps are not: watching them all would let a controller read every ConfigMap there is.

@@ -6,7 +6,7 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use tower_test::mock;
 
-use super::exists;
+use super::{exists, named};
 
 /// A client, and the API that answers its first call so; it gives what was asked.
 fn played(status: StatusCode, body: &Value) -> (Client, impl Future<Output = String> + use<>) {
@@ -39,4 +39,15 @@ async fn only_an_object_that_exists_is_in_the_way() {
     assert_eq!(taken, Some(true));
     let raced = check(StatusCode::CONFLICT, &conflict("Conflict")).await;
     assert_eq!(raced, None);
+}
+
+#[tokio::test]
+async fn an_object_is_found_by_its_name_in_a_list() {
+    let (client, play) = played(StatusCode::OK, &json!({"items": [{"kind": "Service"}]}));
+    let (found, asked) = tokio::join!(named(&client, "/api/v1/services", "web"), play);
+    assert_eq!(
+        asked,
+        "GET /api/v1/services?fieldSelector=metadata.name%3Dweb"
+    );
+    assert_eq!(found.unwrap(), [json!({"kind": "Service"})]);
 }

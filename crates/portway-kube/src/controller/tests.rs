@@ -6,11 +6,14 @@ use kube::Client;
 use kube::client::Body;
 use portway_control::api::Kind;
 use portway_control::origin::ObjectKey;
+use portway_control::provision::ProvisionKind;
 use serde_json::{Value, json};
 use tower_test::mock;
 
-use super::{Done, write_status};
+use super::{Done, provision, write_status};
+use crate::provisioner::{Apply, Job};
 use crate::status_writer::{Outcome, Write};
+use crate::store::FleetKey;
 
 const PATH: &str = "/apis/gateway.networking.k8s.io/v1/namespaces/shop/gateways/edge/status";
 
@@ -70,4 +73,75 @@ async fn each_answer_has_its_outcome() {
     assert_eq!(gone, Outcome::Gone);
     let refused = outcome(StatusCode::FORBIDDEN, failure(403)).await;
     assert_eq!(refused, Outcome::Failed);
+}
+
+/// The metadata of an object that a Gateway controls, without labels.
+fn owned_by(uid: &str) -> Value {
+    json!({"metadata": {"name": "edge-portway", "namespace": "shop", "ownerReferences": [
+        {"kind": "Gateway", "name": "edge", "uid": uid, "controller": true}]}})
+}
+
+/// The kinds that a job applies where all of its names are taken, the Service's as `found`.
+async fn applied_over(kinds: &[ProvisionKind], found: &Value) -> Vec<ProvisionKind> {
+    let (service, mut api) = mock::pair::<Request<Body>, Response<Body>>();
+    let client = Client::new(service, "default");
+    let mut taken = failure(409);
+    taken["reason"] = "AlreadyExists".into();
+    let play = async {
+        while let Some((request, send)) = api.next_request().await {
+            let (status, body) = match (request.method().as_str(), request.uri().path()) {
+                ("POST", _) => (StatusCode::CONFLICT, taken.clone()),
+                ("GET", "/api/v1/namespaces/shop/services") => {
+                    (StatusCode::OK, json!({"items": [found]}))
+                }
+                ("PATCH", _) => (StatusCode::OK, json!({})),
+                (method, path) => panic!("{method} {path} is not allowed"),
+            };
+            let bytes = serde_json::to_vec(&body).unwrap();
+            let response = Response::builder().status(status);
+            send.send_response(response.body(Body::from(bytes)).unwrap());
+        }
+    };
+    let apply = kinds.iter().map(|kind| Apply {
+        key: FleetKey {
+            namespace: "shop".into(),
+            name: "edge-portway".into(),
+            kind: *kind,
+        },
+        object: owned_by("u-1"),
+        is_new: true,
+    });
+    let job = Job {
+        gateway: write().key,
+        apply: apply.collect(),
+        delete: Vec::new(),
+    };
+    let (done, ()) = tokio::join!(provision(client, job), play);
+    let Done::Fleet(_, outcome) = done else {
+        panic!("{done:?} is no fleet");
+    };
+    let applied = outcome.applied.iter();
+    applied.map(|(key, _)| key.kind).collect()
+}
+
+/// They lost their labels while nobody led: what they are is still known by their owner.
+#[tokio::test]
+async fn what_the_gateway_controls_is_ours_without_labels() {
+    use ProvisionKind::{ConfigMap, Service};
+    let both = [ConfigMap, Service];
+    assert_eq!(applied_over(&both, &owned_by("u-1")).await, both);
+    // One of the name alone is somebody's, as is one of a Gateway that had this one's name.
+    let nobody = json!({"metadata": {"name": "edge-portway", "namespace": "shop"}});
+    for foreign in [nobody, owned_by("u-2")] {
+        assert_eq!(applied_over(&both, &foreign).await, []);
+        assert_eq!(applied_over(&[Service], &foreign).await, []);
+    }
+    let mut other = owned_by("u-1");
+    other["metadata"]["labels"] = json!({"portway.dev/controller": "other"});
+    assert_eq!(applied_over(&[Service], &other).await, []);
+    let mut mere = owned_by("u-1");
+    mere["metadata"]["ownerReferences"][0]["controller"] = false.into();
+    assert_eq!(applied_over(&[Service], &mere).await, []);
+    // Nothing shows of a ConfigMap alone whose it is.
+    assert_eq!(applied_over(&[ConfigMap], &owned_by("u-1")).await, []);
 }
