@@ -286,9 +286,9 @@ impl Watch {
         ControlFlow::Break(())
     }
 
-    /// Waits until the cluster serves the kind, and says which version of it. What is not served at
-    /// first counts as empty; what was served before stays as it was seen: its objects are told to
-    /// be gone one by one, before it is.
+    /// Waits until the cluster serves the kind, and says which version of it. What is not served counts
+    /// as empty; what was served before only at the second look: an API server that begins may not
+    /// know all kinds yet. No word of a watch says it all: one may have been between two tries.
     async fn served<T: Send + 'static>(
         &self,
         was_served: bool,
@@ -305,7 +305,9 @@ impl Watch {
             return versions.first().copied().unwrap_or("v1");
         }
         let (mut is_told, mut wait) = (false, RETRY_FIRST);
+        let mut is_forgotten = false;
         loop {
+            let mut is_gone = false;
             match versions::served(&self.client, group, versions, plural).await {
                 Ok(Some(version)) => {
                     if Some(&version) != versions.first() {
@@ -321,17 +323,19 @@ impl Watch {
                         group, "the cluster does not serve it: CRDs not installed"
                     );
                     is_told = true;
-                    if !was_served {
-                        // The receiver is gone only at the end.
-                        _ = self.send(Some(self.id), Seen::All(Vec::new()), see).await;
-                    }
                     wait = ABSENT_RETRY;
+                    is_gone = !was_served;
                 }
-                Ok(None) => {}
+                Ok(None) => is_gone = true,
                 Err(error) => {
                     warn!(kind, error = %crate::chain(&error), "API not asked what it serves");
                     wait = RETRY_MAX.min(wait * 2);
                 }
+            }
+            if is_gone && !is_forgotten {
+                is_forgotten = true;
+                // The receiver is gone only at the end.
+                _ = self.send(Some(self.id), Seen::All(Vec::new()), see).await;
             }
             tokio::time::sleep(wait).await;
         }

@@ -231,6 +231,26 @@ async fn a_kind_that_is_served_no_more_is_looked_for() {
     assert_eq!(scene.names(), ["b"]);
 }
 
+/// They may have been deleted when no watch looked.
+#[tokio::test(start_paused = true)]
+async fn objects_of_a_kind_that_is_gone_for_long_are_forgotten() {
+    let mut scene = Scene::new(Source {
+        versions: &["v1"],
+        ..gateway_api("Gateway", "gateways")
+    });
+    serve(&mut scene.api, KINDS, "", served()).await;
+    let all = answer(StatusCode::OK, &list(&[gateway("a", 1)], 1));
+    serve(&mut scene.api, GATEWAYS, "limit=", all).await;
+    assert!(scene.edit().await);
+    let absent = json!({"kind": "Status", "status": "Failure", "code": 404});
+    for path in [GATEWAYS, KINDS, KINDS] {
+        let absent = answer(StatusCode::NOT_FOUND, &absent);
+        serve(&mut scene.api, path, "", absent).await;
+    }
+    assert!(scene.edit().await);
+    assert_eq!(scene.names(), Vec::<String>::new());
+}
+
 /// An object that we cannot read takes no other with it.
 #[tokio::test]
 async fn an_object_that_cannot_be_read_counts_as_absent() {
