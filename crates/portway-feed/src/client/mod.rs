@@ -120,7 +120,7 @@ struct Client {
     outage: Outage,
 }
 
-/// Whether people were told, since a controller was followed, that there is none.
+/// Whether people were told, since a controller served, that there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outage {
     Untold,
@@ -207,7 +207,10 @@ impl Client {
         };
         self.down(&error);
         match served {
-            Served::Something => Round::Served,
+            Served::Something => {
+                self.outage = Outage::Untold;
+                Round::Served
+            }
             Served::Nothing => Round::Failed,
         }
     }
@@ -227,7 +230,6 @@ impl Client {
         })?;
         info!(controller = %addr, "following the controller");
         self.ends.link.send_replace(Link::Following(addr));
-        self.outage = Outage::Untold;
         let conversation = Conversation::new(&mut self.replica, &mut self.ends, answers);
         Ok(conversation.run(response.into_inner()).await)
     }
@@ -241,7 +243,7 @@ impl Client {
         debug!(cause = why, "a controller is not followed");
     }
 
-    /// No address served: told once, until one is followed again.
+    /// No address served: told once, until one serves again.
     fn tell_outage(&mut self) {
         if self.outage == Outage::Told {
             return;

@@ -95,7 +95,7 @@ async fn a_stream_that_ends_by_its_age_is_no_warning() {
 async fn an_outage_is_told_once_whatever_each_address_says() {
     let warnings = Warnings::default();
     let _told = tracing::subscriber::set_default(warnings.clone());
-    let (leader, _other, mut proxy) = started().await;
+    let (mut leader, _other, mut proxy) = started().await;
     for n_outages in 1..=2 {
         leader.feed.set_leading(Leading::No);
         // Four rounds of both.
@@ -109,7 +109,26 @@ async fn an_outage_is_told_once_whatever_each_address_says() {
         assert_eq!(seen.len(), n_outages, "{seen:#?}");
         assert!(seen.concat().contains("serving what is here"), "{seen:#?}");
         leader.feed.set_leading(Leading::Yes);
+        leader.wait_for_acknowledged("edge", 1).await;
+    }
+}
+
+/// A controller that takes a proxy and has nothing for it is none, however often it does.
+#[tokio::test]
+async fn a_stream_that_brought_no_table_ends_no_outage() {
+    let warnings = Warnings::default();
+    let _told = tracing::subscriber::set_default(warnings.clone());
+    let authorities = Authorities::generate(SystemTime::now()).unwrap();
+    let leader = Controller::start(&authorities).await;
+    let mut proxy = Proxy::start(leader.addr, Files::new(&authorities, "edge/a"));
+    for _ in 0..3 {
         let follows = timeout(DEADLINE, proxy.link.wait_for(Link::is_following)).await;
         assert!(follows.is_ok_and(|it| it.is_ok()));
+        leader.feed.set_leading(Leading::No);
+        proxy.wait_for_down("").await;
+        leader.feed.set_leading(Leading::Yes);
     }
+    let seen = warnings.seen();
+    assert_eq!(seen.len(), 1, "{seen:#?}");
+    assert!(seen.concat().contains("no table yet"), "{seen:#?}");
 }
