@@ -354,7 +354,9 @@ impl Provisioner {
                 continue;
             };
             let is_wanted = match self.wanted.get(&gateway) {
-                Some(wanted) => wanted.objects.contains_key(key),
+                Some(wanted) => {
+                    wanted.objects.contains_key(key) || must_serve_on(key, wanted, store)
+                }
                 None => self.is_refused(&gateway),
             };
             let is_there = store.objects().gateways.contains_key(&gateway);
@@ -368,6 +370,26 @@ impl Provisioner {
         }
         deletes
     }
+}
+
+/// Whether an object serves on though its Gateway moved to another class, so that all of it gets
+/// another name: as long as no proxy is available there.
+fn must_serve_on(key: &FleetKey, wanted: &Wanted, store: &Store) -> bool {
+    let name = names::generated(&wanted.fleet);
+    if key.name == name || wanted.fleet.ports.is_empty() {
+        return false;
+    }
+    let next = FleetKey {
+        kind: ProvisionKind::Deployment,
+        namespace: key.namespace.clone(),
+        name,
+    };
+    let count = |of: &Value, what: &str| of[what].as_u64().unwrap_or_default();
+    let is_available = |next: &Arc<Value>| {
+        let n_wanted = count(&next["spec"], "replicas");
+        count(&next["status"], "availableReplicas") >= n_wanted.min(1)
+    };
+    !store.fleet().get(&next).is_some_and(is_available)
 }
 
 /// The Gateway that owns an object of ours.

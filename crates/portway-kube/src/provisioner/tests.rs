@@ -264,6 +264,34 @@ fn a_gateway_that_is_no_longer_ours_loses_everything() {
     assert_eq!(deleted, [ServiceAccount, Deployment, ServiceKind]);
 }
 
+/// Everything has the class in its name, so that it is made anew; what was there serves until then.
+#[test]
+fn a_gateway_that_moves_to_another_class_of_ours_is_served_all_the_time() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    let moved = Fleet {
+        class: "other".into(),
+        ..fleet(&[80])
+    };
+    scene.want(&[moved]);
+    let all = vec![ServiceAccount, ConfigMap, Deployment, ServiceKind];
+    assert_eq!(scene.turn(), (all, vec![]));
+    scene.pass(60);
+    scene.provisioner.look();
+    assert_eq!(scene.turn(), (vec![], vec![]));
+    let fleet = scene.store.fleet().iter();
+    let mut fleet = fleet.filter(|(key, _)| key.name == "edge-other");
+    let (_, next) = fleet.find(|(key, _)| key.kind == Deployment).unwrap();
+    let mut next = (**next).clone();
+    next["status"]["availableReplicas"] = 1.into();
+    scene.show(Deployment, &next);
+    let (applied, mut deleted) = scene.turn();
+    deleted.sort();
+    assert_eq!(applied, []);
+    assert_eq!(deleted, [ServiceAccount, Deployment, ServiceKind]);
+}
+
 #[test]
 fn a_gateway_that_is_refused_keeps_what_it_has() {
     let mut scene = Scene::new();
