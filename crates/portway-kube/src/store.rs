@@ -2,7 +2,8 @@
 //! what is provisioned.
 //!
 //! In: what watches saw. Out: [`Objects`] for a snapshot, and what changed. Never: a call to the
-//! API. An object whose status or metadata alone changed gives no new translation.
+//! API. An object of which nothing changed that a translation reads gives no new one: see
+//! `keep_meaning`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -21,7 +22,8 @@ use tracing::warn;
 
 use crate::watched::Watched;
 
-/// How annotations begin that a translation may look at: ours, and those meant to be ours.
+/// How annotations begin that a translation looks at: it reads `portway.dev/drain`, and says of others
+/// that begin so, and are likely meant for it, that they do nothing. It never hears of the rest.
 const ANNOTATION_START: &str = "portway";
 
 /// A kind of `portway_control::api` and its place among the objects.
