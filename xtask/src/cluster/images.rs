@@ -64,6 +64,14 @@ pub(crate) fn tag(site: &Site, image: &str, name: &str) -> Result<()> {
     ctr_images(site, &["tag", "--force", image, name])
 }
 
+/// Takes a name from an image, if it has it.
+///
+/// # Errors
+/// When containerd refuses.
+pub(crate) fn untag(site: &Site, name: &str) -> Result<()> {
+    ctr_images(site, &["remove", name])
+}
+
 fn ctr_images(site: &Site, arguments: &[&str]) -> Result<()> {
     let mut ctr = Command::new("ctr");
     ctr.arg("--address").arg(site.containerd());

@@ -218,6 +218,10 @@ pub(in crate::e2e) fn refused_keeps_serving(place: &Place<'_>) -> Result<()> {
         let is_new = !now.is_empty() && now.iter().all(|it| !before.contains(it));
         Ok((is_new && client::pod(at).is_ok()).then_some(()))
     })?;
+    ensure!(
+        client::pod(away).is_err(),
+        "the proxy that started anew serves what no grant lets it"
+    );
     place.remove_namespace(&other)
 }
 

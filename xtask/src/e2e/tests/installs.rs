@@ -155,7 +155,7 @@ fn is_upgraded_under_load(place: &Place<'_>, at: SocketAddr) -> Result<()> {
 /// Another image, under load: its proxies are others, and no connect is lost between them.
 fn is_upgraded_to_another_image(place: &Place<'_>, at: SocketAddr) -> Result<()> {
     let image = installed_image(place)?;
-    let next = format!("{image}-next");
+    let next = next_of(&image);
     images::tag(&Site::here(), &image, &next)?;
     let before = pods(place, "second")?;
     let load = Load::start(at, 0)?;
@@ -177,6 +177,11 @@ fn is_upgraded_to_another_image(place: &Place<'_>, at: SocketAddr) -> Result<()>
     let image = images.into_iter().find(|it| **it != *next);
     ensure!(image.is_none(), "a proxy has still the image {image:?}");
     Ok(())
+}
+
+/// The name under which an image is another one.
+fn next_of(image: &str) -> String {
+    format!("{image}-next")
 }
 
 /// Uninstalled as the guide says: Gateways first.
@@ -266,7 +271,7 @@ fn clean(place: &Place<'_>, unwatched: &str) -> Result<()> {
     ] {
         place.kubectl.run(&[what, &gone].concat())?;
     }
-    Ok(())
+    images::untag(&Site::here(), &next_of(&installed_image(place)?))
 }
 
 /// What the PodMonitor of proxies selects: those of this install, and no others.

@@ -38,10 +38,12 @@ pub(in crate::e2e) fn manifests_serve(place: &Place<'_>) -> Result<()> {
     let outcome = serve(place, &text);
     let delete = ["delete", "--ignore-not-found", "--timeout=90s", "-f", "-"];
     let deleted = place.kubectl.feed(&delete, &text);
-    install::release(&Site::here(), &image, place.interrupt)?;
-    Place::make_class(&place.kubectl)?;
+    let released = install::release(&Site::here(), &image, place.interrupt);
+    let released = released.and_then(|()| Place::make_class(&place.kubectl));
+    // What failed first is most likely why the rest did.
     outcome?;
-    deleted.map(drop)
+    deleted?;
+    released
 }
 
 /// As they stand in the repository, with an image that this cluster has.

@@ -2,18 +2,19 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use crate::cluster::site::Site;
 use crate::cluster::{objects, parts};
 use crate::e2e::client::Load;
 use crate::e2e::manifest::{gateway, route};
-use crate::e2e::place::Place;
-use crate::install::{CONTROLLER, NAMESPACE};
+use crate::e2e::place::{Place, STATE_WAIT, is_ending, name};
+use crate::e2e::tests::installs::installed_image;
+use crate::install::{self, CONTROLLER, NAMESPACE};
 
 /// How long the API server hangs: longer than the controller's Lease lasts without it, 15 s.
 const HANGS: Duration = Duration::from_secs(20);
@@ -30,13 +31,19 @@ pub(in crate::e2e) fn api_server_lost(place: &Place<'_>) -> Result<()> {
 
     let server = parts::running(&site, "apiserver")?;
     kill_process(server, Signal::STOP).context("stop the API server")?;
-    thread::sleep(HANGS);
+    let stopped = Instant::now();
+    let hung = place.interrupt.until("end of the hang", STATE_WAIT, || {
+        Ok((stopped.elapsed() >= HANGS).then_some(()))
+    });
+    // Also when we are asked to end: nobody else would.
     kill_process(server, Signal::CONT).context("continue the API server")?;
+    hung?;
     is_obeyed(place, at, "bar", "it hung")?;
 
     kill_process(server, Signal::KILL).context("kill the API server")?;
-    is_gone(place, server)?;
+    let gone = is_gone(place, server);
     parts::start_api_server_again(&site)?;
+    gone?;
     place.until("API server that is ready", || {
         Ok(place.kubectl.run(&["get", "--raw", "/readyz"]).ok())
     })?;
@@ -69,31 +76,62 @@ fn is_gone(place: &Place<'_>, process: Pid) -> Result<()> {
     })
 }
 
-/// How often containers of the controller were started again.
-fn restarts(place: &Place<'_>) -> Result<String> {
+/// How often containers of the controller were started again. A pod that ends counts no more: it may
+/// be of the upgrade before, and gone at the next look.
+fn restarts(place: &Place<'_>) -> Result<Vec<String>> {
     let namespace = format!("--namespace={NAMESPACE}");
-    let all = "--output=jsonpath={range .items[*]}{.metadata.name}:\
-               {.status.containerStatuses[0].restartCount} {end}";
-    place.kubectl.run(&["get", "pods", &namespace, all])
+    let pods = ["get", "pods", &namespace, "--output=json"];
+    let pods: Value =
+        serde_json::from_str(&place.kubectl.run(&pods)?).context("understand kubectl")?;
+    let pods = pods["items"].as_array().into_iter().flatten();
+    let lasting = pods.filter(|pod| !is_ending(pod));
+    let counts = lasting.map(|pod| {
+        let n_restarts = pod.pointer("/status/containerStatuses/0/restartCount");
+        Ok(format!(
+            "{}: {}",
+            name(pod)?,
+            n_restarts.unwrap_or(&Value::Null)
+        ))
+    });
+    counts.collect()
 }
 
-fn has_not_restarted(place: &Place<'_>, before: &str) -> Result<()> {
+fn has_not_restarted(place: &Place<'_>, before: &[String]) -> Result<()> {
     let now = restarts(place)?;
     ensure!(
         now == before,
-        "the controller started anew: {before}, then {now} times"
+        "the controller started anew: {before:?}, then {now:?} times"
     );
     Ok(())
 }
 
-/// The CRDs go, with all objects of theirs, and come again: the controller says so and lives.
+/// The CRDs go, with all objects of theirs, and come again: the controller says so and lives. The
+/// classes are there again afterwards, the chart's too.
 pub(in crate::e2e) fn crds_absent(place: &Place<'_>) -> Result<()> {
     let objects = gateway("gw", &[("foo", 8080)]) + &route("r", "gw", "foo", "foo");
     place.apply(&objects)?;
     let at = SocketAddr::new(place.programmed("gw")?, 8080);
     place.answers(at, "foo")?;
     let n_restarts = restarts(place)?;
+    let image = installed_image(place)?;
 
+    let outcome = crds_go(place);
+    // Whatever came of it: the tests after this one need them.
+    let back = objects::apply_crds(&place.kubectl, "experimental");
+    let back = back.and_then(|()| Place::make_class(&place.kubectl));
+    let outcome = outcome.and(back).and_then(|()| {
+        place.apply(&objects)?;
+        let at = SocketAddr::new(place.programmed("gw")?, 8080);
+        place.answers(at, "foo")?;
+        has_not_restarted(place, &n_restarts)
+    });
+    let released = install::release(&Site::here(), &image, place.interrupt);
+    outcome?;
+    released
+}
+
+fn crds_go(place: &Place<'_>) -> Result<()> {
+    let n_before = n_told(place)?;
     let crds = place.kubectl.run(&["get", "crds", "--output=name"])?;
     let ours: Vec<&str> = crds
         .lines()
@@ -104,17 +142,15 @@ pub(in crate::e2e) fn crds_absent(place: &Place<'_>) -> Result<()> {
     delete.extend(&ours);
     place.kubectl.run(&delete)?;
     place.proxies_end("gw")?;
+    place.until("word of the controller", || {
+        Ok((n_told(place)? > n_before).then_some(()))
+    })
+}
+
+/// How often the controller said that kinds are not served.
+fn n_told(place: &Place<'_>) -> Result<usize> {
     let namespace = format!("--namespace={NAMESPACE}");
     let deployment = format!("deployment/{CONTROLLER}");
-    place.until("word of the controller", || {
-        let log = place.kubectl.run(&["logs", &deployment, &namespace])?;
-        Ok(log.contains("CRDs not installed").then_some(()))
-    })?;
-
-    objects::apply_crds(&place.kubectl, "experimental")?;
-    Place::make_class(&place.kubectl)?;
-    place.apply(&objects)?;
-    let at = SocketAddr::new(place.programmed("gw")?, 8080);
-    place.answers(at, "foo")?;
-    has_not_restarted(place, &n_restarts)
+    let log = place.kubectl.run(&["logs", &deployment, &namespace])?;
+    Ok(log.matches("CRDs not installed").count())
 }
