@@ -186,4 +186,11 @@ pub(super) const ALL: &[Entry] = &[
                their `metadata.namespace`, and so does Portway: two of one name are the same \
                object, whatever namespaces they name.",
     },
+    Entry {
+        code: Code(141),
+        title: "two numbers of a GatewayConfig contradict each other",
+        page: "`minReplicas` is at most `maxReplicas`, and of `minAvailable` and \
+               `maxUnavailable` one is set: Kubernetes refuses an autoscaler or a disruption \
+               budget that says otherwise.",
+    },
 ];

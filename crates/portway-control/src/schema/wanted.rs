@@ -105,6 +105,11 @@ const FORMS: &[Form] = &[
         words: "the path of a URL is wanted, other characters as `%` and two digits",
         example: "/check",
     },
+    Form {
+        pattern: r"^(100|[0-9]{1,2})%$",
+        words: "a whole number or a percentage is wanted, `100%` at most",
+        example: "50%",
+    },
 ];
 
 /// What text of a pattern looks like, and an example.

@@ -2,8 +2,9 @@
 //!
 //! In: the text of a rule as the facts have it, and the value it stands at. Out: [`Flaw`]s. Each
 //! rule of a kind that is read is here; a test holds both ways. Spec: the CEL of the CRDs of
-//! v1.7.0; for Service and metadata, the validation of Kubernetes in the same form.
+//! v1.7.0 and of ours; for Service and metadata, the validation of Kubernetes in the same form.
 
+mod config;
 mod gateway;
 
 mod names;
@@ -55,7 +56,9 @@ static BY_TEXT: LazyLock<BTreeMap<Box<str>, &Rule>> = LazyLock::new(|| {
 
 /// All rules there are.
 pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
-    [gateway::ALL, names::ALL, route::ALL].into_iter().flatten()
+    [config::ALL, gateway::ALL, names::ALL, route::ALL]
+        .into_iter()
+        .flatten()
 }
 
 impl Flaw {
