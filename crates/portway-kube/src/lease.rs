@@ -7,12 +7,14 @@
 
 use std::time::Duration;
 
+use k8s_openapi::jiff::Timestamp;
 use kube::Client;
+use portway_control::provision::names;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::call::{self, CallError, Place};
 use crate::clock;
@@ -25,6 +27,60 @@ pub enum Role {
     Leader,
     /// We only watch, to take over at once.
     Follower,
+}
+
+/// What somebody who only reads the Lease can say of who leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lead {
+    /// A controller does.
+    Held,
+    /// None does.
+    Nobody {
+        /// How long ago one last said so; `None` = no Lease says.
+        renewed: Option<Duration>,
+    },
+    /// The API does not tell us.
+    Unknown,
+}
+
+/// Who leads of the controllers of a name, in whichever namespace they are, by the clock of this
+/// machine.
+pub async fn lead(client: &Client, controller_name: &str) -> Lead {
+    match call::named(client, &place(None).all(), &name(controller_name)).await {
+        Ok(leases) => lead_of(&leases, Timestamp::now()),
+        Err(error) => {
+            debug!(error = %crate::chain(&error), "lease not read");
+            Lead::Unknown
+        }
+    }
+}
+
+fn lead_of(leases: &[Value], now: Timestamp) -> Lead {
+    let mut newest: Option<Duration> = None;
+    for lease in leases {
+        let spec = &lease["spec"];
+        let renewed = spec["renewTime"].as_str().and_then(|it| it.parse().ok());
+        let Some(renewed) = renewed.map(|it: Timestamp| now.duration_since(it)) else {
+            continue;
+        };
+        // One from the future is of a clock that is ahead of ours.
+        let age = Duration::try_from(renewed).unwrap_or_default();
+        let seconds = spec["leaseDurationSeconds"].as_u64();
+        let is_held = spec["holderIdentity"]
+            .as_str()
+            .is_some_and(|it| !it.is_empty());
+        if is_held && age <= seconds.map_or(LEASE, Duration::from_secs) {
+            return Lead::Held;
+        }
+        newest = Some(newest.map_or(age, |it| it.min(age)));
+    }
+    Lead::Nobody { renewed: newest }
+}
+
+/// What the Lease of the controllers of a name is called.
+pub(crate) fn name(controller_name: &str) -> String {
+    let name = names::label_value(controller_name).to_lowercase();
+    name.replace('_', "-")
 }
 
 /// What to do with the Lease.
@@ -231,12 +287,16 @@ impl Election {
     }
 
     fn place(&self) -> Place<'_> {
-        Place {
-            group: "coordination.k8s.io",
-            version: "v1",
-            plural: "leases",
-            namespace: Some(&self.namespace),
-        }
+        place(Some(&self.namespace))
+    }
+}
+
+fn place(namespace: Option<&str>) -> Place<'_> {
+    Place {
+        group: "coordination.k8s.io",
+        version: "v1",
+        plural: "leases",
+        namespace,
     }
 }
 

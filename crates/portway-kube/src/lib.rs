@@ -36,7 +36,7 @@ mod clock;
 mod limits;
 
 pub use connect::{Cluster, ConnectError, connect};
-pub use lease::Role;
+pub use lease::{Lead, Role, lead};
 pub use read::{ReadError, read};
 pub use run::{Config, Health, RunError, run};
 

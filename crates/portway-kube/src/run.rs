@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 
 use crate::authority::{self, LoadError};
 use crate::controller::Controller;
-use crate::lease::{Election, Role};
+use crate::lease::{self, Election, Role};
 use crate::limits::{AUTHORITY_INTERVAL, EDITS_MAX, GATHER_MAX, LEAF_INTERVAL, RETRY_MAX, TICK};
 use crate::reviewer::{self, Accounts};
 use crate::watch::{Edit, Watches};
@@ -226,8 +226,8 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 fn election(config: &Config) -> Election {
-    let name = names::label_value(&config.controller_name).to_lowercase();
-    Election::new(&config.namespace, &name.replace('_', "-"), &config.identity)
+    let name = lease::name(&config.controller_name);
+    Election::new(&config.namespace, &name, &config.identity)
 }
 
 /// Takes part in the election once everything has been seen: whoever could not act must not keep the

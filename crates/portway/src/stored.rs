@@ -1,6 +1,6 @@
 //! Statuses as they are stored in a cluster: what `status --kube` shows.
 //!
-//! In: [`Objects`] of a cluster, whose controller is asked about. Out: a JSON value with the names of
+//! In: [`Objects`] of a cluster, whose controller is asked about, whether it leads. Out: a JSON value with the names of
 //! `/api/v1/status`. Never: a judgement of our own about what the statuses should be.
 
 use std::collections::BTreeSet;
@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use portway_control::origin::ObjectKey;
 use portway_control::snapshot::Objects;
 use portway_control::status::reason::kind;
+use portway_kube::Lead;
 use serde_json::{Value, json};
 
 /// Gateways of the classes of `controller`, with their listeners and routes.
-pub(crate) fn of(objects: &Objects, controller: &str) -> Value {
+pub(crate) fn of(objects: &Objects, controller: &str, lead: Lead) -> Value {
     let classes = objects.gateway_classes.values();
     let classes = classes.filter(|it| it.object.spec.controller_name == controller);
     let classes: BTreeSet<&str> = classes.map(|it| &*it.key.name).collect();
@@ -29,10 +30,22 @@ pub(crate) fn of(objects: &Objects, controller: &str) -> Value {
     let routes = routes.filter(|it| it["parents"] != json!([]));
     json!({
         "controllerName": controller,
+        "lead": said_of(lead),
         "classes": classes,
         "gateways": gateways,
         "routes": routes.collect::<Vec<_>>(),
     })
+}
+
+fn said_of(lead: Lead) -> Value {
+    match lead {
+        Lead::Unknown => Value::Null,
+        Lead::Held => json!({"isHeld": true}),
+        Lead::Nobody { renewed } => json!({
+            "isHeld": false,
+            "renewedSecondsAgo": renewed.map(|it| it.as_secs()),
+        }),
+    }
 }
 
 fn gateway(key: &ObjectKey, class: &str, object: &Value) -> Value {

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, advance};
 use tower_test::mock::{self, Handle, SendResponse};
 
-use super::{Election, Role, Step};
+use super::{Election, Lead, Role, Step, lead_of};
 use crate::limits::{LEASE_CALL, LEASE_GIVE_UP, LEASE_RELEASE, LEASE_RENEW};
 
 const NOW: &str = "2026-11-25T12:00:00.000000Z";
@@ -83,6 +83,32 @@ fn a_lease_that_was_given_away_is_taken_at_once() {
     let mut election = Election::new("ns", "l", "me");
     let taken = written(election.step(Some(&lease("", "7")), Instant::now(), NOW));
     assert_eq!(taken["spec"]["holderIdentity"], "me");
+}
+
+/// Another may have a Lease of this name: of an install that is gone, in another namespace.
+#[test]
+fn whoever_reads_the_lease_sees_whether_somebody_leads() {
+    let renewed = |holder: &str, at: &str| {
+        let mut lease = lease(holder, "1");
+        lease["spec"]["renewTime"] = at.into();
+        lease
+    };
+    let check = |leases: &[Value], want: Lead| {
+        assert_eq!(lead_of(leases, NOW.parse().unwrap()), want, "{leases:?}");
+    };
+    let nobody = |seconds| Lead::Nobody {
+        renewed: Some(Duration::from_secs(seconds)),
+    };
+    let fresh = renewed("a", "2026-11-25T11:59:45.000000Z");
+    let old = renewed("a", "2026-11-25T11:59:44.000000Z");
+    let older = renewed("a", "2026-11-25T11:00:00.000000Z");
+    check(&[], Lead::Nobody { renewed: None });
+    check(&[lease("a", "1")], Lead::Nobody { renewed: None });
+    check(&[older.clone(), old.clone()], nobody(16));
+    check(&[older, fresh], Lead::Held);
+    check(&[renewed("", "2026-11-25T11:59:59Z")], nobody(1));
+    check(&[renewed("a", "2026-11-25T12:00:30Z")], Lead::Held);
+    check(&[old], nobody(16));
 }
 
 /// An election against an API that is played.

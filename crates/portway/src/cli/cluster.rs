@@ -1,11 +1,13 @@
 //! `--kube`: objects of a cluster, beside those in files.
 //!
-//! In: [`KubeArgs`], [`NamedArgs`]. Out: all objects of the cluster, read once. Never: a write.
+//! In: [`KubeArgs`], [`NamedArgs`]. Out: all objects of the cluster, read once, and who leads there.
+//! Never: a write.
 
 use anyhow::{Context, Result};
 use clap::builder::BoolishValueParser;
 use portway_control::snapshot::{CONTROLLER_NAME, Objects};
-use portway_kube::Cluster;
+use portway_kube::{Cluster, Lead};
+use tokio::runtime::Runtime;
 
 /// Which cluster.
 #[derive(Debug, clap::Args)]
@@ -60,28 +62,36 @@ impl KubeArgs {
         if !self.kube {
             return Ok(None);
         }
-        objects(self.kube_entry.as_deref()).map(Some)
+        runtime()?.block_on(async {
+            let client = portway_kube::connect(self.cluster()).await?;
+            Ok(Some(portway_kube::read(&client, &[]).await?))
+        })
+    }
+
+    /// Whether a controller of this name leads.
+    ///
+    /// # Errors
+    /// When there is no cluster to ask.
+    pub(crate) fn lead(&self, controller_name: &str) -> Result<Lead> {
+        runtime()?.block_on(async {
+            let client = portway_kube::connect(self.cluster()).await?;
+            Ok(portway_kube::lead(&client, controller_name).await)
+        })
+    }
+
+    /// That of an entry of the kubeconfig, or the current one.
+    fn cluster(&self) -> Cluster {
+        match &self.kube_entry {
+            None => Cluster::Inferred,
+            Some(name) => Cluster::File {
+                path: None,
+                entry: Some(name.clone()),
+            },
+        }
     }
 }
 
-/// All objects of a cluster: that of an entry of the kubeconfig, or the current one.
-///
-/// # Errors
-/// When the cluster cannot be read.
-fn objects(entry: Option<&str>) -> Result<Objects> {
-    let cluster = match entry {
-        None => Cluster::Inferred,
-        Some(name) => Cluster::File {
-            path: None,
-            entry: Some(name.to_owned()),
-        },
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
-    runtime.block_on(async {
-        let client = portway_kube::connect(cluster).await?;
-        anyhow::Ok(portway_kube::read(&client, &[]).await?)
-    })
+fn runtime() -> Result<Runtime> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().context("start the runtime")
 }

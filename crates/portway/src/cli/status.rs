@@ -23,7 +23,8 @@ use crate::stored;
 ///
 /// Asks the instance on this host: first at its socket, then at its address. Shows what is wrong
 /// first, then the busiest; --all shows everything. With --kube it asks no instance but the Kubernetes
-/// API: which Gateways, listeners and routes there are, and what stands in their statuses.
+/// API: which Gateways, listeners and routes there are, and what stands in their statuses; and where
+/// the Lease may be read, whether a controller leads that would write them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -105,7 +106,10 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     loop {
         let status = match args.kube.objects()? {
             None => ask(&places, "/api/v1/status")?,
-            Some(objects) => stored::of(&objects, &args.named.controller_name),
+            Some(objects) => {
+                let name = &args.named.controller_name;
+                stored::of(&objects, name, args.kube.lead(name)?)
+            }
         };
         let text = show(&status, &args)?;
         let read = render::stdout_while_read(&text).context("write the status")?;

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::page::{Extent, Page, list, shortened, whole, word};
 use super::paint::Paint;
-use super::words::count;
+use super::words::{count, duration};
 
 /// The statuses of a cluster.
 pub(crate) fn show(cluster: &Value, extent: Extent, paint: Paint) -> String {
@@ -39,6 +39,15 @@ pub(crate) fn show(cluster: &Value, extent: Extent, paint: Paint) -> String {
         page.wrapped(
             2,
             &format!("no GatewayClass names it: is Portway installed, or is its name not {whose}?"),
+        );
+    } else if cluster["lead"]["isHeld"] == false {
+        let since = match cluster["lead"]["renewedSecondsAgo"].as_f64() {
+            Some(seconds) => format!("its Lease was renewed {} ago", duration(seconds)),
+            None => "it has no Lease".to_owned(),
+        };
+        page.wrapped(
+            2,
+            &format!("no controller leads, {since}: what stands here may be old"),
         );
     }
     let n = page.rows(gateways.len());

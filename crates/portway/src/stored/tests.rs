@@ -1,9 +1,12 @@
 //! What is taken from the objects of a cluster, and what it looks like.
 
+use std::time::Duration;
+
 use expect_test::{Expect, expect};
 use portway_control::manifest;
 use portway_control::origin::Source;
 use portway_control::snapshot::CONTROLLER_NAME;
+use portway_kube::Lead;
 
 use super::of;
 use crate::render::Paint;
@@ -76,11 +79,15 @@ fn attached(controller: &str, parent: &str, conditions: &[String]) -> String {
 }
 
 fn stored(text: &str) -> serde_json::Value {
+    led(text, Lead::Held)
+}
+
+fn led(text: &str, lead: Lead) -> serde_json::Value {
     let source = Source {
         name: "cluster".into(),
         text: text.into(),
     };
-    of(&manifest::read(&[source]).objects, CONTROLLER_NAME)
+    of(&manifest::read(&[source]).objects, CONTROLLER_NAME, lead)
 }
 
 fn check(text: &str, want: &Expect) {
@@ -174,6 +181,36 @@ fn a_cluster_without_a_class_of_ours_says_so() {
             cluster: 0 Gateways and 0 routes of portway.dev/gateway-controller, 1 problem
               no GatewayClass names it: is Portway installed, or is its name not
               portway.dev/gateway-controller?
+        "#]],
+    );
+}
+
+#[test]
+fn a_cluster_that_no_controller_leads_says_so() {
+    let check = |lead: Lead, want: &Expect| {
+        let shown = show(&led(CLASS, lead), Extent::WhatMatters, Paint::Plain);
+        want.assert_eq(&shown);
+    };
+    let renewed = Some(Duration::from_secs(3 * 3600 + 61));
+    check(
+        Lead::Nobody { renewed },
+        &expect![[r#"
+            cluster: 0 Gateways and 0 routes of portway.dev/gateway-controller, no problems
+              no controller leads, its Lease was renewed 3h 1m ago: what stands here may be
+              old
+        "#]],
+    );
+    check(
+        Lead::Nobody { renewed: None },
+        &expect![[r#"
+            cluster: 0 Gateways and 0 routes of portway.dev/gateway-controller, no problems
+              no controller leads, it has no Lease: what stands here may be old
+        "#]],
+    );
+    check(
+        Lead::Unknown,
+        &expect![[r#"
+            cluster: 0 Gateways and 0 routes of portway.dev/gateway-controller, no problems
         "#]],
     );
 }
