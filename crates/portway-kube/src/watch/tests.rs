@@ -6,9 +6,11 @@ use kube::client::Body;
 use portway_control::api::{EndpointSlice, Gateway};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tower_test::mock::{self, Handle};
 
 use super::{Source, Watch, gateway_api, with_own};
+use crate::limits::ABSENT_RETRY;
 use crate::store::Store;
 use crate::watched::Watched;
 
@@ -247,7 +249,9 @@ async fn objects_of_a_kind_that_is_gone_for_long_are_forgotten() {
         let absent = answer(StatusCode::NOT_FOUND, &absent);
         serve(&mut scene.api, path, "", absent).await;
     }
-    assert!(scene.edit().await);
+    // What is asked next has no answer: without an edit by then there is none.
+    let told = timeout(ABSENT_RETRY * 2, scene.edit()).await;
+    assert_eq!(told, Ok(true));
     assert_eq!(scene.names(), Vec::<String>::new());
 }
 
