@@ -1,8 +1,8 @@
 //! `portway.dev/drain`: what open connections get that have lost their endpoint.
 //!
 //! In: the annotation of routes and Services, who serves, who may refer to whom. Out: the drains of
-//! a table. A route's word goes before a Service's. A route that lost its listeners to an older one
-//! keeps its connections; a reference that is no longer granted keeps none, whether its route gets
+//! a table. A route's word goes before a Service's. A route that lost its listeners, to an older one or
+//! since they are gone, keeps its connections; a reference that is no longer granted keeps none, whether its route gets
 //! new ones or not. A table hears of routes that name one of its Gateways alone. Of an object that is
 //! gone nothing is said here: the last table's word holds ([`portway_engine::drain`]).
 //! Spec of times: GEP-2257.
@@ -114,8 +114,10 @@ pub(super) fn specs(
         let route = &routes[at];
         let declared = declared(&route.source.object.metadata);
         let is_served = winners.contains(&at);
+        // A listener that is gone lets its connections finish; so does one that is another's now.
+        let has_lost_listener = route.parents.iter().any(|it| it.n_selected == 0);
         let of_all = match is_served {
-            false if superseded.contains(&at) => Some(Drain::Keep),
+            false if superseded.contains(&at) || has_lost_listener => Some(Drain::Keep),
             _ => declared,
         };
         all.extend(of_all.map(|drain| DrainSpec {
