@@ -22,6 +22,8 @@ use std::thread;
 
 use portway_engine::record::ConnRecord;
 use portway_proxy::Observer;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
@@ -90,10 +92,19 @@ impl To {
     }
 }
 
-/// Clients' addresses are not for everybody's eyes.
+/// Clients' addresses are not for everybody's eyes. A pipe is only waited for when it is written to:
+/// one that nobody reads is an error here, and no reason not to serve.
 fn append_to(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.append(true).create(true).mode(0o640).open(path)
+    options.append(true).create(true).mode(0o640);
+    let no_wait = OFlags::NONBLOCK.bits().cast_signed();
+    let file = options.custom_flags(no_wait).open(path);
+    let file = file.map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::NXIO) => io::Error::other("a pipe that nobody reads; start its reader first"),
+        _ => error,
+    })?;
+    rustix::fs::fcntl_setfl(&file, rustix::fs::fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+    Ok(file)
 }
 
 impl Tally {

@@ -1,5 +1,6 @@
 //! Lines, and what becomes of those that nobody takes.
 
+use std::error::Error;
 use std::fs;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -230,6 +231,27 @@ fn a_file_that_cannot_be_opened_is_named() {
         error.to_string(),
         "open the access log /no/such/directory/access.log"
     );
+}
+
+/// To open it would wait for a reader, and nothing would be served meanwhile.
+#[test]
+fn a_pipe_that_nobody_reads_is_an_error() {
+    let path = std::env::temp_dir().join(format!("portway-pipe-{}", std::process::id()));
+    rustix::fs::mkfifoat(
+        rustix::fs::CWD,
+        &path,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+    )
+    .unwrap();
+    let start = || AccessLog::start(Form::Text, To::File(path.clone()), Arc::default());
+    let error = start().unwrap_err();
+    let why = error.source().unwrap().to_string();
+    assert_eq!(why, "a pipe that nobody reads; start its reader first");
+    let reader = fs::OpenOptions::new().read(true).write(true).open(&path);
+    let reader = reader.unwrap();
+    start().unwrap();
+    drop(reader);
+    fs::remove_file(path).unwrap();
 }
 
 #[test]
