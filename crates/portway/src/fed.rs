@@ -31,7 +31,8 @@ use crate::board::Board;
 use crate::conn_log::Heard;
 use crate::exit::Exit;
 use crate::news::News;
-use crate::{host, reports, signals};
+use crate::signals::{self, Signals};
+use crate::{host, reports};
 
 /// How the proxy of a Gateway runs.
 #[derive(Debug, Clone)]
@@ -80,6 +81,7 @@ impl Fed {
     /// When the host refuses threads or what they need.
     pub(crate) fn start(
         config: Config,
+        signals: Signals,
         board: Arc<Board>,
         tell: impl FnMut(Heard<'_>) -> Option<Duration> + Send + 'static,
     ) -> anyhow::Result<(Self, watch::Receiver<Link>)> {
@@ -87,7 +89,7 @@ impl Fed {
             warn!(%error, "descriptor limit not raised");
         }
         let (sender, news) = mpsc::channel();
-        signals::start(sender.clone()).context("watch for signals")?;
+        signals.tell(sender.clone()).context("watch for signals")?;
         let (reports, hearing) = reports::hear(sender, tell).context("start the reports thread")?;
         let proxy = Proxy::start(&config.proxy, reports).context("start the workers")?;
         let proxy = Arc::new(proxy);

@@ -26,11 +26,20 @@ pub(crate) fn addresses(objects: &Objects) -> BTreeSet<IpAddr> {
         Vec::new()
     });
     let mut addresses: BTreeSet<IpAddr> = interfaces.iter().map(|it| it.ip()).collect();
-    let gateways = objects.gateways.values();
-    let asked = gateways.flat_map(|gateway| &gateway.object.spec.addresses);
-    let asked: BTreeSet<IpAddr> = asked.filter_map(|it| it.value.parse().ok()).collect();
+    let asked: BTreeSet<IpAddr> = asked(objects).collect();
     addresses.extend(asked.into_iter().filter(is_bindable));
     addresses
+}
+
+/// Whether a Gateway asks for an address that is none of these.
+pub(crate) fn lacks_any(objects: &Objects, addresses: &BTreeSet<IpAddr>) -> bool {
+    asked(objects).any(|ip| !addresses.contains(&ip))
+}
+
+fn asked(objects: &Objects) -> impl Iterator<Item = IpAddr> {
+    let gateways = objects.gateways.values();
+    let asked = gateways.flat_map(|gateway| &gateway.object.spec.addresses);
+    asked.filter_map(|it| it.value.parse().ok())
 }
 
 /// The kernel is asked by a bind to a free port, since it alone knows of non-local binds and of

@@ -53,6 +53,13 @@ pub(crate) const LOG_PATIENCE: Duration = Duration::from_millis(500);
 /// Wait for the last lines of the log to be written, when the process ends.
 pub(crate) const LOG_END_TIMEOUT: Duration = Duration::from_millis(1200);
 
+/// Time after the first signal that asks for an end, within which others are the same one: a wrapper
+/// and its process group are often sent it both.
+pub(crate) const SIGNALS_TOGETHER: Duration = Duration::from_millis(100);
+
+/// Time between two looks whether this host has an address by now that a Gateway asks for.
+pub(crate) const ADDRESSES_RETRY: Duration = Duration::from_secs(1);
+
 /// Wait for the resets and last words after a second signal, before the process ends without them.
 pub(crate) const CUT_TIMEOUT: Duration = Duration::from_secs(1);
 

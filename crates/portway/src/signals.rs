@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: the first asks for a calm end, the second ends at once. SIGHUP: read again.
+//! SIGTERM and SIGINT: the first asks for a calm end, a second one ends at once. SIGHUP: read again.
 //!
 //! In: signals. Out: one [`News::Stop`], one [`News::StopNow`], any number of [`News::ReadAgain`]. Never:
 //! work inside a signal handler.
@@ -7,37 +7,61 @@ use std::io;
 use std::process;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
+use std::time::Instant;
 
 use portway_proxy::Cutter;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
-use crate::limits::CUT_TIMEOUT;
+use crate::limits::{CUT_TIMEOUT, SIGNALS_TOGETHER};
 use crate::logging;
 use crate::news::News;
 
-/// Starts to watch; when it returns no signal can be missed.
-///
-/// # Errors
-/// When the thread, its runtime or the handlers cannot be had.
-pub(crate) fn start(news: Sender<News>) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let mut signals = {
-        let _inside = runtime.enter();
-        [
-            ("SIGTERM", signal(SignalKind::terminate())?),
-            ("SIGINT", signal(SignalKind::interrupt())?),
-        ]
-    };
-    let mut hangup = {
-        let _inside = runtime.enter();
-        signal(SignalKind::hangup())?
-    };
-    let watch = move || runtime.block_on(watch(&mut signals, &mut hangup, &news));
-    thread::Builder::new().name("signals".into()).spawn(watch)?;
-    Ok(())
+/// Signals that are kept until somebody hears of them.
+pub(crate) struct Signals {
+    runtime: Runtime,
+    ends: [(&'static str, Signal); 2],
+    hangup: Signal,
+}
+
+impl Signals {
+    /// When it returns no signal is lost any more, nor does one end the process: to be called before
+    /// anything that takes time.
+    ///
+    /// # Errors
+    /// When the runtime or the handlers cannot be had.
+    pub(crate) fn catch() -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (ends, hangup) = {
+            let _inside = runtime.enter();
+            let ends = [
+                ("SIGTERM", signal(SignalKind::terminate())?),
+                ("SIGINT", signal(SignalKind::interrupt())?),
+            ];
+            (ends, signal(SignalKind::hangup())?)
+        };
+        Ok(Self {
+            runtime,
+            ends,
+            hangup,
+        })
+    }
+
+    /// Tells of them, on a thread of its own: of those that came before as well.
+    ///
+    /// # Errors
+    /// When there is no thread.
+    pub(crate) fn tell(mut self, news: Sender<News>) -> io::Result<()> {
+        let watch = move || {
+            let watch = watch(&mut self.ends, &mut self.hangup, &news);
+            self.runtime.block_on(watch);
+        };
+        thread::Builder::new().name("signals".into()).spawn(watch)?;
+        Ok(())
+    }
 }
 
 /// Calls `tell` at the first signal that asks for an end; a terminal that is gone asks for one too.
@@ -92,7 +116,14 @@ async fn watch(
     if news.send(News::Stop).is_err() {
         return;
     }
-    let name = next(signals).await;
+    // Who runs us may hand the signal on that was meant for both, or send it to all at once.
+    let together = Instant::now() + SIGNALS_TOGETHER;
+    let name = loop {
+        let name = next(signals).await;
+        if together <= Instant::now() {
+            break name;
+        }
+    };
     warn!(signal = name, "ended at once: open connections are cut");
     // Whoever hears it resets them, tells of each, and ends the process, if nothing holds it up. A
     // third signal, of somebody whose finger is quick, asks for no more than that.

@@ -35,10 +35,11 @@ use tracing::{error, info, warn};
 use crate::conn_log::Heard;
 use crate::exit::Exit;
 use crate::inputs::{Inputs, Looked};
-use crate::limits::{FIRST_RESOLUTION_TIMEOUT, RELOAD_MAX, TRANSLATION_PAUSE_MAX};
+use crate::limits::{ADDRESSES_RETRY, FIRST_RESOLUTION_TIMEOUT, RELOAD_MAX, TRANSLATION_PAUSE_MAX};
 use crate::news::{News, Resolved};
+use crate::signals::{self, Signals};
 use crate::watch::{Dirty, Watch};
-use crate::{host, reports, resolver, signals, systemd};
+use crate::{host, reports, resolver, systemd};
 
 /// How a gateway runs.
 #[derive(Debug, Clone)]
@@ -58,6 +59,8 @@ pub(crate) enum Change {
     Translated,
     /// All workers have the newest table; what it means is not worked out yet.
     Applied,
+    /// The workers were given a newer table; whether they have it shows later.
+    HandedOut,
     /// The gateway must stop.
     Stop,
     /// A worker panicked: nothing can be relied on.
@@ -97,16 +100,19 @@ pub(crate) struct Standalone {
     /// How long it took until all workers had it.
     apply_time: Option<Duration>,
     refused: BTreeMap<SocketAddr, io::Error>,
+    /// When addresses that Gateways ask for and this host lacks are looked for again.
+    addresses_from: Option<Instant>,
 }
 
 impl Standalone {
     /// Starts everything and hands out the first table. `objects` change as `inputs` do; `tell` hears
-    /// of each connection that is over, on a thread of its own.
+    /// of each connection that is over, on a thread of its own; `signals` are heard from here on.
     ///
     /// # Errors
     /// When the host refuses threads or what they need.
     pub(crate) fn start(
         config: &Config,
+        signals: Signals,
         mut objects: Objects,
         mut inputs: Option<Inputs>,
         tell: impl FnMut(Heard<'_>) -> Option<Duration> + Send + 'static,
@@ -115,7 +121,7 @@ impl Standalone {
             warn!(%error, "descriptor limit not raised");
         }
         let (sender, news) = mpsc::channel();
-        signals::start(sender.clone()).context("watch for signals")?;
+        signals.tell(sender.clone()).context("watch for signals")?;
         let (reports, hearing) =
             reports::hear(sender.clone(), tell).context("start the reports thread")?;
         let proxy = Proxy::start(&config.proxy, reports).context("start the workers")?;
@@ -125,7 +131,6 @@ impl Standalone {
         let facts = Facts {
             applied: Applied::Pending,
             admin: config.admin.clone(),
-            host_addresses: Some(host::addresses(&objects)),
             ..Facts::default()
         };
         let mut standalone = Self {
@@ -152,7 +157,9 @@ impl Standalone {
             handed_out: Instant::now(),
             apply_time: None,
             refused: BTreeMap::new(),
+            addresses_from: None,
         };
+        standalone.learn_addresses();
         if standalone.resolve_names()? {
             standalone.await_first_answers();
         }
@@ -170,6 +177,7 @@ impl Standalone {
     pub(crate) fn next(&mut self, deadline: Option<Instant>) -> anyhow::Result<Change> {
         loop {
             let mut is_news = false;
+            let table = self.table.as_ref().map(|table| table.version());
             match self.hear(deadline)? {
                 News::Applied(version, unbound) => {
                     if self.table.as_ref().map(|table| table.version()) != Some(version) {
@@ -205,6 +213,12 @@ impl Standalone {
                     return Ok(Change::Stop);
                 }
             }
+            if self
+                .addresses_from
+                .is_some_and(|from| from <= Instant::now())
+            {
+                self.learn_addresses();
+            }
             if let Err(error) = self.move_on() {
                 error!(
                     error = format!("{error:#}"),
@@ -223,6 +237,9 @@ impl Standalone {
             }
             if is_news {
                 return Ok(Change::Applied);
+            }
+            if self.table.as_ref().map(|table| table.version()) != table {
+                return Ok(Change::HandedOut);
             }
         }
     }
@@ -317,7 +334,8 @@ impl Standalone {
         let put_off = self.is_settled().then_some(self.translate_from);
         let reload_max = self.reloading_since.map(|since| since + RELOAD_MAX);
         let reload_max = reload_max.filter(|latest| now < *latest);
-        let own = look.into_iter().chain(put_off).chain(reload_max).min();
+        let own = look.into_iter().chain(put_off).chain(reload_max);
+        let own = own.chain(self.addresses_from).min();
         let Some(until) = deadline.into_iter().chain(own).min() else {
             return self.news.recv().context("every thread that has news ended");
         };
@@ -406,11 +424,12 @@ impl Standalone {
         let Some(inputs) = &mut self.inputs else {
             return;
         };
+        let is_of_all = dirty.as_ref().is_some_and(|it| it.all);
         let objects = &mut self.snapshot.objects;
         let Looked { kinds, is_news } = inputs.refresh(objects, dirty.as_ref(), Instant::now());
         self.is_behind |= is_news;
-        if kinds.contains(&Kind::Gateway) {
-            self.snapshot.facts.host_addresses = Some(host::addresses(objects));
+        if kinds.contains(&Kind::Gateway) || is_of_all {
+            self.learn_addresses();
         }
         if kinds.contains(&Kind::EndpointSlice)
             && let Err(error) = self.resolve_names()
@@ -420,6 +439,18 @@ impl Standalone {
                 "names of endpoints not resolved"
             );
         }
+    }
+
+    /// Asks what addresses this host has, and again later if a Gateway asks for others: a standby gets
+    /// the one it shares when it takes over.
+    fn learn_addresses(&mut self) {
+        let objects = &self.snapshot.objects;
+        let addresses = host::addresses(objects);
+        let lacks_any = host::lacks_any(objects, &addresses);
+        self.addresses_from = lacks_any.then(|| Instant::now() + ADDRESSES_RETRY);
+        let addresses = Some(addresses);
+        self.is_behind |= self.snapshot.facts.host_addresses != addresses;
+        self.snapshot.facts.host_addresses = addresses;
     }
 
     /// Lets the names that the slices hold now be resolved. Whether there are any.

@@ -155,14 +155,14 @@ fn make_directory(socket: &Path) {
     }
 }
 
-/// Binds where nobody else can reach it, and moves it to its place when it is as it should be: so the
-/// mode of no other file is set, whoever may write to the directory.
+/// Binds where nobody else can reach it, and moves it to its place when it is as it should be: so
+/// the mode of no other file is set, whoever may write to the directory.
 fn bind_socket(path: &Path) -> io::Result<Opened> {
     remove_stale(path)?;
     let socket = new_socket()?;
     let nest = Nest::beside(path)?;
     rustix::net::bind(&socket, &SocketAddrUnix::new(&nest.socket)?)?;
-    // The umask of whoever started us took from it, and who may not write to a socket may not connect.
+    // The umask of whoever started us took from it; who may not write to a socket may not connect.
     let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP;
     fs::set_permissions(&nest.socket, fs::Permissions::from_mode(mode.bits()))?;
     rustix::net::listen(&socket, ADMIN_BACKLOG)?;

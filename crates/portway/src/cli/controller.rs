@@ -18,7 +18,7 @@ use crate::admin::{self, At, Door, Reach, Readiness, Wanted};
 use crate::board::Board;
 use crate::exit::Exit;
 use crate::news::News;
-use crate::signals;
+use crate::signals::Signals;
 
 /// Watch a Kubernetes cluster, provision proxies for its Gateways, and feed them
 ///
@@ -177,7 +177,7 @@ fn config(args: Args) -> Config {
 fn stop_by_signal() -> Result<watch::Receiver<bool>> {
     let (news_sender, news) = mpsc::channel();
     let (stop_sender, stop) = watch::channel(false);
-    signals::start(news_sender)?;
+    Signals::catch()?.tell(news_sender)?;
     let listen = move || {
         if news.iter().any(|it| matches!(it, News::Stop)) {
             stop_sender.send_replace(true);

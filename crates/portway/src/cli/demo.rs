@@ -28,6 +28,7 @@ use crate::limits::{DEMO_ANSWER_TIMEOUT, DEMO_DRAIN_TIMEOUT, FIRST_TABLE_TIMEOUT
 use crate::outline::{self, ListenerLine};
 use crate::render::demo::{self as show, Stream, Trial};
 use crate::render::{self, Paint};
+use crate::signals::Signals;
 use crate::wiring::{Change, Config, Standalone};
 
 /// The example as it lies in the repository, by path.
@@ -90,6 +91,7 @@ fn parse_ports(text: &str) -> Result<[u16; 2], String> {
 /// # Errors
 /// When a port is taken or a stream does not arrive.
 pub(crate) fn run(args: Args) -> Result<Exit> {
+    let signals = Signals::catch().context("watch for signals")?;
     let mut objects = example()?;
     if let Some(ports) = args.ports {
         set_ports(&mut objects, ports);
@@ -117,10 +119,13 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         }
         None
     };
-    let mut standalone = Standalone::start(&config, objects, None, tell)?;
+    let mut standalone = Standalone::start(&config, signals, objects, None, tell)?;
     let deadline = Instant::now() + FIRST_TABLE_TIMEOUT;
     match standalone.next(Some(deadline))? {
-        Change::Translated | Change::Applied => refuse_taken_ports(&standalone)?,
+        // Without files there is no newer table than the first.
+        Change::Translated | Change::Applied | Change::HandedOut => {
+            refuse_taken_ports(&standalone)?;
+        }
         Change::Stop => return Ok(Exit::Fine),
         Change::WorkerDied => return Ok(Exit::WorkerDied),
     }
@@ -168,7 +173,7 @@ fn go_on(standalone: &mut Standalone, records: Receiver<ConnRecord>) -> Result<E
         .context("follow connections")?;
     loop {
         match standalone.next(None)? {
-            Change::Translated | Change::Applied => {}
+            Change::Translated | Change::Applied | Change::HandedOut => {}
             Change::Stop => return Ok(Exit::Fine),
             Change::WorkerDied => return Ok(Exit::WorkerDied),
         }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use portway_feed::{ClientConfig, Controller};
 use tracing::error;
 
@@ -17,6 +17,7 @@ use crate::conn_log::{ConnLog, Heard};
 use crate::exit::Exit;
 use crate::fed::{Change, Config, Fed};
 use crate::host;
+use crate::signals::Signals;
 
 /// Where Pods of ours have the CA of the controller.
 const CA_FILE: &str = "/var/run/portway/feed/ca.crt";
@@ -97,6 +98,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<Exit> {
     let plane = args.plane;
     plane.log.start();
+    let signals = Signals::catch().context("watch for signals")?;
     let mut doors: Vec<Door> = pod_door(args.pod_addr).into_iter().collect();
     doors.extend(plane.admin.doors_beside_listeners());
     let config = Config {
@@ -119,7 +121,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         }
         connections.hear(heard)
     };
-    let (mut fed, link) = Fed::start(config, Arc::clone(&board), tell)?;
+    let (mut fed, link) = Fed::start(config, signals, Arc::clone(&board), tell)?;
     board.observe(fed.observer());
     board.follow(link);
     loop {

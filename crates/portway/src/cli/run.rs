@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use portway_control::diagnostic::{Diagnostic, Severity};
 use portway_control::origin::{Source, Span};
 use portway_control::snapshot::{CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
@@ -24,6 +24,7 @@ use crate::inputs::Inputs;
 use crate::limits::FIRST_TABLE_TIMEOUT;
 use crate::logging::{self, Format};
 use crate::render::{self, Paint};
+use crate::signals::Signals;
 use crate::state_log::StateLog;
 use crate::systemd;
 use crate::wiring::{Change, Config, Standalone};
@@ -65,6 +66,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<Exit> {
     let plane = args.plane;
     let format = plane.log.start();
+    let signals = Signals::catch().context("watch for signals")?;
     let strictness = args.input.strictness();
     let (inputs, objects) = args.input.open()?;
     let proxy = plane.config()?;
@@ -90,17 +92,18 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         }
         connections.hear(heard)
     };
-    let mut standalone = Standalone::start(&config, objects, Some(inputs), tell)?;
+    let mut standalone = Standalone::start(&config, signals, objects, Some(inputs), tell)?;
     board.observe(standalone.observer());
     let mut log = Log::new(strictness, format, Arc::clone(&board));
     log.tell_findings(&standalone);
+    log.show_progress(&standalone);
     if let Some(exit) = await_first_table(&mut standalone, &mut log)? {
         return Ok(exit);
     }
     loop {
         match standalone.next(None)? {
             Change::Translated => log.tell(&standalone),
-            Change::Applied => log.show_progress(&standalone),
+            Change::Applied | Change::HandedOut => log.show_progress(&standalone),
             Change::Stop => break,
             Change::WorkerDied => return Ok(worker_died()),
         }
@@ -118,10 +121,13 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
 /// The start is over when the workers have the first table and something listens.
 fn await_first_table(standalone: &mut Standalone, log: &mut Log) -> Result<Option<Exit>> {
     let deadline = Instant::now() + FIRST_TABLE_TIMEOUT;
-    match standalone.next(Some(deadline))? {
-        Change::Translated | Change::Applied => {}
-        Change::Stop => return Ok(Some(Exit::Fine)),
-        Change::WorkerDied => return Ok(Some(worker_died())),
+    loop {
+        match standalone.next(Some(deadline))? {
+            Change::Translated | Change::Applied => break,
+            Change::HandedOut => log.show_progress(standalone),
+            Change::Stop => return Ok(Some(Exit::Fine)),
+            Change::WorkerDied => return Ok(Some(worker_died())),
+        }
     }
     log.tell(standalone);
     let n_bound = standalone.bound().count();

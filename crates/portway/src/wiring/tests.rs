@@ -9,10 +9,11 @@ use portway_control::manifest;
 use portway_control::origin::Source;
 use portway_control::snapshot::Objects;
 use portway_engine::limits::DIAL_TIMEOUT;
-use portway_engine::table::{ListenerSpec, Protocol, RoutingTable, TableSpec};
+use portway_engine::table::{ListenerSpec, Protocol, RoutingTable, TableSpec, TableVersion};
 
 use super::{Change, Config, FIRST, News, Standalone, beside_ipv4};
 use crate::limits::TRANSLATION_PAUSE_MAX;
+use crate::signals::Signals;
 
 fn listener(name: &str, binds: &[&str]) -> ListenerSpec {
     ListenerSpec {
@@ -53,7 +54,7 @@ kind: Gateway
 metadata: {name: edge}
 spec:
   gatewayClassName: portway
-  addresses: [{value: 127.0.0.1}]
+  addresses: [{value: ADDRESS}]
   listeners: [{name: a, port: PORT, protocol: TCP}]
 ---
 apiVersion: gateway.networking.k8s.io/v1
@@ -76,18 +77,19 @@ endpoints: [{addresses: [db.example.com]}]
 ports: [{port: 5432}]
 ";
 
-/// There is always a change that waits, so that the workers never have the newest table for long: at
-/// first nothing is put off longer than translations may be, then one more such time passes, and
-/// then the workers have as long, and a busy machine has, too.
-#[test]
-fn statuses_lag_no_longer_than_that_while_tables_change_without_end() {
+fn named(address: &str) -> Objects {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+    let port = port.unwrap().port().to_string();
+    let text = NAMED.replace("ADDRESS", address).replace("PORT", &port);
     let source = Source {
         name: "a.yaml".into(),
-        text: NAMED
-            .replace("PORT", &port.unwrap().port().to_string())
-            .into(),
+        text: text.into(),
     };
+    manifest::read(&[source]).objects
+}
+
+/// One worker, and nothing to serve.
+fn started() -> Standalone {
     let config = Config {
         proxy: portway_proxy::Config {
             workers: NonZeroUsize::MIN,
@@ -97,10 +99,49 @@ fn statuses_lag_no_longer_than_that_while_tables_change_without_end() {
         drain_timeout: Duration::ZERO,
         admin: Vec::new(),
     };
-    let mut standalone = Standalone::start(&config, Objects::default(), None, |_| None).unwrap();
+    let signals = Signals::catch().unwrap();
+    let objects = Objects::default();
+    let mut standalone = Standalone::start(&config, signals, objects, None, |_| None).unwrap();
     while standalone.next(None).unwrap() != Change::Translated {}
+    standalone
+}
+
+/// A worker that hangs must be seen: the newest table is not the applied one.
+#[test]
+fn a_table_is_told_of_before_the_workers_have_it() {
+    let mut standalone = started();
+    standalone.snapshot.objects = named("127.0.0.1");
+    standalone.sender.send(News::TimePassed).unwrap();
+    assert_eq!(standalone.next(None).unwrap(), Change::HandedOut);
+    assert_eq!(standalone.progress(), Some((TableVersion(2), None)));
+    while standalone.next(None).unwrap() != Change::Translated {}
+    let (version, time) = standalone.progress().unwrap();
+    assert_eq!((version, time.is_some()), (TableVersion(2), true));
+    standalone.shutdown();
+}
+
+/// A standby gets the address it shares when it takes over. 192.0.2.0/24 is nobody's. Spec: RFC 5737.
+#[test]
+fn an_address_that_is_not_here_is_looked_for_again() {
+    let mut standalone = started();
+    let mut is_looked_for = |address| {
+        standalone.snapshot.objects = named(address);
+        standalone.learn_addresses();
+        standalone.addresses_from.is_some()
+    };
+    assert!(is_looked_for("192.0.2.1"));
+    assert!(!is_looked_for("127.0.0.1"));
+    standalone.shutdown();
+}
+
+/// There is always a change that waits, so that the workers never have the newest table for long: at
+/// first nothing is put off longer than translations may be, then one more such time passes, and
+/// then the workers have as long, and a busy machine has, too.
+#[test]
+fn statuses_lag_no_longer_than_that_while_tables_change_without_end() {
+    let mut standalone = started();
     // No name is asked for, as only objects from files are: what it resolves to comes from here.
-    standalone.snapshot.objects = manifest::read(&[source]).objects;
+    standalone.snapshot.objects = named("127.0.0.1");
     for n in 0..50_000 {
         let addrs = vec![Ipv4Addr::from_bits(0x7f00_0002 + n).into()];
         let resolved = [("db.example.com".into(), addrs)].into();

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -114,6 +114,23 @@ impl Running {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+    }
+
+    /// Sends a signal again and again, until a line has this text.
+    pub(crate) fn signal_until(&mut self, signal: Signal, text: &str) {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            self.signal(signal);
+            match self.lines.recv_timeout(Duration::from_millis(20)) {
+                Ok(line) => {
+                    self.seen += &format!("{line}\n");
+                    if line.contains(text) {
+                        return;
+                    }
+                }
+                Err(_) => assert!(Instant::now() < deadline, "no {text:?} in:\n{}", self.seen),
+            }
+        }
     }
 
     /// Waits for the end and for the last lines.

@@ -377,9 +377,8 @@ fn a_second_signal_ends_at_once() {
         running.signal(Signal::HUP);
         (&client).write_all(b"still here\n").unwrap();
         answers.read_line(&mut String::new()).unwrap();
-        running.signal(second);
-        // Whoever presses the keys once more changes nothing about that.
-        running.wait_for("ended at once");
+        // Those that come at once are one; whoever presses the keys once more after that changes nothing.
+        running.signal_until(second, "ended at once");
         running.signal(second);
         assert_eq!(running.wait().code(), Some(0), "{}", running.seen());
         let seen = running.seen();
@@ -398,6 +397,62 @@ fn a_second_signal_ends_at_once() {
             "not as if it were whole"
         );
     }
+}
+
+/// Whoever runs us and the group both are in are often sent one signal each.
+#[test]
+fn two_signals_at_once_are_one() {
+    let guide = Guide::new(|guide, _| guide);
+    let mut running = guide.run(&["--drain-timeout", "24h"]);
+    let (client, mut answers) = open(loopback(guide.ports[0])[0]);
+    running.signal(Signal::TERM);
+    running.signal(Signal::INT);
+    running.wait_for("draining");
+    (&client).write_all(b"still here\n").unwrap();
+    let mut line = String::new();
+    answers.read_line(&mut line).unwrap();
+    assert_eq!(line, "still here\n");
+    drop((client, answers));
+    assert_eq!(running.wait().code(), Some(0), "{}", running.seen());
+    assert!(!running.seen().contains("ended at once"));
+}
+
+/// It reads its input for as long as that comes, and is told to end meanwhile: neither the signal nor
+/// the exit code is lost, and SIGHUP ends nothing.
+#[test]
+fn a_signal_during_the_start_counts() {
+    let guide = Guide::new(|guide, _| guide);
+    let mut command = command(&["run", "-f", "-", "--workers", "1"]);
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let pid = child.id();
+    while !catches(pid, &[Signal::HUP, Signal::INT, Signal::TERM]) {
+        thread::yield_now();
+    }
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, Signal::HUP).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    let mut input = child.stdin.take().unwrap();
+    for name in ["tcp-routing.yaml", "services.yaml"] {
+        let text = fs::read(format!("{}/{name}", guide.dir.path())).unwrap();
+        input.write_all(b"---\n").unwrap();
+        input.write_all(&text).unwrap();
+    }
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("stopping"), "{said}");
+}
+
+/// Whether a process has handlers for these. Spec: proc_pid_status(5).
+fn catches(pid: u32, signals: &[Signal]) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let caught = status.lines().find_map(|it| it.strip_prefix("SigCgt:"));
+    let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
+    signals
+        .iter()
+        .all(|it| caught & (1 << (it.as_raw() - 1)) != 0)
 }
 
 #[test]
