@@ -10,7 +10,9 @@
 //! (the route, or what the backend named), what was said last holds. Otherwise it is kept.
 //!
 //! This is asked again whenever something about its route is different, so a drain that is changed
-//! acts on connections that already drain, and one whose endpoint comes back may stay.
+//! acts on connections that already drain, and one whose endpoint comes back may stay. While the
+//! same is said, one that drains keeps the end it was given first: drawn again with every change,
+//! its end would move on for as long as changes come, past the time that was promised.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -77,9 +79,10 @@ impl Drains {
         if after.has_place(endpoint) {
             return Some(Drain::Keep);
         }
-        after
-            .verdict(&backend.name)
-            .or_else(|| before.verdict(&backend.name))
+        let said = before.verdict(&backend.name);
+        let verdict = after.verdict(&backend.name).or(said);
+        let has_its_end = connection.is_draining() && !before.has_place(endpoint);
+        verdict.filter(|_| !has_its_end || verdict != said)
     }
 }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{Drains, Pace};
-use crate::conn::Connection;
+use crate::conn::{Connection, Event};
 use crate::health::Avoidance;
 use crate::limits::{DIAL_TIMEOUT, DRAIN_CLOSES_PER_SECOND};
+use crate::record::DialError;
 use crate::table::{
     BackendSpec, Drain, DrainSpec, ListenerSpec, Protocol, RejectReason, RouteSpec, RoutingTable,
     TableSpec, TableVersion, TargetSpec,
@@ -86,18 +87,26 @@ fn connection(table: &RoutingTable) -> Connection {
     connection
 }
 
-/// What a connection born with `tables[0]` gets on the way from the last but one to the last.
+/// What `connection` gets on the way between two tables, of which it is told.
+fn pass(connection: &mut Connection, before: &RoutingTable, after: &RoutingTable) -> Option<Drain> {
+    let drains = Drains::between(Some(before), after);
+    let verdict = drains.verdict(connection);
+    let ends = matches!(verdict, Some(Drain::Now | Drain::Spread(_)));
+    assert!(!ends || drains.may_end(), "{before}\n{after}");
+    if let Some(drain) = verdict {
+        let event = Event::Drain(drain.end(7, Moment::default()));
+        connection.handle(&mut Avoidance::new(DIAL_TIMEOUT), event, Moment::default());
+    }
+    verdict
+}
+
+/// What a connection born with `tables[0]` gets on the last way, having gone all others.
 fn check(tables: &[&[&str]], want: Option<Drain>) {
     let built: Vec<RoutingTable> = tables.iter().map(|it| table(it)).collect();
-    let connection = connection(&built[0]);
-    let [.., before, after] = &built[..] else {
-        panic!("two tables at least");
-    };
-    let drains = Drains::between(Some(before), after);
-    let got = drains.verdict(&connection);
-    assert_eq!(got, want, "{tables:#?}");
-    let ends = matches!(got, Some(Drain::Now | Drain::Spread(_)));
-    assert!(!ends || drains.may_end(), "{tables:#?}");
+    let mut connection = connection(&built[0]);
+    let ways = built.windows(2);
+    let got = ways.map(|it| pass(&mut connection, &it[0], &it[1])).last();
+    assert_eq!(got, Some(want), "{tables:#?}");
 }
 
 const SPREAD: Option<Drain> = Some(Drain::Spread(Duration::from_secs(5)));
@@ -171,6 +180,44 @@ fn a_changed_drain_acts_on_those_that_drain() {
     check(&[&before, &now, &keep], KEEP);
     check(&[&before, &spread, &before], KEEP);
     check(&[&before, &["route", "1 a !denied", "drain a now"]], NOW);
+}
+
+#[test]
+fn who_drains_keeps_its_first_end_while_the_same_is_said() {
+    let before = ["route", "1 a 10.0.0.1:1 10.0.0.2:1 10.0.0.3:1"];
+    let one_gone = ["route", "1 a 10.0.0.2:1 10.0.0.3:1", "drain 5s"];
+    let two_gone = ["route", "1 a 10.0.0.3:1", "drain 5s"];
+    check(&[&before, &one_gone], SPREAD);
+    check(&[&before, &one_gone, &two_gone], None);
+    let weight = ["route", "2 a 10.0.0.2:1 10.0.0.3:1", "drain 5s"];
+    check(&[&before, &one_gone, &weight], None);
+    let elsewhere = ["route", "1 a 10.0.0.3:1", "drain a 5s"];
+    check(&[&before, &one_gone, &elsewhere], None);
+    check(&[&before, &one_gone, &[]], None);
+    let now = ["route", "1 a 10.0.0.3:1", "drain now"];
+    check(&[&before, &one_gone, &two_gone, &now], NOW);
+    let keep = ["route", "1 a 10.0.0.3:1"];
+    check(&[&before, &one_gone, &keep], KEEP);
+    check(&[&before, &one_gone, &keep, &one_gone], SPREAD);
+    let back = ["route", "1 a 10.0.0.1:1", "drain 5s"];
+    check(&[&before, &one_gone, &back], KEEP);
+    check(&[&before, &one_gone, &back, &two_gone], SPREAD);
+}
+
+/// It was not told to drain when the endpoint went that it came to only later.
+#[test]
+fn who_dials_its_way_to_an_endpoint_that_is_gone_drains_with_the_next_change() {
+    let tables = [
+        table(&["route", "1 a 10.0.0.1:1 10.0.0.2:1"]),
+        table(&["route", "1 a 10.0.0.1:1", "drain 5s"]),
+        table(&["route", "2 a 10.0.0.1:1", "drain 5s"]),
+    ];
+    let mut connection = connection(&tables[0]);
+    assert_eq!(pass(&mut connection, &tables[0], &tables[1]), KEEP);
+    let failed = Event::DialFailed(DialError::Refused);
+    connection.handle(&mut Avoidance::new(DIAL_TIMEOUT), failed, Moment::default());
+    assert_eq!(connection.endpoint(), Some("10.0.0.2:1".parse().unwrap()));
+    assert_eq!(pass(&mut connection, &tables[1], &tables[2]), SPREAD);
 }
 
 #[test]

@@ -44,12 +44,19 @@ pub(crate) fn fate(shadow: &Shadow, before: &RoutingTable, after: &RoutingTable)
     if of(before, route) == of(after, route) {
         return Fate::AsBefore;
     }
-    let backends = named(after, route).map(|it| &it.backends);
     let has_endpoint = |it: &TargetSpec| it.endpoints().contains(&endpoint);
-    if backends.is_some_and(|all| all.iter().any(|it| has_endpoint(&it.target))) {
+    let has_place = |table| {
+        let backends = named(table, route).map(|it| &it.backends);
+        backends.is_some_and(|all| all.iter().any(|it| has_endpoint(&it.target)))
+    };
+    if has_place(after) {
         return Fate::GoesOn;
     }
-    let word = last_word(after, route, backend).or_else(|| last_word(before, route, backend));
+    let said = last_word(before, route, backend);
+    let word = last_word(after, route, backend).or(said);
+    if shadow.end.is_some() && !has_place(before) && word == said {
+        return Fate::AsBefore;
+    }
     match word {
         None => Fate::AsBefore,
         Some(Drain::Keep) => Fate::GoesOn,
