@@ -1,5 +1,6 @@
 //! The machine of one connection. Its story is told at [`Connection`].
 
+use std::iter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -280,16 +281,22 @@ impl Connection {
         self.owed.push(Step::Dial);
     }
 
-    /// The first endpoint at or after `turn` that was not tried and is not avoided; if all others
-    /// are avoided, the first that was not tried.
+    /// The endpoint whose turn it is. If it was tried or is avoided, the first after it that is
+    /// neither, looked for from another place each round: else its whole share fell on the one
+    /// that comes next. If all others are avoided, the first that was not tried.
     fn next_endpoint(&self, turn: u64, avoid: &Avoidance, now: Moment) -> Option<u32> {
-        let n = u64::try_from(self.endpoints().len()).ok()?;
-        let start = usize::try_from(turn.checked_rem(n)?).ok()?;
-        let (head, tail) = self.endpoints().split_at_checked(start)?;
-        let in_turn = (start..).zip(tail).chain((0..).zip(head));
+        let endpoints = self.endpoints();
+        let n = u64::try_from(endpoints.len()).ok()?;
+        let start = turn.checked_rem(n)?;
+        let skipped = (turn / n).checked_rem(n - 1).unwrap_or(0);
+        let others = (0..n).map(|step| (start + 1 + skipped + step) % n);
         let mut fallback = None;
-        for (index, endpoint) in in_turn.filter(|(_, it)| !self.has_tried(**it)) {
-            if !avoid.avoids(*endpoint, now) {
+        for index in iter::once(start).chain(others) {
+            let endpoint = *endpoints.get(usize::try_from(index).ok()?)?;
+            if self.has_tried(endpoint) {
+                continue;
+            }
+            if !avoid.avoids(endpoint, now) {
                 return u32::try_from(index).ok();
             }
             fallback = fallback.or(Some(index));

@@ -312,8 +312,26 @@ fn a_failed_endpoint_is_passed_over_by_the_next_connections() {
         let mut next = Connection::new(&listener, client, ticket, &stage.avoid, stage.now);
         next.poll_action().unwrap()
     });
-    let want = ["10.0.0.2:1", "10.0.0.2:1", "10.0.0.3:1", "10.0.0.2:1"].map(dial);
+    let want = ["10.0.0.2:1", "10.0.0.2:1", "10.0.0.3:1", "10.0.0.3:1"].map(dial);
     assert_eq!(firsts.collect::<Vec<_>>(), want);
+}
+
+/// Who comes next after those that are down gets more of them than others, but not all.
+#[test]
+fn the_turns_of_avoided_neighbours_fall_on_all_others() {
+    let endpoints: Vec<String> = (0..10).map(|n| format!("10.0.0.{n}:1")).collect();
+    let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
+    let mut avoid = Avoidance::new(DIAL_TIMEOUT);
+    for endpoint in &endpoints[..4] {
+        avoid.failed(addr(endpoint), START);
+    }
+    let listener = listener(&[(1, &endpoints)]);
+    let mut shares = [0; 10];
+    for ticket in 0..90 {
+        let next = Connection::new(&listener, addr(CLIENT), ticket, &avoid, START);
+        shares[next.choice().unwrap().1] += 1;
+    }
+    assert_eq!(shares, [0, 0, 0, 0, 25, 13, 13, 13, 13, 13]);
 }
 
 #[test]
