@@ -90,7 +90,8 @@ pub struct EndpointNumbers {
     pub bytes_to_client: u64,
     /// Workers that leave it alone now, since their last dial failed.
     pub avoided_by: u64,
-    /// Workers whose last dial failed, whether they still avoid it or not.
+    /// Workers whose last dial failed and after whom no other has reached it, whether they still
+    /// avoid it or not.
     pub failing_for: u64,
     failed: [u64; DialError::ALL.len()],
 }
@@ -272,7 +273,12 @@ fn sum_endpoints(
     let avoided = shares
         .iter()
         .filter(|it| now.as_nanos() < it.avoided_until.read());
-    let failing = shares.iter().filter(|it| it.avoided_until.read() != 0);
+    // A worker that failed once may never have its turn again while others reach it all the time.
+    let reached_at = shares.iter().map(|it| it.reached_at.read()).max();
+    let failing = shares.iter().filter(|it| {
+        let is_newest = Some(it.failed_at.read()) >= reached_at;
+        it.avoided_until.read() != 0 && is_newest
+    });
     EndpointNumbers {
         backend: Arc::clone(&key.backend),
         endpoint: key.endpoint,

@@ -38,6 +38,10 @@ pub(crate) struct EndpointTally {
     /// Until when it is avoided since the last dial failed, in nanoseconds of the proxy's clock; 0:
     /// that dial reached it, or there was none.
     pub(crate) avoided_until: Counter,
+    /// When the last dial reached it, and when the last one failed through no lack of this host, in
+    /// the same nanoseconds: of several workers the newest knows best.
+    pub(crate) reached_at: Counter,
+    pub(crate) failed_at: Counter,
 }
 
 /// The tallies of the endpoints of a route on one worker: of each backend, of each endpoint.
@@ -68,14 +72,15 @@ impl StreamTally {
 
 impl EndpointTally {
     /// It was reached, and serves a connection from now on.
-    pub(crate) fn reached(&self) {
+    pub(crate) fn reached(&self, now: Moment) {
         self.reached.add(1);
         self.open.add(1);
         self.avoided_until.set(0);
+        self.reached_at.set(now.as_nanos());
     }
 
     /// A dial of it failed; it is left alone until then.
-    pub(crate) fn failed(&self, error: DialError, avoided_until: Option<Moment>) {
+    pub(crate) fn failed(&self, error: DialError, avoided_until: Option<Moment>, now: Moment) {
         let same = |it: &DialError| it.name() == error.name();
         let place = DialError::ALL.iter().position(same);
         if let Some(counter) = place.and_then(|it| self.failed.get(it)) {
@@ -83,6 +88,9 @@ impl EndpointTally {
         }
         if let Some(until) = avoided_until {
             self.avoided_until.set(until.as_nanos());
+        }
+        if error != DialError::OutOfResources {
+            self.failed_at.set(now.as_nanos());
         }
     }
 }

@@ -64,7 +64,10 @@ fn beyond_the_bound_all_are_one() {
         tallies.stream.opened();
     }
     for endpoint in 0..ENDPOINT_SERIES_MAX + 5 {
-        held[0].endpoint(Some((0, endpoint))).unwrap().reached();
+        held[0]
+            .endpoint(Some((0, endpoint)))
+            .unwrap()
+            .reached(Moment::default());
     }
     let streams = ledger.streams();
     assert_eq!(streams.len(), STREAM_SERIES_MAX + 1);
@@ -104,7 +107,10 @@ fn a_route_finds_its_numbers_again() {
     let mut ledger = Ledger::new(1);
     let first = table(1, 2, None);
     let before = take(&mut ledger, None, &first);
-    before[0].endpoint(Some((0, 1))).unwrap().reached();
+    before[0]
+        .endpoint(Some((0, 1)))
+        .unwrap()
+        .reached(Moment::default());
     let same = table(1, 2, Some(&first));
     let again = take(&mut ledger, Some(&first), &same);
     assert!(Arc::ptr_eq(&before[0].route, &again[0].route));
@@ -122,11 +128,11 @@ fn an_endpoint_that_nobody_names_is_told_while_it_serves() {
     let first = table(1, 3, None);
     let before = take(&mut ledger, None, &first);
     let served = before[0].endpoint(Some((0, 2))).unwrap();
-    served.reached();
+    served.reached(Moment::default());
     before[0]
         .endpoint(Some((0, 1)))
         .unwrap()
-        .failed(DialError::Refused, None);
+        .failed(DialError::Refused, None, Moment::default());
     let second = table(1, 1, Some(&first));
     let after = take(&mut ledger, Some(&first), &second);
     let told = |ledger: &mut Ledger| {
@@ -142,4 +148,33 @@ fn an_endpoint_that_nobody_names_is_told_while_it_serves() {
     served.open.subtract_one();
     assert_eq!(told(&mut ledger), [named]);
     drop((before, after));
+}
+
+/// Two workers: what the newest of their dials said holds, whoever made it.
+#[test]
+fn an_endpoint_fails_until_any_worker_reaches_it() {
+    let mut ledger = Ledger::new(2);
+    let table = table(1, 1, None);
+    ledger.move_to(&unshared_routes(None, &table));
+    let (_, listener) = table.listeners().next().unwrap();
+    let held = [0, 1].map(|worker| ledger.tallies(listener, worker));
+    let of = |worker: usize| held[worker].endpoint(Some((0, 0))).unwrap();
+    let at = Moment::from_nanos;
+    let mut failing = || {
+        let all = ledger.endpoints(at(1000));
+        all.iter().map(|it| it.failing_for).sum::<u64>()
+    };
+    assert_eq!(failing(), 0);
+    of(0).failed(DialError::Refused, Some(at(50)), at(10));
+    assert_eq!(failing(), 1, "nobody reached it since");
+    of(1).reached(at(20));
+    assert_eq!(failing(), 0, "the other did");
+    of(1).failed(DialError::OutOfResources, None, at(25));
+    assert_eq!(failing(), 0, "that was not its fault");
+    of(1).failed(DialError::Refused, Some(at(70)), at(30));
+    assert_eq!(failing(), 1);
+    of(0).failed(DialError::Refused, Some(at(80)), at(40));
+    assert_eq!(failing(), 2);
+    of(1).reached(at(60));
+    assert_eq!(failing(), 0);
 }

@@ -258,7 +258,7 @@ impl Served {
         self.dial.1 = site.now;
         site.counts.dialled(site.now.since(self.dial.0));
         if let Some(tally) = self.tallies.endpoint(self.machine.choice()) {
-            tally.reached();
+            tally.reached(site.now);
         }
     }
 
@@ -268,7 +268,8 @@ impl Served {
         let (choice, endpoint) = (self.machine.choice(), self.machine.endpoint());
         self.machine.handle(&mut site.avoid, event, site.now);
         if let (Some(tally), Some(endpoint)) = (self.tallies.endpoint(choice), endpoint) {
-            tally.failed(error, site.avoid.avoided_until(endpoint, site.now));
+            let until = site.avoid.avoided_until(endpoint, site.now);
+            tally.failed(error, until, site.now);
         }
     }
 

@@ -128,7 +128,7 @@ fn a_failed_dial_is_seen_at_its_endpoint_until_it_is_reached_again() {
     let endpoint = endpoint_of(&gateway, dead);
     let failed: Vec<_> = endpoint.failed().filter(|(_, n)| *n > 0).collect();
     assert_eq!(failed, [(DialError::Refused, 1)]);
-    assert_eq!((endpoint.avoided_by, endpoint.reached), (1, 0));
+    assert_eq!((endpoint.failing_for, endpoint.reached), (1, 0));
     let counters = gateway.proxy.counters();
     assert_eq!(counters.dials_failed, 1);
     assert_eq!(counters.dial_times.iter().sum::<u64>(), 1);

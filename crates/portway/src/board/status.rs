@@ -431,7 +431,7 @@ fn backend(backend: &BackendSpec, weight_sum: u64, numbers: &Numbers) -> Value {
 
 fn endpoint((addr, counted): (SocketAddr, Option<&EndpointNumbers>)) -> Value {
     let health = match counted {
-        Some(it) if it.avoided_by > 0 => "avoided",
+        Some(it) if it.failing_for > 0 && it.avoided_by > 0 => "avoided",
         Some(it) if it.failing_for > 0 => "failing",
         Some(it) if it.reached > 0 => "reached",
         Some(_) | None => "untried",

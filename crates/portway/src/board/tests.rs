@@ -190,7 +190,7 @@ const STATUS: &[(&str, &str)] = &[
     ),
     (
         "routes[].backends[].endpoints[].health",
-        "`reached`, `avoided` (the last dial of a worker failed, a moment ago), `failing` (the same, and it is tried again by now) or `untried`",
+        "`reached`, `avoided` (the newest dial failed, a moment ago), `failing` (the same, and it is tried again by now) or `untried`",
     ),
     (
         "routes[].backends[].endpoints[].open",

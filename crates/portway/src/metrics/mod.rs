@@ -102,7 +102,7 @@ metrics! {
     ENDPOINT_BYTES: Counter "portway_endpoint_relayed_bytes" ["backend", "endpoint", "to"]
         "Bytes relayed to an endpoint, and from it to clients";
     ENDPOINT_HEALTHY: Gauge "portway_endpoint_healthy" ["backend", "endpoint"]
-        "0 while the last dial of any worker that tried the endpoint failed, else 1";
+        "0 if the newest dial of the endpoint failed, over all workers, else 1";
 
     WORKER_OPEN: Gauge "portway_worker_connections_open" ["worker"]
         "Connections open now, by worker";
