@@ -180,8 +180,13 @@ impl Proxy {
             join(worker);
         }
         self.order(Order::End);
-        if let Some(applier) = self.applier.take() {
-            join(applier);
+        let Some(applier) = self.applier.take() else {
+            return;
+        };
+        join(applier);
+        let dropped = self.counters().reports_dropped;
+        if dropped > 0 {
+            tracing::warn!(dropped, "connections ended without a record");
         }
     }
 

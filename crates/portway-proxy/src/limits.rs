@@ -75,6 +75,10 @@ pub const RECORD_WAIT: Duration = Duration::from_millis(10);
 /// Wait between two tries to hand up a rare fact while the channel is full.
 pub const REPORT_RETRY: Duration = Duration::from_millis(10);
 
+/// Longest wait of a worker that ends for room for its last records, all together: the reader takes
+/// a hundred thousand meanwhile, and who waits for the end of the process hardly notices.
+pub const LAST_RECORDS_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Idle time before the first keepalive probe, on both sides: far below the hour after which
 /// firewalls forget a connection.
 pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);

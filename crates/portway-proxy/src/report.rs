@@ -6,7 +6,8 @@ use portway_engine::record::ConnRecord;
 use portway_engine::table::{ListenerKey, TableVersion};
 
 /// A fact that goes up. Delivered over one bounded channel that never blocks a worker: records are
-/// dropped (and counted) while it is full, the other facts wait for room.
+/// dropped (and counted) while it is full, but for the last ones of a worker that ends, which wait up to
+/// a second; the other facts wait for room.
 #[derive(Debug)]
 pub enum Report {
     /// All workers have applied this version; `unbound` are the sockets that could not be bound.

@@ -254,7 +254,13 @@ impl Worker {
         for key in self.connections.keys() {
             self.serve(key, |it, key, site| it.tell(key, Event::Shutdown, site));
         }
-        self.site.records.send(&self.site.counts);
+        let Site {
+            clock,
+            counts,
+            records,
+            ..
+        } = &mut self.site;
+        records.send_last(*clock, counts);
     }
 }
 

@@ -10,8 +10,8 @@ use portway_engine::record::CloseReason;
 use portway_engine::table::{RejectReason, TableSpec};
 
 use crate::gateway::{
-    ANY, Gateway, PATIENCE, backend, by_hand, connect, expect_reasons, greeter, is_reset, listener,
-    one_route, read_all, refused, rejecting, reset, to,
+    ANY, Gateway, PATIENCE, backend, by_hand, connect, echo, expect_reasons, greeter, is_reset,
+    listener, one_route, read_all, refused, rejecting, reset, to,
 };
 
 /// A client and its endpoint, connected through a gateway.
@@ -110,6 +110,26 @@ fn shutdown_resets_what_is_left_when_the_drain_is_over() {
     assert!(is_reset(&client) && is_reset(&server));
     let records: Vec<_> = reports.try_iter().collect();
     assert!(format!("{records:?}").contains("Shutdown"), "{records:?}");
+}
+
+/// More connections are left than the channel has room for, and nobody reads before all are closed.
+#[test]
+fn the_last_records_wait_for_a_reader_that_is_behind() {
+    const N: usize = 100;
+    let mut gateway = Gateway::start_with_reports(1, DIAL_TIMEOUT, N / 4);
+    gateway.apply(&to(&[echo()]));
+    let _clients: Vec<_> = (0..N).map(|_| gateway.connect()).collect();
+    gateway.wait_until("accepted", |it| it.open_connections() == N as u64);
+    let Gateway { proxy, reports, .. } = gateway;
+    let observer = proxy.observer();
+    let ending = std::thread::spawn(move || proxy.shutdown(Duration::ZERO));
+    while observer.counters().open > 0 {
+        std::thread::yield_now();
+    }
+    let records = reports.iter().map(|it| format!("{it:?}"));
+    assert_eq!(records.filter(|it| it.contains("Shutdown")).count(), N);
+    ending.join().unwrap();
+    assert_eq!(observer.counters().reports_dropped, 0);
 }
 
 #[test]
