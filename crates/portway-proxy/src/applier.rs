@@ -145,13 +145,7 @@ impl Applier {
             Order::Died => self.outbox.worker_died(),
             Order::Stop(deadline) => {
                 self.stopping = true;
-                for slot in &self.slots {
-                    // Whoever wants it earlier is heard, whoever speaks last.
-                    slot.put(|wishes| {
-                        let earlier = wishes.stop.filter(|it| *it < deadline);
-                        wishes.stop = earlier.or(Some(deadline));
-                    });
-                }
+                stop(&self.slots, deadline);
             }
             Order::End => {}
         }
@@ -292,6 +286,17 @@ impl Applier {
         let retry = self.retry_at.filter(|_| !busy);
         let retry = retry.map_or(Duration::MAX, |it| it.since(now));
         retry.min(self.outbox.patience())
+    }
+}
+
+/// Lets all workers end, at the latest at this moment.
+pub(crate) fn stop(slots: &[Arc<Slot>], deadline: Moment) {
+    for slot in slots {
+        // Whoever wants it earlier is heard, whoever speaks last.
+        slot.put(|wishes| {
+            let earlier = wishes.stop.filter(|it| *it < deadline);
+            wishes.stop = earlier.or(Some(deadline));
+        });
     }
 }
 

@@ -96,7 +96,11 @@ impl Proxy {
         let kept = (sockets, Arc::clone(&ledger));
         let applier = Applier::new(clock, slots.clone(), kept, reports.clone());
         let to_reports = reports.clone();
-        let apply = move || apply_tables(applier, &received, &to_reports);
+        let to_stop = slots.clone();
+        let apply = move || {
+            let run = || applier.run(&received);
+            apply_tables(run, &received, (&to_stop, &to_reports));
+        };
         let mut proxy = Self {
             clock,
             slots: slots.clone(),
@@ -246,11 +250,24 @@ fn live(orders: Sender<Order>, run: impl FnOnce() -> sys::Result<()>) {
 }
 
 /// The applier's life. Without it no table is applied any more, so its panic is told as a worker's.
-fn apply_tables(applier: Applier, orders: &Receiver<Order>, reports: &SyncSender<Report>) {
-    if catch_unwind(AssertUnwindSafe(|| applier.run(orders))).is_err() {
-        tracing::error!("the applier panicked");
-        if reports.try_send(Report::WorkerDied).is_err() {
-            tracing::error!("nobody hears of it");
+/// The workers hear of the end by this thread alone, so it goes on handing that to them.
+fn apply_tables(
+    run: impl FnOnce(),
+    orders: &Receiver<Order>,
+    (slots, reports): (&[Arc<Slot>], &SyncSender<Report>),
+) {
+    if catch_unwind(AssertUnwindSafe(run)).is_ok() {
+        return;
+    }
+    tracing::error!("the applier panicked");
+    if reports.try_send(Report::WorkerDied).is_err() {
+        tracing::error!("nobody hears of it");
+    }
+    for order in orders {
+        match order {
+            Order::Stop(deadline) => applier::stop(slots, deadline),
+            Order::End => return,
+            _ => {}
         }
     }
 }
