@@ -46,8 +46,13 @@ impl Wheel {
     }
 
     /// Looks at `place` at or soon after `deadline`; a wait it had before is forgotten.
-    pub(crate) fn set(&mut self, place: u32, deadline: Moment) {
+    pub(crate) fn set(&mut self, place: u32, deadline: Moment, now: Moment) {
         self.clear(place);
+        if self.occupied == 0 {
+            // While nobody waits nobody turns it. From where it stood the new wait would end at
+            // once, to be set again for each revolution since.
+            self.turned = self.turned.max(now.as_nanos() >> TIMER_STEP_BITS);
+        }
         let index = to_usize(place);
         if self.links.len() <= index {
             self.links.resize(index + 1, Link::LOOSE);

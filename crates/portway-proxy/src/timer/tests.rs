@@ -23,7 +23,7 @@ fn due(wheel: &mut Wheel, now: Moment) -> Vec<u32> {
 #[test]
 fn a_wait_ends_at_its_deadline_and_at_most_one_step_later() {
     let mut wheel = Wheel::new();
-    wheel.set(3, at(1000));
+    wheel.set(3, at(1000), at(0));
     assert_eq!(due(&mut wheel, at(1000)), []);
     let wait = wheel.wait(at(1000)).unwrap();
     assert!(wait <= Duration::from_nanos(STEP), "{wait:?}");
@@ -39,11 +39,11 @@ fn a_wait_ends_at_its_deadline_and_at_most_one_step_later() {
 fn what_is_cleared_or_set_again_does_not_end_at_its_old_deadline() {
     let mut wheel = Wheel::new();
     for place in 0..4 {
-        wheel.set(place, at(500));
+        wheel.set(place, at(500), at(0));
     }
     wheel.clear(1);
     wheel.clear(1);
-    wheel.set(2, at(5000));
+    wheel.set(2, at(5000), at(0));
     assert_eq!(due(&mut wheel, at(1000)), [0, 3]);
     assert_eq!(due(&mut wheel, at(6000)), [2]);
 }
@@ -51,9 +51,22 @@ fn what_is_cleared_or_set_again_does_not_end_at_its_old_deadline() {
 #[test]
 fn a_wait_beyond_a_revolution_ends_early_to_be_set_again() {
     let mut wheel = Wheel::new();
-    wheel.set(0, at(3_600_000));
+    wheel.set(0, at(3_600_000), at(0));
     assert!(wheel.wait(at(0)).unwrap() < Duration::from_secs(18));
     assert_eq!(due(&mut wheel, at(20_000)), [0]);
+}
+
+/// A worker may wait for its first connection since hours.
+#[test]
+fn the_first_wait_after_a_long_time_without_any_ends_when_it_should() {
+    const DAY: u64 = 24 * 3_600_000;
+    let mut wheel = Wheel::new();
+    wheel.set(3, at(1000), at(0));
+    assert_eq!(due(&mut wheel, at(2000)), [3]);
+    wheel.set(3, at(DAY + 5000), at(DAY));
+    assert_eq!(due(&mut wheel, at(DAY + 1)), []);
+    assert!(wheel.wait(at(DAY)).unwrap() >= Duration::from_secs(5));
+    assert_eq!(due(&mut wheel, at(DAY + 6000)), [3]);
 }
 
 /// Steps of a simple generator stand for chance: the same in every run.
@@ -90,7 +103,7 @@ fn the_wheel_agrees_with_a_list() {
             }
             _ => {
                 let deadline = now + (chance >> 44) % (STEP * 100);
-                wheel.set(place, Moment::from_nanos(deadline));
+                wheel.set(place, Moment::from_nanos(deadline), Moment::from_nanos(now));
                 list.insert(place, deadline);
             }
         }

@@ -126,7 +126,8 @@ impl Served {
                 if site.pace.take(site.now) {
                     return self.tell(key, Event::Tick, site);
                 }
-                site.timers.set(key.index, site.now.after(DRAIN_RETRY));
+                site.timers
+                    .set(key.index, site.now.after(DRAIN_RETRY), site.now);
                 Life::GoesOn
             }
             (Some(deadline), _) if deadline <= site.now => {
@@ -134,7 +135,7 @@ impl Served {
                 self.act(key, site)
             }
             (Some(deadline), _) => {
-                site.timers.set(key.index, deadline);
+                site.timers.set(key.index, deadline, site.now);
                 Life::GoesOn
             }
             (None, Backend::Connected(leg)) => {
@@ -166,7 +167,7 @@ impl Served {
         if let Backend::Connected(leg) = &self.backend {
             keep_alive(leg);
         }
-        site.timers.set(key.index, deadline);
+        site.timers.set(key.index, deadline, site.now);
     }
 
     /// Its turn to end has come, unless it may stay by now.
@@ -315,7 +316,7 @@ impl Served {
             Ok(socket) => {
                 self.backend = Backend::Dialling(Leg::new(socket));
                 if let Some(deadline) = self.machine.deadline() {
-                    site.timers.set(key.index, deadline);
+                    site.timers.set(key.index, deadline, site.now);
                 }
             }
             Err(error) => self.dial_failed(error, Event::DialFailed(error), site),
