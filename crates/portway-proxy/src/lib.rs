@@ -125,6 +125,7 @@ impl Proxy {
                 measure_paths: config.measure_paths,
                 pace: Pace::shared_by(u32::try_from(n_workers).unwrap_or(u32::MAX)),
                 seed: RandomState::new().build_hasher().finish(),
+                ports_from: sys::ports::lowest_of_dials(),
             })?;
             let orders = proxy.orders.clone();
             let live = move || live(orders, || worker.run());

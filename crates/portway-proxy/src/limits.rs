@@ -100,10 +100,6 @@ pub const USER_TIMEOUT: Duration = Duration::from_secs(120);
 /// late, which is little against a dial timeout of seconds.
 pub const TIMER_STEP_BITS: u32 = 27;
 
-/// Lowest port that dials may be given for themselves (`net.ipv4.ip_local_port_range`): the lowest
-/// that kernels come with. Only endpoints at or above it can be dialled from their own port.
-pub const EPHEMERAL_PORT_MIN: u16 = 32768;
-
 /// Bounds of the buckets in which dials are counted by how long they took: from the same rack to
 /// [`portway_engine::limits::DIAL_TOTAL_TIMEOUT`].
 pub const DIAL_TIME_BOUNDS: [Duration; 14] = [

@@ -7,6 +7,7 @@
 pub(crate) mod epoll;
 pub(crate) mod limit;
 pub(crate) mod pipe;
+pub(crate) mod ports;
 pub(crate) mod signal;
 pub(crate) mod tcp;
 pub(crate) mod thread;

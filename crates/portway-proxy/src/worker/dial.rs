@@ -8,7 +8,6 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use portway_engine::record::DialError;
 
-use crate::limits::EPHEMERAL_PORT_MIN;
 use crate::relay::Leg;
 use crate::slab::Key;
 use crate::sys::epoll::{Epoll, Flags};
@@ -37,8 +36,14 @@ pub(super) fn lacks_descriptor(error: &Errno) -> bool {
     matches!(*error, Errno::MFILE | Errno::NFILE)
 }
 
-/// How the dial stands after epoll said `flags` about its socket.
-pub(super) fn outcome(leg: &mut Leg, flags: Flags, endpoint: Option<SocketAddr>) -> Outcome {
+/// How the dial stands after epoll said `flags` about its socket. Dials are given `ports_from` and
+/// higher ports for themselves.
+pub(super) fn outcome(
+    leg: &mut Leg,
+    flags: Flags,
+    endpoint: Option<SocketAddr>,
+    ports_from: u16,
+) -> Outcome {
     if flags.intersects(Flags::ERR | Flags::HUP) {
         return match tcp::take_error(leg.as_fd()) {
             // A refused dial says ECONNREFUSED. These two come after the handshake: the endpoint
@@ -56,7 +61,9 @@ pub(super) fn outcome(leg: &mut Leg, flags: Flags, endpoint: Option<SocketAddr>)
         return Outcome::NotYet;
     }
     match endpoint {
-        Some(endpoint) if is_connected_to_itself(leg, endpoint) => {
+        Some(endpoint)
+            if endpoint.port() >= ports_from && is_connected_to_itself(leg, endpoint) =>
+        {
             Outcome::Failed(DialError::Refused)
         }
         _ => Outcome::Connected,
@@ -64,9 +71,10 @@ pub(super) fn outcome(leg: &mut Leg, flags: Flags, endpoint: Option<SocketAddr>)
 }
 
 /// When nothing listens on a local port from the range that dials take theirs from, sooner or later
-/// a dial gets that very port and TCP connects it to itself.
+/// a dial gets that very port and TCP connects it to itself. To ask costs a call, which endpoints
+/// below that range are spared.
 fn is_connected_to_itself(leg: &Leg, endpoint: SocketAddr) -> bool {
-    endpoint.port() >= EPHEMERAL_PORT_MIN && tcp::local_addr(leg.as_fd()) == Ok(endpoint)
+    tcp::local_addr(leg.as_fd()) == Ok(endpoint)
 }
 
 /// What an error of a dial means to the engine.

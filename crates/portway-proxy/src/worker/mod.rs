@@ -65,6 +65,8 @@ pub(crate) struct Birth {
     pub(crate) pace: Pace,
     /// What the ends of spread drains are drawn from.
     pub(crate) seed: u64,
+    /// Dials are given this port for themselves, or a higher one.
+    pub(crate) ports_from: u16,
 }
 
 /// A worker. Its connections stand apart from what serves them, so that one can use the other.
@@ -91,6 +93,7 @@ struct Site {
     avoid: Avoidance,
     pace: Pace,
     seed: u64,
+    ports_from: u16,
     slot: Arc<Slot>,
     counts: Arc<Counts>,
     descriptors: Arc<Descriptors>,
@@ -122,6 +125,7 @@ impl Worker {
                 avoid: Avoidance::new(birth.dial_timeout),
                 pace: birth.pace,
                 seed: birth.seed,
+                ports_from: birth.ports_from,
                 slot: birth.slot,
                 counts: birth.counts,
                 descriptors: birth.descriptors,

@@ -98,7 +98,7 @@ impl Served {
             }
             Backend::Dialling(leg) => {
                 leg.note(flags);
-                dial::outcome(leg, flags, self.machine.endpoint())
+                dial::outcome(leg, flags, self.machine.endpoint(), site.ports_from)
             }
             Backend::Nowhere => return Life::GoesOn,
         };

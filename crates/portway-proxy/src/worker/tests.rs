@@ -36,6 +36,7 @@ pub(super) fn worker(orders: Sender<Order>) -> (Worker, Arc<Slot>, Clock) {
         measure_paths: false,
         pace: Pace::shared_by(1),
         seed: 0,
+        ports_from: 1024,
     });
     (worker.unwrap(), slot, clock)
 }

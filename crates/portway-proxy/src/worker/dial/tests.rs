@@ -21,9 +21,14 @@ fn a_dial_that_is_connected_to_itself_counts_as_refused() {
     tcp::connect(socket.as_fd(), own).unwrap();
     let mut leg = Leg::new(socket);
     let failed = Outcome::Failed(DialError::Refused);
-    assert_eq!(outcome(&mut leg, Flags::OUT, Some(own)), failed);
+    for ports_from in [0, 1024, own.port()] {
+        assert_eq!(outcome(&mut leg, Flags::OUT, Some(own), ports_from), failed);
+    }
     let other = Some("127.0.0.1:40000".parse().unwrap());
-    assert_eq!(outcome(&mut leg, Flags::OUT, other), Outcome::Connected);
+    let connected = Outcome::Connected;
+    assert_eq!(outcome(&mut leg, Flags::OUT, other, 1024), connected);
+    let above = u16::MAX;
+    assert_eq!(outcome(&mut leg, Flags::OUT, Some(own), above), connected);
 }
 
 #[test]
@@ -54,6 +59,7 @@ fn a_reset_right_after_the_handshake_is_no_failed_dial() {
     drop(server);
     let mut leg = Leg::new(socket);
     let flags = Flags::IN | Flags::OUT | Flags::RDHUP | Flags::HUP | Flags::ERR;
-    assert_eq!(outcome(&mut leg, flags, Some(endpoint)), Outcome::Connected);
+    let outcome = outcome(&mut leg, flags, Some(endpoint), 1024);
+    assert_eq!(outcome, Outcome::Connected);
     assert_eq!(leg.take_failure(), Some(End::Reset));
 }
