@@ -2,7 +2,8 @@
 //!
 //! In: sockets that are ready. Out: connections that have begun. Never: a connection for which no
 //! second descriptor is left, a spin when descriptors run out: then accepting pauses, clients wait
-//! in the kernel's queue, and it resumes when connections have ended.
+//! in the kernel's queue, and it resumes when connections have ended. Nor a spin on a socket that
+//! gives only errors: that one is left alone for a moment.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
@@ -31,6 +32,9 @@ pub(super) struct Accepting {
     ready: VecDeque<Key>,
     /// Accepting has paused, and tries again then.
     resume_at: Option<Moment>,
+    /// Sockets that refused a whole turn, and when they are tried again.
+    refusing: Vec<Key>,
+    retry_at: Option<Moment>,
 }
 
 /// A listening socket.
@@ -39,8 +43,10 @@ pub(super) struct Socket {
     pub(super) key: ListenerKey,
     pub(super) duty: Duty,
     pub(super) socket: OwnedFd,
-    /// It stands in `ready` already.
+    /// It stands in `ready` already, or among those that refuse.
     pub(super) queued: bool,
+    /// That it refuses has been said.
+    pub(super) refuses: bool,
 }
 
 /// What a socket had.
@@ -52,6 +58,8 @@ pub(super) enum Queue {
     MayHaveMore,
     /// Descriptors have run out.
     NoDescriptors,
+    /// Not one was to be had, and that not for want of anything; the last errno.
+    Refused(Errno),
 }
 
 impl Accepting {
@@ -62,6 +70,8 @@ impl Accepting {
             by_key: BTreeMap::new(),
             ready: VecDeque::new(),
             resume_at: None,
+            refusing: Vec::new(),
+            retry_at: None,
         }
     }
 
@@ -85,15 +95,36 @@ impl Accepting {
         !self.ready.is_empty() && self.resume_at.is_none()
     }
 
-    /// When to try again, if accepting has paused.
+    /// When to try again, if accepting has paused or a socket refuses.
     pub(super) fn resume_at(&self) -> Option<Moment> {
-        self.resume_at
+        self.resume_at.or(self.retry_at)
     }
 
     /// A socket's queue is empty: epoll says when it is not.
     fn waits_for_epoll(&mut self, key: Key) {
         if let Some(socket) = self.sockets.get_mut(key) {
-            socket.queued = false;
+            (socket.queued, socket.refuses) = (false, false);
+        }
+    }
+
+    /// A socket refused a whole turn: it is tried again later, and the others are not held up.
+    fn set_aside(&mut self, key: Key, error: Errno, now: Moment) {
+        let Some(socket) = self.sockets.get_mut(key) else {
+            return;
+        };
+        if !std::mem::replace(&mut socket.refuses, true) {
+            let addr = socket.key.addr;
+            tracing::error!(%addr, %error, "a socket gives no connections, it is tried again");
+        }
+        self.refusing.push(key);
+        self.retry_at.get_or_insert(now.after(ACCEPT_RETRY));
+    }
+
+    /// Those that refused are ready again once their time has come.
+    fn take_up_refusing(&mut self, now: Moment) {
+        if self.retry_at.is_some_and(|it| it <= now) {
+            self.retry_at = None;
+            self.ready.extend(self.refusing.drain(..));
         }
     }
 }
@@ -107,6 +138,7 @@ impl Worker {
         if paused.is_some_and(|at| now < at && !self.site.descriptors.has_plenty()) {
             return;
         }
+        self.accepting.take_up_refusing(now);
         for _ in 0..self.accepting.ready.len() {
             let Some(key) = self.accepting.ready.pop_front() else {
                 break;
@@ -114,6 +146,7 @@ impl Worker {
             match self.accept_some(key, ACCEPTS_PER_TURN) {
                 Queue::Empty => self.accepting.waits_for_epoll(key),
                 Queue::MayHaveMore => self.accepting.ready.push_back(key),
+                Queue::Refused(error) => self.accepting.set_aside(key, error, now),
                 Queue::NoDescriptors => {
                     self.accepting.ready.push_front(key);
                     self.accepting.resume_at = Some(now.after(ACCEPT_RETRY));
@@ -132,18 +165,23 @@ impl Worker {
 
     /// Accepts at most `n` connections from one socket.
     pub(super) fn accept_some(&mut self, key: Key, n: usize) -> Queue {
-        for _ in 0..n {
+        let mut refused = None;
+        for nth in 0..n {
             let served = match self.accept_one(key) {
                 Ok(served) => served,
                 // It broke before it was accepted; the next may be whole.
-                Err(Refusal::Broken) => continue,
+                Err(Refusal::Broken(error)) => {
+                    refused = Some(error).filter(|_| nth == 0 || refused.is_some());
+                    continue;
+                }
                 Err(Refusal::Empty) => return Queue::Empty,
                 Err(Refusal::NoDescriptors) => return Queue::NoDescriptors,
             };
+            refused = None;
             let born = self.connections.insert(served);
             self.serve(born, Served::begin);
         }
-        Queue::MayHaveMore
+        refused.map_or(Queue::MayHaveMore, Queue::Refused)
     }
 
     fn accept_one(&mut self, key: Key) -> Result<Served, Refusal> {
@@ -177,7 +215,7 @@ impl Worker {
 /// Why there was no connection.
 enum Refusal {
     Empty,
-    Broken,
+    Broken(Errno),
     NoDescriptors,
 }
 
@@ -186,7 +224,7 @@ impl From<Errno> for Refusal {
         match error {
             Errno::AGAIN => Self::Empty,
             Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Self::NoDescriptors,
-            _ => Self::Broken,
+            other => Self::Broken(other),
         }
     }
 }

@@ -51,6 +51,7 @@ impl Worker {
                 duty,
                 socket,
                 queued: false,
+                refuses: false,
             });
         }
         // Whoever waited on a socket that is closed now is among the connections by now.

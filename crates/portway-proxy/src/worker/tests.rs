@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, mpsc::Sender};
 use std::thread;
@@ -18,8 +19,10 @@ use super::{Birth, Worker};
 use crate::applier::Order;
 use crate::clock::Clock;
 use crate::descriptors::Descriptors;
+use crate::limits::ACCEPT_RETRY;
 use crate::listener;
 use crate::slot::{Duty, Plan, Slot};
+use crate::sys::tcp;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -126,4 +129,24 @@ fn who_waits_on_a_socket_that_is_closed_is_served() {
     }
     greeter.join().unwrap();
     serving.join().unwrap().unwrap();
+}
+
+/// A socket that does not listen says EINVAL to whoever accepts, as often as it is asked.
+#[test]
+fn a_socket_that_refuses_all_is_left_alone_for_a_moment() {
+    let endpoint = "127.0.0.1:9".parse().unwrap();
+    let (mut worker, slot, clock) = worker(mpsc::channel().0);
+    listen(&mut worker, &slot, planned(endpoint));
+    let key = *worker.accepting.by_key.values().next().unwrap();
+    let socket = &worker.accepting.sockets.get_mut(key).unwrap().socket;
+    tcp::stop_listening(socket.as_fd()).unwrap();
+    worker.accepting.ready(key);
+    assert_eq!(worker.patience(), Some(Duration::ZERO));
+
+    worker.accept();
+    assert!(worker.patience() > Some(Duration::ZERO));
+    worker.site.now = clock.now().after(ACCEPT_RETRY);
+    worker.accept();
+    let wait = worker.patience();
+    assert_eq!(wait, Some(ACCEPT_RETRY), "tried again, and refused again");
 }
