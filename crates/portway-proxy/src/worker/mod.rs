@@ -1,4 +1,5 @@
-//! One thread: its sockets, its connections, its timers. It shares nothing but the tickets.
+//! One thread: its sockets, its connections, its timers. While bytes move it shares with the other
+//! workers two kinds of counts, the tickets and the descriptors that are free, and the channels up.
 //!
 //! In: epoll events, plans in its slot. Out: bytes, records, acknowledgements. Never: a call that
 //! blocks, a lock on the data path, a decision that is [`portway_engine::conn`]'s.
