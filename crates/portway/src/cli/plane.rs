@@ -30,15 +30,16 @@ pub(crate) struct PlaneArgs {
     )]
     workers: Option<u16>,
 
-    /// Longest wait for one endpoint before the next is tried; by default 5s.
+    /// Longest wait for one endpoint before the next is tried; by default 5s, always below 10s.
     ///
-    /// A WAIT is a number with ms, s, m or h, as 300ms, 5s, 2m or 1h; a day at most.
+    /// 10s is what all tries of a connection may take. A WAIT is a number with ms, s, m or h, as
+    /// 300ms, 5s, 2m or 1h; a day at most.
     #[arg(
         long,
         value_name = "WAIT",
         env = "PORTWAY_DIAL_TIMEOUT",
         hide_env_values = true,
-        value_parser = wait::parse_some
+        value_parser = wait::parse_dial
     )]
     dial_timeout: Option<Duration>,
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use portway_engine::limits::DIAL_TOTAL_TIMEOUT;
+
 use crate::limits::WAIT_MAX;
 
 /// Reads a wait, for clap.
@@ -27,6 +29,19 @@ pub(crate) fn parse_some(text: &str) -> Result<Duration, String> {
     match parse(text)? {
         Duration::ZERO => Err("a wait of zero: nothing could happen in it".to_owned()),
         wait => Ok(wait),
+    }
+}
+
+/// Reads the longest wait for one dial, for clap.
+pub(crate) fn parse_dial(text: &str) -> Result<Duration, String> {
+    match parse_some(text)? {
+        wait if wait < DIAL_TOTAL_TIMEOUT => Ok(wait),
+        _ => {
+            let total = DIAL_TOTAL_TIMEOUT.as_secs();
+            Err(format!(
+                "not below the {total}s for all tries of a connection: a second endpoint would never be tried"
+            ))
+        }
     }
 }
 

@@ -277,6 +277,14 @@ fn a_dial_timeout_of_zero_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_dial_timeout_that_leaves_no_time_for_a_second_endpoint_is_refused() {
+    let ended = run(&["run", "-f", "x.yaml", "--dial-timeout", "10s"]);
+    assert_eq!(ended.code, 2);
+    let told = &ended.stderr;
+    assert!(told.contains("not below the 10s"), "{told}");
+}
+
+#[test]
 fn a_finding_in_the_json_log_has_its_line_and_column() {
     let broken = |guide: String, _| replace_once(&guide, "my-foo-service", "my-fooo-service");
     let guide = Guide::new(broken);

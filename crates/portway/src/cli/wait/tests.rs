@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use super::{parse, parse_some};
+use super::{parse, parse_dial, parse_some};
 
 fn check(text: &str, want: &Expect) {
     want.assert_eq(&match parse(text) {
@@ -39,4 +39,14 @@ fn a_wait_is_at_most_a_day() {
     check("24h", &expect!["86400s"]);
     check("25h", &expect!["longer than a day"]);
     check("18446744073709551615h", &expect!["longer than a day"]);
+}
+
+#[test]
+fn a_dial_leaves_time_for_another() {
+    assert_eq!(parse_dial("9999ms"), parse("9999ms"));
+    for wrong in ["10s", "10000ms", "1m"] {
+        let told = parse_dial(wrong).unwrap_err();
+        assert!(told.starts_with("not below the 10s"), "{told}");
+    }
+    assert_eq!(parse_dial("0s"), parse_some("0s"));
 }
