@@ -90,6 +90,9 @@ pub const BACKOFF_MIN: Duration = Duration::from_millis(100);
 /// Longest wait between tries: a controller that comes back has all proxies within this.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
+/// The same as long as a proxy has no table: it serves nobody, and whoever rolls it waits for it.
+pub const BACKOFF_WITHOUT_TABLE_MAX: Duration = Duration::from_millis(500);
+
 /// Answers that wait to be sent; there is one for an update, and one each second at most for
 /// sockets.
 pub const ANSWERS_MAX: usize = 4;

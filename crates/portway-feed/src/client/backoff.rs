@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::chance::random_share;
-use crate::limits::{BACKOFF_MAX, BACKOFF_MIN};
+use crate::limits::{BACKOFF_MAX, BACKOFF_MIN, BACKOFF_WITHOUT_TABLE_MAX};
 
 #[derive(Debug)]
 pub(super) struct Backoff {
@@ -22,10 +22,14 @@ impl Backoff {
         self.wait = BACKOFF_MIN;
     }
 
-    /// Between half of the wait and the whole of it.
-    pub(super) fn next(&mut self) -> Duration {
-        let wait = self.wait;
-        self.wait = (2 * wait).min(BACKOFF_MAX);
+    /// Between half of the wait and the whole of it; how long at most depends on what there is to serve.
+    pub(super) fn next(&mut self, has_table: bool) -> Duration {
+        let most = match has_table {
+            true => BACKOFF_MAX,
+            false => BACKOFF_WITHOUT_TABLE_MAX,
+        };
+        let wait = self.wait.min(most);
+        self.wait = (2 * wait).min(most);
         wait / 2 + (wait / 2).mul_f64(random_share())
     }
 }

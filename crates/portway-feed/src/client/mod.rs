@@ -107,7 +107,7 @@ pub async fn follow(config: Config, ends: Ends) {
             Round::Unwanted => return,
         }
         tokio::select! {
-            () = sleep(backoff.next()) => {}
+            () = sleep(backoff.next(client.replica.table().is_some())) => {}
             () = client.ends.tables.closed() => return,
         }
     }
