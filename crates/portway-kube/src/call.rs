@@ -32,8 +32,6 @@ pub(crate) enum CallError {
         path: String,
         /// The HTTP status.
         code: u16,
-        /// Why, in a word that does not change.
-        reason: String,
         /// Why.
         message: String,
     },
@@ -61,11 +59,6 @@ impl CallError {
     /// Somebody else wrote in between, or the object is another one by now.
     pub(crate) fn is_conflict(&self) -> bool {
         self.code() == Some(409)
-    }
-
-    /// There is such an object. A quota that changes just then is 409 as well.
-    fn is_taken(&self) -> bool {
-        matches!(self, Self::Refused { reason, .. } if reason == "AlreadyExists")
     }
 
     /// There is no such object.
@@ -115,13 +108,15 @@ pub(crate) async fn post(client: &Client, path: &str, body: &Value) -> Result<Va
     call(client, Method::POST, &path, Some((JSON, body))).await
 }
 
-/// Whether there is an object of this name already, by the API's word on creating it; nothing is
-/// created.
-pub(crate) async fn exists(client: &Client, path: &str, body: &Value) -> Result<bool, CallError> {
+/// An object as it is, for whoever may patch but not get: what a patch of nothing would leave. `None`:
+/// there is none.
+pub(crate) async fn unpatched(client: &Client, path: &str) -> Result<Option<Value>, CallError> {
     let path = format!("{path}?dryRun=All&fieldManager={OWNER}");
-    match call(client, Method::POST, &path, Some((JSON, body))).await {
-        Ok(_) => Ok(false),
-        Err(error) if error.is_taken() => Ok(true),
+    let nothing = serde_json::json!({});
+    let body = Some((MERGE, &nothing));
+    match call(client, Method::PATCH, &path, body).await {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_absent() => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -146,7 +141,7 @@ pub(crate) async fn put(client: &Client, path: &str, body: &Value) -> Result<Val
 /// Merges; with `metadata.resourceVersion` only if nobody else wrote.
 pub(crate) async fn merge(client: &Client, path: &str, body: &Value) -> Result<Value, CallError> {
     let path = format!("{path}?fieldManager={OWNER}");
-    let body = Some(("application/merge-patch+json", body));
+    let body = Some((MERGE, body));
     call(client, Method::PATCH, &path, body).await
 }
 
@@ -169,6 +164,7 @@ pub(crate) async fn delete(client: &Client, path: &str, uid: &str) -> Result<Val
 }
 
 const JSON: &str = "application/json";
+const MERGE: &str = "application/merge-patch+json";
 
 async fn call(
     client: &Client,
@@ -182,7 +178,6 @@ async fn call(
             method: tried.clone(),
             path: at.clone(),
             code: status.code,
-            reason: status.reason,
             message: status.message,
         },
         source => CallError::Unanswered {

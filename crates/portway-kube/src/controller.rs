@@ -465,7 +465,7 @@ async fn provision(client: Client, job: Job) -> Done {
         refused: None,
     };
     for wanted in &job.apply {
-        match apply(&client, wanted, &job).await {
+        match apply(&client, wanted).await {
             Ok(answer) => outcome.applied.push((wanted.key.clone(), answer)),
             Err(why) => {
                 let kind = wanted.key.kind.name();
@@ -493,14 +493,14 @@ async fn provision(client: Client, job: Job) -> Done {
 }
 
 /// Applies an object, unless it is somebody else's.
-async fn apply(client: &Client, wanted: &Apply, job: &Job) -> Result<Value, String> {
+async fn apply(client: &Client, wanted: &Apply) -> Result<Value, String> {
     let Apply {
         key,
         object,
         is_new,
     } = wanted;
     let in_words = |error: CallError| crate::chain(&error);
-    if *is_new && is_foreign(client, wanted, job).await.map_err(in_words)? {
+    if *is_new && is_foreign(client, wanted).await.map_err(in_words)? {
         return Err(format!(
             "`{}` exists, and Portway did not make it for this Gateway: remove it, or give the \
              Gateway another name",
@@ -514,20 +514,10 @@ async fn apply(client: &Client, wanted: &Apply, job: &Job) -> Result<Value, Stri
 
 /// Whether there is an object of this name that is not the Gateway's. Labels may have been lost while
 /// nobody led, but not the owner: who writes that in means it.
-async fn is_foreign(client: &Client, wanted: &Apply, job: &Job) -> Result<bool, CallError> {
-    let all = provisioner::place(&wanted.key).all();
-    if !call::exists(client, &all, &wanted.object).await? {
-        return Ok(false);
-    }
-    for shown_by in job.shown_by(wanted) {
-        let all = provisioner::place(&shown_by.key).all();
-        let found = call::named(client, &all, &shown_by.key.name).await?;
-        let is_ours = |it: &Value| provisioner::has_controller_of(it, &shown_by.object);
-        if found.iter().any(is_ours) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+async fn is_foreign(client: &Client, wanted: &Apply) -> Result<bool, CallError> {
+    let path = provisioner::place(&wanted.key).one(&wanted.key.name);
+    let found = call::unpatched(client, &path).await?;
+    Ok(found.is_some_and(|it| !provisioner::has_controller_of(&it, &wanted.object)))
 }
 
 fn gateway_name(key: &ObjectKey) -> GatewayName {

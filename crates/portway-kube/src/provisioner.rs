@@ -45,16 +45,6 @@ pub(crate) struct Job {
     pub(crate) delete: Vec<(FleetKey, String)>,
 }
 
-impl Job {
-    /// What may show of an object in it that it is the Gateway's: itself; of one that may not be
-    /// read, what is made after it.
-    pub(crate) fn shown_by(&self, of: &Apply) -> impl Iterator<Item = &Apply> {
-        let kind = of.key.kind;
-        let all = self.apply.iter().filter(|it| is_watched(it.key.kind));
-        all.filter(move |it| it.key.kind == kind || (!is_watched(kind) && it.key.kind > kind))
-    }
-}
-
 /// What became of a job.
 #[derive(Debug)]
 pub(crate) struct JobOutcome {
@@ -337,7 +327,8 @@ impl Provisioner {
             let stored = store.fleet().get(key);
             stored.is_some_and(|it| owner(key, it, &controller).as_ref() == Some(gateway))
         };
-        // No watch shows ConfigMaps: one is ours if what is made after it is there.
+        // No watch shows ConfigMaps: one is ours if what is made after it is there. What is not shown
+        // here is asked for before it is taken.
         let mut shown_by = wanted.objects.keys().filter(|other| {
             *other == key || (!is_watched(key.kind) && other.kind > ProvisionKind::ConfigMap)
         });
@@ -444,6 +435,7 @@ fn holds(stored: &Value, wanted: &Value) -> bool {
         (Value::Object(stored), Value::Object(wanted)) => {
             let is_empty = |value: &Value| value.as_object().is_some_and(serde_json::Map::is_empty);
             wanted.iter().all(|(name, wanted)| match stored.get(name) {
+                Some(stored) if is_whole(name) => stored == wanted,
                 Some(stored) => holds(stored, wanted),
                 None => is_empty(wanted) || wanted.as_array().is_some_and(Vec::is_empty),
             })
@@ -454,6 +446,11 @@ fn holds(stored: &Value, wanted: &Value) -> bool {
         }
         (stored, wanted) => stored == wanted,
     }
+}
+
+/// Maps that mean another thing with one key more. Spec: `mapType=atomic` (`core/v1/types.go`).
+fn is_whole(name: &str) -> bool {
+    matches!(name, "selector" | "nodeSelector")
 }
 
 /// An object without what the cluster counts in it, and without what items of a list lack.

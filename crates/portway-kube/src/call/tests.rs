@@ -6,7 +6,7 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use tower_test::mock;
 
-use super::{exists, named};
+use super::{named, unpatched};
 
 /// A client, and the API that answers its first call so; it gives what was asked.
 fn played(status: StatusCode, body: &Value) -> (Client, impl Future<Output = String> + use<>) {
@@ -21,24 +21,21 @@ fn played(status: StatusCode, body: &Value) -> (Client, impl Future<Output = Str
     (Client::new(service, "default"), play)
 }
 
-fn conflict(reason: &str) -> Value {
-    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-        "message": "no", "reason": reason, "code": 409})
-}
-
-/// A quota that changes just then is 409, too: nothing is in the way, and it is tried again.
+/// Nothing is changed by asking.
 #[tokio::test]
-async fn only_an_object_that_exists_is_in_the_way() {
+async fn an_object_is_shown_by_a_patch_of_nothing() {
+    let absent = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": "no", "reason": "NotFound", "code": 404});
     let check = async |status, body: &Value| {
         let (client, play) = played(status, body);
-        let (found, _) = tokio::join!(exists(&client, "/api", &Value::Null), play);
-        found.ok()
+        let (found, asked) = tokio::join!(unpatched(&client, "/api/v1/configmaps/a"), play);
+        let wanted = "PATCH /api/v1/configmaps/a?dryRun=All&fieldManager=portway";
+        assert_eq!(asked, wanted);
+        found.unwrap()
     };
-    assert_eq!(check(StatusCode::CREATED, &json!({})).await, Some(false));
-    let taken = check(StatusCode::CONFLICT, &conflict("AlreadyExists")).await;
-    assert_eq!(taken, Some(true));
-    let raced = check(StatusCode::CONFLICT, &conflict("Conflict")).await;
-    assert_eq!(raced, None);
+    assert_eq!(check(StatusCode::NOT_FOUND, &absent).await, None);
+    let found = check(StatusCode::OK, &json!({"a": 1})).await;
+    assert_eq!(found, Some(json!({"a": 1})));
 }
 
 #[tokio::test]

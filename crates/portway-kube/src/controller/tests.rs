@@ -81,24 +81,22 @@ fn owned_by(uid: &str) -> Value {
         {"kind": "Gateway", "name": "edge", "uid": uid, "controller": true}]}})
 }
 
-/// The kinds that a job applies where all of its names are taken, the Service's as `found`.
+/// The kinds that a job applies where all of its names are taken, by `found`.
 async fn applied_over(kinds: &[ProvisionKind], found: &Value) -> Vec<ProvisionKind> {
     let (service, mut api) = mock::pair::<Request<Body>, Response<Body>>();
     let client = Client::new(service, "default");
-    let mut taken = failure(409);
-    taken["reason"] = "AlreadyExists".into();
     let play = async {
         while let Some((request, send)) = api.next_request().await {
-            let (status, body) = match (request.method().as_str(), request.uri().path()) {
-                ("POST", _) => (StatusCode::CONFLICT, taken.clone()),
-                ("GET", "/api/v1/namespaces/shop/services") => {
-                    (StatusCode::OK, json!({"items": [found]}))
-                }
-                ("PATCH", _) => (StatusCode::OK, json!({})),
-                (method, path) => panic!("{method} {path} is not allowed"),
-            };
-            let bytes = serde_json::to_vec(&body).unwrap();
-            let response = Response::builder().status(status);
+            assert_eq!(
+                request.method(),
+                "PATCH",
+                "all that Roles allow beside creating"
+            );
+            let is_asked = request.uri().query().unwrap().contains("dryRun=All");
+            let applied = json!({});
+            let body = if is_asked { found } else { &applied };
+            let bytes = serde_json::to_vec(body).unwrap();
+            let response = Response::builder().status(StatusCode::OK);
             send.send_response(response.body(Body::from(bytes)).unwrap());
         }
     };
@@ -142,6 +140,10 @@ async fn what_the_gateway_controls_is_ours_without_labels() {
     let mut mere = owned_by("u-1");
     mere["metadata"]["ownerReferences"][0]["controller"] = false.into();
     assert_eq!(applied_over(&[Service], &mere).await, []);
-    // Nothing shows of a ConfigMap alone whose it is.
-    assert_eq!(applied_over(&[ConfigMap], &owned_by("u-1")).await, []);
+    // Of a ConfigMap alone, too: what would be made after it may have been refused.
+    assert_eq!(
+        applied_over(&[ConfigMap], &owned_by("u-1")).await,
+        [ConfigMap]
+    );
+    assert_eq!(applied_over(&[ConfigMap], &owned_by("u-2")).await, []);
 }

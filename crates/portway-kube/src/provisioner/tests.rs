@@ -214,6 +214,26 @@ fn a_field_of_ours_that_somebody_changed_is_repaired() {
     assert_eq!(scene.stored(Deployment)["spec"]["replicas"], 1);
 }
 
+/// What somebody adds stays theirs, but a key more in a selector finds no Pod.
+#[test]
+fn a_selector_that_somebody_added_to_is_repaired() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.pass(60);
+    let mut stored = scene.stored(ServiceKind);
+    stored["metadata"]["labels"]["theirs"] = "a".into();
+    scene.show(ServiceKind, &stored);
+    assert_eq!(scene.turn(), (vec![], vec![]));
+    stored["spec"]["selector"]["theirs"] = "a".into();
+    scene.show(ServiceKind, &stored);
+    assert_eq!(scene.turn().0, [ConfigMap, ServiceKind]);
+    assert_eq!(
+        scene.stored(ServiceKind)["spec"]["selector"]["theirs"],
+        json!(null)
+    );
+}
+
 #[test]
 fn an_object_that_somebody_deleted_is_made_again() {
     let mut scene = Scene::new();

@@ -104,6 +104,18 @@ pub(in crate::e2e) fn drift_is_repaired(place: &Place<'_>) -> Result<()> {
     })?;
     place.answers(at, "foo")?;
 
+    // A key more in the selector, and it finds no Pod.
+    let selector = &service["spec"]["selector"];
+    place.patch(
+        &format!("service/{}", name(&service)?),
+        r#"{"spec":{"selector":{"theirs":"a"}}}"#,
+    )?;
+    place.until("the Service's selector again", || {
+        let now = one(place, "services")?;
+        Ok((now["spec"]["selector"] == *selector).then_some(()))
+    })?;
+    place.answers(at, "foo")?;
+
     let deployment = one(place, "deployments")?;
     place.run(&["delete", "deployment", name(&deployment)?])?;
     place.until("a Deployment again", || {
