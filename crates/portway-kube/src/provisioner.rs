@@ -327,8 +327,8 @@ impl Provisioner {
             let stored = store.fleet().get(key);
             stored.is_some_and(|it| owner(key, it, &controller).as_ref() == Some(gateway))
         };
-        // No watch shows ConfigMaps: one is ours if what is made after it is there. What is not shown
-        // here is asked for before it is taken.
+        // No watch shows ConfigMaps: one is ours if what is made after it is there. What is not
+        // shown here is asked for before it is taken.
         let mut shown_by = wanted.objects.keys().filter(|other| {
             *other == key || (!is_watched(key.kind) && other.kind > ProvisionKind::ConfigMap)
         });

@@ -385,7 +385,7 @@ fn a_second_signal_ends_at_once() {
         running.signal(Signal::HUP);
         (&client).write_all(b"still here\n").unwrap();
         answers.read_line(&mut String::new()).unwrap();
-        // Those that come at once are one; whoever presses the keys once more after that changes nothing.
+        // Those that come at once are one; once more after that changes nothing.
         running.signal_until(second, "ended at once");
         running.signal(second);
         assert_eq!(running.wait().code(), Some(0), "{}", running.seen());
