@@ -12,11 +12,14 @@ mod walk;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use portway_control::limits::INPUT_BYTES_MAX;
 use portway_control::origin::Source;
+use rustix::fs::OFlags;
 
 pub(crate) use self::tracked::{Refresh, Tracked};
 
@@ -180,6 +183,23 @@ fn metadata(path: &Path) -> Result<fs::Metadata, SourceError> {
 fn unreadable(path: &Path, source: io::Error) -> SourceError {
     let path = path.to_owned();
     SourceError::Unreadable { path, source }
+}
+
+/// Waits for nobody who writes to a pipe.
+fn open_at_once(path: &Path) -> io::Result<fs::File> {
+    let mut open = fs::OpenOptions::new();
+    open.read(true);
+    open.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    open.open(path)
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+}
+
+fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.as_bytes().starts_with(b".")
 }
 
 fn too_many(path: &Path, what: &str, max: usize) -> SourceError {

@@ -6,7 +6,7 @@
 //! was closed after writing, moved, linked or removed; of one that is open again by then nothing
 //! counts until it is closed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -35,11 +35,18 @@ pub(crate) struct Dirty {
     pub(crate) all: bool,
 }
 
+/// Which file or directory something is, whatever it is called: its device and inode.
+pub(crate) type FileId = (u64, u64);
+
+pub(crate) fn file_id(metadata: &fs::Metadata) -> FileId {
+    (metadata.dev(), metadata.ino())
+}
+
 /// Watches directories.
 #[derive(Debug)]
 pub(crate) struct Watch {
     watcher: INotifyWatcher,
-    followed: BTreeSet<PathBuf>,
+    followed: BTreeMap<PathBuf, FileId>,
     is_full: bool,
 }
 
@@ -59,25 +66,27 @@ impl Watch {
         thread::Builder::new().name("files".into()).spawn(gather)?;
         Ok(Self {
             watcher,
-            followed: BTreeSet::new(),
+            followed: BTreeMap::new(),
             is_full: false,
         })
     }
 
-    /// Watches these directories from now on and no others. One that came back under its name is
-    /// another, so all are watched anew.
-    pub(crate) fn follow<'d>(&mut self, directories: impl Iterator<Item = &'d PathBuf>) {
-        let wanted: BTreeSet<PathBuf> = directories.cloned().collect();
-        for gone in self.followed.difference(&wanted) {
-            if let Err(error) = self.watcher.unwatch(gone) {
-                debug!(directory = %gone.display(), %error, "no longer watched");
+    /// Watches these directories from now on and no others. Of one that is another than before the
+    /// old one is let go first, or it would be heard under this name. All are watched anew, which
+    /// loses nothing: a watch goes with whatever had its name, at times after another has it.
+    pub(crate) fn follow(&mut self, wanted: &BTreeMap<PathBuf, FileId>) {
+        for (path, file) in std::mem::take(&mut self.followed) {
+            if wanted.get(&path) == Some(&file) {
+                continue;
+            }
+            if let Err(error) = self.watcher.unwatch(&path) {
+                debug!(directory = %path.display(), %error, "no longer watched");
             }
         }
-        self.followed.clear();
-        for directory in wanted {
-            match self.watcher.watch(&directory, RecursiveMode::NonRecursive) {
-                Ok(()) => drop(self.followed.insert(directory)),
-                Err(error) => self.tell_refused(&directory, &error),
+        for (path, file) in wanted {
+            match self.watcher.watch(path, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(self.followed.insert(path.clone(), *file)),
+                Err(error) => self.tell_refused(path, &error),
             }
         }
     }
@@ -201,7 +210,11 @@ impl Dirty {
             }
             EventKind::Access(AccessKind::Close(AccessMode::Write))
             | EventKind::Modify(ModifyKind::Name(_))
-            | EventKind::Remove(_) => writing.retain(|path| !event.paths.contains(path)),
+            | EventKind::Remove(_) => {
+                // With a directory goes what is in it: its end will not be heard here.
+                let is_over = |path: &PathBuf| event.paths.iter().any(|it| path.starts_with(it));
+                writing.retain(|path| !is_over(path));
+            }
             _ => {}
         }
         match event.kind {

@@ -12,18 +12,18 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use portway_control::limits::INPUT_BYTES_MAX;
 use portway_control::manifest::collect::{RANK_MAX, Rank};
-use rustix::fs::OFlags;
 
 use super::left::Left;
-use super::walk::{Found, Walk};
-use super::{STDIN_NAME, SourceError, Text, is_manifest, is_stdin, read_one, unreadable};
+use super::walk::{Directories, Found, Places, Walk};
+use super::{STDIN_NAME, SourceError, Text, is_absent, is_hidden, is_manifest, is_stdin};
+use super::{open_at_once, read_one, unreadable};
 use crate::limits::{FILES_MAX, WALKS_MAX};
-use crate::watch::{Dirty, Watch};
+use crate::watch::{Dirty, FileId, Watch, file_id};
 
 /// Ranks between two files at first, and after the last.
 const STEP: Rank = 1 << 28;
@@ -36,7 +36,9 @@ pub(crate) struct Tracked {
     paths: Vec<PathBuf>,
     files: BTreeMap<Name, File>,
     /// The directories that were looked into, by their true names: what each is called here.
-    directories: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
+    directories: Directories,
+    /// What is watched, and is the same as when it was looked at.
+    places: Places,
     /// Files at the end of symlinks, by their true names.
     targets: BTreeMap<PathBuf, BTreeSet<Name>>,
     /// Ranks of files that are gone, while what they held may still count.
@@ -68,7 +70,7 @@ struct File {
 /// What says that a path leads to the same file as before, with the same text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Stamp {
-    file: (u64, u64),
+    file: FileId,
     written: (i64, i64),
     n_bytes: u64,
 }
@@ -115,6 +117,7 @@ impl Tracked {
             paths,
             files: BTreeMap::new(),
             directories: BTreeMap::new(),
+            places: BTreeMap::new(),
             targets: BTreeMap::new(),
             left: Left::default(),
             n_bytes: 0,
@@ -157,7 +160,7 @@ impl Tracked {
     /// From now on directories are watched. Gives what changed since they were read.
     pub(crate) fn follow(&mut self, watch: Watch) -> Refresh {
         self.watch = Some(watch);
-        self.directories.clear();
+        self.places.clear();
         let mut refresh = Refresh::default();
         self.look_at_all(Again::OtherStamps, &mut refresh);
         self.note_errors(&refresh);
@@ -178,6 +181,7 @@ impl Tracked {
             self.writing = called.chain(linked).collect();
         }
         if dirty.all {
+            self.places.clear();
             self.look_at_all(Again::All, &mut refresh);
         } else if !dirty.is_of_writing_alone() {
             self.read_dirty(dirty, &mut refresh);
@@ -237,7 +241,8 @@ impl Tracked {
             // What is gone from here may be somewhere else in sight by now: it must not be missed
             // until that is heard of too.
             let is_gone = self.is_file_here(path) && fs::symlink_metadata(path).is_err();
-            look_at_all |= is_gone || self.may_lead_elsewhere(path);
+            let is_place = self.doubt_places(path);
+            look_at_all |= is_gone || is_place || self.may_lead_elsewhere(path);
             if !is_gone {
                 self.read_written(path, refresh);
             }
@@ -247,6 +252,15 @@ impl Tracked {
         } else if look_at_all {
             self.look_at_all(Again::OtherFiles, refresh);
         }
+    }
+
+    /// What is at a path or below it may be another, and watched no more. Whether anything is.
+    fn doubt_places(&mut self, path: &Path) -> bool {
+        let from = self.places.range(path.to_owned()..);
+        let below = from.take_while(|(it, _)| it.starts_with(path));
+        let below: BTreeSet<PathBuf> = below.map(|(it, _)| it.clone()).collect();
+        self.places.retain(|it, _| !below.contains(it));
+        !below.is_empty()
     }
 
     /// Reads these files again, unless that was done already, or somebody writes them just now.
@@ -352,20 +366,22 @@ impl Tracked {
             refresh.is_of_all = true;
         }
         let mut walk = Walk::through(&self.paths);
-        // What happened in a directory while it was elsewhere was not heard of.
-        let known: BTreeSet<PathBuf> = self.directories.values().flatten().cloned().collect();
-        let is_new = |path: &Path| path.parent().is_some_and(|it| !known.contains(it));
+        let mut before = (self.directories.clone(), self.places.clone());
         // A directory that is new may get files before it is watched: so after that another look.
         for _ in 0..WALKS_MAX {
-            if walk.directories == self.directories {
+            if walk.directories == self.directories && walk.places == self.places {
                 break;
             }
             self.directories = walk.directories;
+            self.places = walk.places;
+            (before.1).retain(|path, file| self.places.get(path) == Some(file));
             if let Some(watch) = &mut self.watch {
-                watch.follow(self.directories.keys());
+                watch.follow(&self.places);
             }
             walk = Walk::through(&self.paths);
         }
+        let known = self.known(&before);
+        let is_new = |path: &Path| path.parent().is_some_and(|it| !known.contains(it));
         self.targets.clear();
         let mut gone = self.gone(&walk);
         if !gone.is_empty() {
@@ -398,6 +414,15 @@ impl Tracked {
         refresh.errors.extend(walk.errors);
         let unread = walk.unread.into_iter().map(|it| it.error);
         refresh.errors.extend(unread);
+    }
+
+    /// What the directories are called that were watched all the time: what happened in one while it
+    /// was elsewhere, or another in its place, was not heard of.
+    fn known(&self, (directories, places): &(Directories, Places)) -> BTreeSet<PathBuf> {
+        let same = self.directories.iter();
+        let same = same.filter(|(path, _)| places.contains_key(*path));
+        let called = same.filter_map(|(path, it)| Some(it.intersection(directories.get(path)?)));
+        called.flatten().cloned().collect()
     }
 
     /// The files that are not there any more, as far as could be seen.
@@ -560,28 +585,11 @@ impl Tracked {
 impl Stamp {
     fn of(metadata: &fs::Metadata) -> Self {
         Self {
-            file: (metadata.dev(), metadata.ino()),
+            file: file_id(metadata),
             written: (metadata.mtime(), metadata.mtime_nsec()),
             n_bytes: metadata.len(),
         }
     }
-}
-
-/// Waits for nobody who writes to a pipe.
-fn open_at_once(path: &Path) -> io::Result<fs::File> {
-    let mut open = fs::OpenOptions::new();
-    open.read(true);
-    open.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-    open.open(path)
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound
-}
-
-fn is_hidden(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default();
-    name.as_bytes().starts_with(b".")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! In: paths. Out: files in order, directories by their true names. Never: a look into a file.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -10,6 +11,13 @@ use std::path::{Path, PathBuf};
 
 use super::{SourceError, is_manifest, is_stdin, metadata, too_many, unreadable};
 use crate::limits::{DIRECTORY_DEPTH_MAX, DIRECTORY_ENTRIES_MAX, FILES_MAX};
+use crate::watch::{FileId, file_id};
+
+/// Directories by their true names, and what each is called here.
+pub(super) type Directories = BTreeMap<PathBuf, BTreeSet<PathBuf>>;
+
+/// What must be watched, by its true name, and which it is: another may get the name.
+pub(super) type Places = BTreeMap<PathBuf, FileId>;
 
 /// What the paths lead to.
 #[derive(Debug)]
@@ -18,7 +26,9 @@ pub(super) struct Walk {
     pub(super) files: Vec<Found>,
     /// Directories in which something may happen, by their true names: what each is called here. The
     /// directory of a file at the end of a symlink is called nothing.
-    pub(super) directories: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
+    pub(super) directories: Directories,
+    /// What must be watched.
+    pub(super) places: Places,
     /// Arguments that lead nowhere, by their index.
     pub(super) failed: BTreeSet<usize>,
     /// Why.
@@ -56,6 +66,7 @@ impl Walk {
         let mut walk = Self {
             files: Vec::new(),
             directories: BTreeMap::new(),
+            places: BTreeMap::new(),
             failed: BTreeSet::new(),
             errors: Vec::new(),
             unread: Vec::new(),
@@ -157,8 +168,17 @@ impl Walk {
             path
         };
         if let Ok(directory) = fs::canonicalize(named) {
+            self.note_place(&directory);
             let called = self.directories.entry(directory).or_default();
             called.insert(path.to_owned());
+        }
+    }
+
+    fn note_place(&mut self, path: &Path) {
+        if let Entry::Vacant(place) = self.places.entry(path.to_owned())
+            && let Ok(metadata) = fs::metadata(path)
+        {
+            place.insert(file_id(&metadata));
         }
     }
 
@@ -166,6 +186,7 @@ impl Walk {
         let is_linked = fs::symlink_metadata(&path).is_ok_and(|it| it.is_symlink());
         let target = is_linked.then(|| fs::canonicalize(&path).ok()).flatten();
         if let Some(directory) = target.as_deref().and_then(Path::parent) {
+            self.note_place(directory);
             self.directories.entry(directory.to_owned()).or_default();
         }
         self.files.push(Found {

@@ -219,6 +219,88 @@ fn directories_come_and_go() {
     assert_eq!(told, "gone");
 }
 
+/// With no pause between the two, as a deployment does it: the name is there whenever one looks.
+fn replace(dir: &Path, name: &str, files: &[(&str, &str)]) {
+    let [new, old] = ["new", "old"].map(|it| dir.join(it));
+    fs::create_dir(&new).unwrap();
+    for (file, text) in files {
+        write(new.join(file), text);
+    }
+    fs::rename(dir.join(name), &old).unwrap();
+    fs::rename(&new, dir.join(name)).unwrap();
+    fs::remove_dir_all(&old).unwrap();
+}
+
+#[test]
+fn a_directory_that_another_replaces_is_followed_again() {
+    let given = ["given", "only/all.yaml"];
+    let mut stage = Stage::new("replaced", &given, |dir| {
+        write(dir.join("given/a.yaml"), "a");
+        fs::create_dir(dir.join("given/sub")).unwrap();
+        write(dir.join("given/sub/b.yaml"), "b");
+        fs::create_dir(dir.join("only")).unwrap();
+        write(dir.join("only/all.yaml"), "all");
+    });
+    for n in 2..6 {
+        for (directory, file) in [("given/sub", "b.yaml"), ("only", "all.yaml")] {
+            let text = format!("{file} {n}");
+            let told = stage.after(|dir| replace(dir, directory, &[(file, &text)]));
+            assert!(told.contains(&text), "{told}");
+            let path = Path::new(directory).join(file);
+            let told = stage.after(|dir| write(dir.join(&path), "edited"));
+            assert_eq!(told, "edited", "{path:?}");
+        }
+        let told = stage.after(|dir| {
+            replace(dir, "given", &[("a.yaml", "a2"), ("zz-end.yaml", "")]);
+            fs::create_dir(dir.join("given/sub")).unwrap();
+            write(dir.join("given/sub/b.yaml"), "b2");
+        });
+        assert!(told.contains("a2") && told.contains("b2"), "{told}");
+        let told = stage.after(|dir| write(dir.join("given/a.yaml"), "edited"));
+        assert_eq!(told, "edited");
+    }
+}
+
+/// Its inode may be the same, so that nothing but what is heard says that it is another.
+#[test]
+fn a_directory_that_is_removed_and_made_again_is_followed_again() {
+    let mut stage = Stage::new("remade", &["given"], |dir| {
+        fs::create_dir(dir.join("given/sub")).unwrap();
+        write(dir.join("given/sub/a.yaml"), "a");
+    });
+    for n in 0..10 {
+        let sub = stage.dir.join("given/sub");
+        let text = format!("a{n}");
+        let told = stage.after(|_| {
+            fs::remove_dir_all(&sub).unwrap();
+            fs::create_dir(&sub).unwrap();
+            write(sub.join("a.yaml"), &text);
+        });
+        assert!(told.contains(&text), "{told}");
+        let told = stage.after(|_| write(sub.join("a.yaml"), "edited"));
+        assert_eq!(told, "edited");
+    }
+}
+
+#[test]
+fn a_reload_watches_all_anew() {
+    let mut stage = Stage::new("reloaded", &["given"], |dir| {
+        write(dir.join("given/a.yaml"), "a");
+    });
+    // As if what happened had not been heard of.
+    replace(
+        &stage.dir,
+        "given",
+        &[("a.yaml", "a2"), ("zz-end.yaml", "")],
+    );
+    let given = fs::canonicalize(stage.dir.join("given")).unwrap();
+    while !(stage.news.recv_timeout(PATIENCE).unwrap().moved).contains(&given) {}
+    let told = show(&stage.tracked.refresh(&Dirty::everything()));
+    assert!(told.contains(&"a2".to_owned()), "{told:?}");
+    let told = stage.after(|dir| write(dir.join("given/a.yaml"), "edited"));
+    assert!(told.contains("edited"), "{told}");
+}
+
 #[test]
 fn a_given_path_that_is_gone_keeps_what_it_had_until_it_is_back() {
     let mut stage = Stage::new("given", &["given", "one.yaml", "conf"], |dir| {
