@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use portway_control::manifest::collect::Rank;
 
-use super::tracked::Name;
+/// Which argument, then the path in bytes: the order of input.
+pub(super) type Name = (usize, Vec<u8>);
 
 /// Each file and its rank, by both.
 #[derive(Debug, Default)]

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use portway_control::limits::INPUT_BYTES_MAX;
 use portway_control::manifest::collect::{RANK_MAX, Rank};
 
-use super::left::Left;
+use super::left::{Left, Name};
 use super::walk::{Directories, Found, Places, Walk};
 use super::{STDIN_NAME, SourceError, Text, is_absent, is_hidden, is_manifest, is_stdin};
 use super::{open_at_once, read_one, unreadable};
@@ -57,9 +57,6 @@ pub(crate) struct Tracked {
     /// Files that somebody writes, by what they are called here: they are read when they are closed.
     writing: BTreeSet<PathBuf>,
 }
-
-/// Which argument, then the path in bytes: the order of input.
-pub(super) type Name = (usize, Vec<u8>);
 
 #[derive(Debug)]
 struct File {
