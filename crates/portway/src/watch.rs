@@ -4,7 +4,8 @@
 //! happened for [`QUIET`], at the latest after [`COALESCE_MAX`]. Never: a file that is being
 //! written: half of a manifest can be a whole one and delete routes. So what counts is that a file
 //! was closed after writing, moved, linked or removed; of one that is open again by then nothing
-//! counts until it is closed.
+//! counts until it is closed. A new file that nobody closes counts too when nobody has written to it
+//! for a while and there is something in it: it was linked here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -19,7 +20,7 @@ use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
 use notify::{Event, EventKind, INotifyWatcher, RecursiveMode, Watcher};
 use tracing::{debug, error, warn};
 
-use crate::limits::{COALESCE_MAX, QUIET};
+use crate::limits::{COALESCE_MAX, DOUBT, DOUBT_WHILE_WRITTEN_MAX, QUIET};
 
 /// Paths at which something happened; their directories have their true names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -108,12 +109,22 @@ fn gather(
     tell: &mut dyn FnMut(Dirty) -> ControlFlow<()>,
 ) {
     let mut writing = BTreeSet::new();
-    while let Ok(first) = events.recv() {
+    let mut created = Created::default();
+    loop {
+        let first = match created.due() {
+            Some(due) => events.recv_timeout(due.saturating_duration_since(Instant::now())),
+            None => events.recv().map_err(RecvTimeoutError::from),
+        };
         let mut dirty = Dirty {
             writing: Some(writing.clone()),
             ..Dirty::default()
         };
-        let counts = dirty.add(first);
+        let counts = match first {
+            Ok(event) => dirty.add(event, &mut created),
+            // Never while something waits to be heard: it may be that somebody writes.
+            Err(RecvTimeoutError::Timeout) => dirty.add_linked(&mut created, Instant::now()),
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         if dirty.tell_writing(&mut writing, tell).is_break() {
             return;
         }
@@ -127,7 +138,7 @@ fn gather(
             match events.recv_timeout(wait) {
                 Ok(event) => {
                     // What does not count, our own reading among it, is no unrest.
-                    if dirty.add(event) {
+                    if dirty.add(event, &mut created) {
                         quiet = (Instant::now() + QUIET).min(latest);
                     }
                     if dirty.tell_writing(&mut writing, tell).is_break() {
@@ -192,7 +203,7 @@ impl Dirty {
     }
 
     /// Takes an event in, if it counts.
-    fn add(&mut self, event: notify::Result<Event>) -> bool {
+    fn add(&mut self, event: notify::Result<Event>, created: &mut Created) -> bool {
         let event = match event {
             Ok(event) => event,
             Err(error) => {
@@ -203,11 +214,16 @@ impl Dirty {
         };
         let n_before = self.written.len() + self.moved.len();
         let writing = self.writing.get_or_insert_default();
+        let is_write = matches!(
+            event.kind,
+            EventKind::Modify(ModifyKind::Data(_)) | EventKind::Create(CreateKind::File)
+        );
+        let is_named = is_write && event.paths.iter().any(|path| is_new_name(path));
+        if !is_named {
+            created.hear(&event, Instant::now());
+        }
         match event.kind {
-            EventKind::Modify(ModifyKind::Data(_)) | EventKind::Create(CreateKind::File) => {
-                let whole = |path: &&PathBuf| !is_new_name(path);
-                writing.extend(event.paths.iter().filter(whole).cloned());
-            }
+            _ if is_write && !is_named => writing.extend(event.paths.iter().cloned()),
             EventKind::Access(AccessKind::Close(AccessMode::Write))
             | EventKind::Modify(ModifyKind::Name(_))
             | EventKind::Remove(_) => {
@@ -232,14 +248,67 @@ impl Dirty {
                 self.moved.extend(event.paths);
                 return true;
             }
-            // A new file is empty still, unless it is only a new name.
-            EventKind::Create(_) => {
-                let named = event.paths.into_iter().filter(|path| is_new_name(path));
-                self.moved.extend(named);
-            }
+            // A new file is empty still, unless it is only a new name; see [`Created`].
+            EventKind::Create(_) if is_named => self.moved.extend(event.paths),
             _ => {}
         }
         self.all || self.written.len() + self.moved.len() > n_before
+    }
+
+    /// Takes in the new files that nobody writes. Whether there are any.
+    fn add_linked(&mut self, created: &mut Created, now: Instant) -> bool {
+        let linked = created.linked(now);
+        let writing = self.writing.get_or_insert_default();
+        writing.retain(|path| !linked.contains(path));
+        self.moved.extend(linked);
+        !self.moved.is_empty()
+    }
+}
+
+/// New files to which nothing was written so far, and when that is believed. Who makes one opens it
+/// first thing; a file that is linked to its name (`linkat(2)`) is just there, and nobody may ever
+/// close it.
+#[derive(Debug, Default)]
+struct Created(BTreeMap<PathBuf, Instant>);
+
+impl Created {
+    fn due(&self) -> Option<Instant> {
+        self.0.values().min().copied()
+    }
+
+    fn hear(&mut self, event: &Event, now: Instant) {
+        match event.kind {
+            EventKind::Create(CreateKind::File) => {
+                let new = event.paths.iter().cloned();
+                self.0.extend(new.map(|path| (path, now + DOUBT)));
+            }
+            // By who made it, to write, or by somebody who just reads.
+            EventKind::Access(AccessKind::Open(_)) => {
+                for path in &event.paths {
+                    if let Some(due) = self.0.get_mut(path) {
+                        *due = now + DOUBT_WHILE_WRITTEN_MAX;
+                    }
+                }
+            }
+            EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Name(_))
+            | EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Remove(_) => {
+                let is_over = |path: &PathBuf| event.paths.iter().any(|it| path.starts_with(it));
+                self.0.retain(|path, _| !is_over(path));
+            }
+            _ => {}
+        }
+        if event.need_rescan() {
+            self.0.clear();
+        }
+    }
+
+    /// Those that were linked. One that is empty still is about to be written; that is heard.
+    fn linked(&mut self, now: Instant) -> BTreeSet<PathBuf> {
+        let due = self.0.extract_if(.., |_, due| *due <= now);
+        let is_whole =
+            |path: &PathBuf| !fs::metadata(path).is_ok_and(|it| it.len() == 0 && it.is_file());
+        due.map(|(path, _)| path).filter(is_whole).collect()
     }
 }
 
@@ -247,3 +316,6 @@ impl Dirty {
 fn is_new_name(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|it| it.is_symlink() || it.nlink() > 1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::ops::ControlFlow;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::{CWD, Mode, mkfifoat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, mkfifoat};
 
 use super::{Refresh, Tracked};
 use crate::source_files::Text;
@@ -71,6 +72,19 @@ impl Stage {
         // Gathered in more than one go, the same may be read more than once.
         told.dedup();
         told.join(", ")
+    }
+}
+
+impl Stage {
+    /// The first that is read.
+    fn until_told(&mut self) -> Vec<String> {
+        loop {
+            let dirty = self.news.recv_timeout(PATIENCE).unwrap();
+            let told = show(&self.tracked.refresh(&dirty));
+            if !told.is_empty() {
+                return told;
+            }
+        }
     }
 }
 
@@ -144,6 +158,47 @@ fn a_file_that_moves_is_read_where_it_is() {
     );
     assert_eq!(stage.after(rename("given/b.yaml", "away.yaml")), "gone");
     assert_eq!(stage.after(|dir| write(dir.join("away.yaml"), "x")), "");
+}
+
+/// With `O_TMPFILE`, or when the other name is gone by the time one looks, nothing but the new name
+/// is heard: nobody has it open, and nobody will close it.
+#[test]
+fn a_file_that_is_linked_into_place_is_read() {
+    let mut stage = Stage::new("linked-in", &["given", "c/all.yaml"], |dir| {
+        fs::create_dir(dir.join("c")).unwrap();
+        write(dir.join("c/all.yaml"), "all");
+    });
+    let unnamed = |dir: &Path, text: &str| {
+        use std::io::Write;
+        let flags = OFlags::TMPFILE | OFlags::WRONLY;
+        let file = rustix::fs::open(dir, flags, Mode::RUSR | Mode::WUSR).unwrap();
+        let mut file = fs::File::from(file);
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    };
+    let link = |file: &fs::File, to: &Path| {
+        let from = format!("/proc/self/fd/{}", file.as_raw_fd());
+        linkat(CWD, from, CWD, to, AtFlags::SYMLINK_FOLLOW).unwrap();
+    };
+    let file = unnamed(&stage.dir, "unnamed");
+    link(&file, &stage.dir.join("given/a.yaml"));
+    assert_eq!(stage.until_told(), ["unnamed"]);
+    assert!(!stage.tracked.is_written());
+    drop(file);
+    assert_eq!(stage.after(|_| {}), "", "nobody wrote to it");
+
+    let text = |stage: &Stage| stage.dir.join("c/all.yaml");
+    let dir = stage.dir.clone();
+    let told = stage.after(|dir| fs::remove_file(dir.join("c/all.yaml")).unwrap());
+    assert!(told.contains("unreadable"), "{told}");
+    link(&unnamed(&dir, "given"), &text(&stage));
+    assert_eq!(stage.until_told(), ["given"]);
+
+    write(dir.join("given/.b"), "b");
+    fs::hard_link(dir.join("given/.b"), dir.join("given/b.yaml")).unwrap();
+    fs::remove_file(dir.join("given/.b")).unwrap();
+    assert_eq!(stage.until_told(), ["b"]);
+    assert!(!stage.tracked.is_written());
 }
 
 #[test]
