@@ -92,7 +92,15 @@ impl Walk {
     }
 
     fn argument(&mut self, argument: usize, path: &Path) -> Result<Vec<PathBuf>, SourceError> {
-        if !metadata(path)?.is_dir() {
+        let metadata = metadata(path)?;
+        if !metadata.is_dir() {
+            // Its directory hears nothing of what happens by another name of it, or where it was
+            // mounted from.
+            if let Ok(file) = fs::canonicalize(path)
+                && metadata.is_file()
+            {
+                self.note_place(&file);
+            }
             return Ok(vec![path.to_owned()]);
         }
         let mut files = BTreeSet::new();

@@ -337,6 +337,39 @@ fn a_directory_that_is_removed_and_made_again_is_followed_again() {
     }
 }
 
+/// A bind mount is another name as well.
+#[test]
+fn a_given_file_that_is_edited_by_another_name_is_read() {
+    let given = ["given", "one/all.yaml", "link.yaml"];
+    let mut stage = Stage::new("named", &given, |dir| {
+        for name in ["one", "two"] {
+            fs::create_dir(dir.join(name)).unwrap();
+        }
+        write(dir.join("two/other.yaml"), "all");
+        fs::hard_link(dir.join("two/other.yaml"), dir.join("one/all.yaml")).unwrap();
+        symlink("one/all.yaml", dir.join("link.yaml")).unwrap();
+    });
+    for n in 0..3 {
+        let edited = format!("edited {n}");
+        let told = stage.after(|dir| write(dir.join("two/other.yaml"), &edited));
+        assert_eq!(told, edited);
+        // What replaces it is watched as well, and what it was no longer.
+        let told = stage.after(|dir| {
+            write(dir.join("two/new.yaml"), "new");
+            fs::hard_link(dir.join("two/new.yaml"), dir.join("two/next.yaml")).unwrap();
+            fs::rename(dir.join("two/new.yaml"), dir.join("one/all.yaml")).unwrap();
+        });
+        assert_eq!(told, "new");
+        assert_eq!(
+            stage.after(|dir| write(dir.join("two/other.yaml"), "old")),
+            ""
+        );
+        stage.after(|dir| {
+            fs::rename(dir.join("two/next.yaml"), dir.join("two/other.yaml")).unwrap()
+        });
+    }
+}
+
 #[test]
 fn a_reload_watches_all_anew() {
     let mut stage = Stage::new("reloaded", &["given"], |dir| {
