@@ -196,7 +196,9 @@ impl Inputs {
 
     /// Whether everything that was read is believed, nothing missed, and nothing about to be read.
     pub(crate) fn is_sure(&self) -> bool {
-        self.doubts.is_empty() && self.gone.is_empty() && !self.tracked.is_written()
+        let mut names = self.gone.keys().filter_map(|it| self.sources.get(it));
+        let is_unread = names.all(|it| self.tracked.is_unread(&it.name));
+        self.doubts.is_empty() && is_unread && !self.tracked.is_written()
     }
 
     /// All that is wrong with the files, in order.
@@ -266,16 +268,12 @@ impl Inputs {
                     exchange.extend(self.take_text(objects, rank, (source, reading), now));
                 }
                 Some(Text::Not(binary)) => {
-                    let diagnostics = vec![not_text(&binary)];
-                    let source = None;
-                    self.fault(
-                        rank,
-                        &binary.name,
-                        Fault {
-                            source,
-                            diagnostics,
-                        },
-                    );
+                    self.gone.remove(&rank);
+                    let fault = Fault {
+                        source: None,
+                        diagnostics: vec![not_text(&binary)],
+                    };
+                    self.fault(rank, &binary.name, fault);
                 }
             }
         }
@@ -379,6 +377,8 @@ impl Inputs {
             };
             if names.contains(&source.name) || self.collection.is_covered(*rank, &keys) {
                 believed.push(*rank);
+            } else if gone.due <= now && self.tracked.is_unread(&source.name) {
+                gone.due = now + UNREAD_INTERVAL;
             } else if gone.due <= now {
                 // One that is there again and was not read is being written: its end will be heard.
                 if fs::metadata(&*source.name).is_ok_and(|it| it.is_file()) {

@@ -490,3 +490,30 @@ fn a_file_that_is_written_without_end_is_believed_in_the_end() {
     }
     assert!(folder.now - since >= DOUBT_MAX);
 }
+
+/// Nothing is waited for then: that it is something else, or can be read, is heard, or tried anyway.
+#[test]
+fn a_file_that_comes_back_as_what_cannot_be_used_keeps_what_it_held() {
+    let mut folder = Folder::new("useless", &[("a.yaml", TWO), ("c.yaml", OTHER)]);
+    fs::remove_file(folder.path("a.yaml")).unwrap();
+    assert_eq!(folder.after(&[], &["a.yaml"]), ["a", "b", "c"]);
+    fs::write(folder.path("a.yaml"), [0xff]).unwrap();
+    assert_eq!(folder.after(&["a.yaml"], &[]), ["a", "b", "c"]);
+    assert_eq!(folder.inputs.next_look(), None);
+    assert!(folder.inputs.is_sure() && folder.inputs.unused().files[0].holds);
+
+    fs::remove_file(folder.path("a.yaml")).unwrap();
+    assert_eq!(folder.after(&[], &["a.yaml"]), ["a", "b", "c"]);
+    symlink("a.yaml", folder.path("a.yaml")).unwrap();
+    let since = folder.now;
+    assert_eq!(folder.after(&[], &["a.yaml"]), ["a", "b", "c"]);
+    assert_eq!(folder.when_due(), ["a", "b", "c"]);
+    let retry = Some(since + UNREAD_INTERVAL);
+    assert_eq!(folder.inputs.next_look(), retry);
+    assert!(folder.inputs.is_sure());
+    fs::remove_file(folder.path("a.yaml")).unwrap();
+    folder.after(&[], &["a.yaml"]);
+    while folder.when_due() != ["c"] {}
+    assert_eq!(folder.inputs.next_look(), None);
+    assert!(folder.inputs.is_sure());
+}

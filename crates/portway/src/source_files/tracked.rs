@@ -192,6 +192,11 @@ impl Tracked {
         !self.unread.is_empty()
     }
 
+    /// Whether a file is there, as far as is known, and could not be read.
+    pub(crate) fn is_unread(&self, file: &str) -> bool {
+        self.unread.contains(Path::new(file))
+    }
+
     /// Reads what could not be read, if it can be now.
     pub(crate) fn retry_unread(&mut self, refresh: &mut Refresh) {
         if self.can_read_more() {
