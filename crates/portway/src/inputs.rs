@@ -520,9 +520,11 @@ impl Inputs {
 
     /// Tells once what cannot be read, and once that it can again. Whether that is different now.
     fn tell_unread(&mut self, errors: &[SourceError], mut unread: Vec<String>) -> bool {
-        let more = errors.iter().map(in_words);
-        let more: Vec<String> = more.filter(|it| !unread.contains(it)).collect();
-        unread.extend(more);
+        for cause in errors.iter().map(in_words) {
+            if !unread.contains(&cause) {
+                unread.push(cause);
+            }
+        }
         let known: BTreeSet<&String> = self.unread.iter().collect();
         for cause in unread.iter().filter(|it| !known.contains(it)) {
             match self.is_open {

@@ -517,3 +517,12 @@ fn a_file_that_comes_back_as_what_cannot_be_used_keeps_what_it_held() {
     assert_eq!(folder.inputs.next_look(), None);
     assert!(folder.inputs.is_sure());
 }
+
+/// It is read for itself, and seen again in a look at where all paths lead.
+#[test]
+fn what_cannot_be_read_is_told_once() {
+    let mut folder = Folder::new("once", &[("a.yaml", TWO)]);
+    symlink("self.yaml", folder.path("self.yaml")).unwrap();
+    folder.after(&[], &["self.yaml"]);
+    assert_eq!(folder.inputs.unused().unread.len(), 1);
+}
