@@ -54,12 +54,14 @@ impl Collection {
     pub fn exchange(&mut self, objects: &mut Objects, exchange: Exchange) -> BTreeSet<Kind> {
         let mut kinds = BTreeSet::new();
         let mut left = Left::new();
+        let mut left_out = BTreeSet::new();
         for (rank, _) in &exchange {
             self.telling.remove(rank);
             if let Some(reading) = self.sources.remove(rank) {
                 kinds.extend(reading.objects.iter().map(|it| it.key().kind));
                 for (key, _) in &reading.left_out {
                     objects.left_out.remove(key);
+                    left_out.insert(key.clone());
                 }
                 self.take_out(objects, *rank, &reading, &mut left);
             }
@@ -70,12 +72,18 @@ impl Collection {
                 settle(object, order(rank, position), &left);
                 kinds.insert(object.key().kind);
             }
-            objects.left_out.extend(reading.left_out.iter().cloned());
+            left_out.extend(reading.left_out.iter().map(|(key, _)| key.clone()));
             if !reading.diagnostics.is_empty() {
                 self.telling.insert(rank);
             }
             self.sources.insert(rank, reading);
             self.put_in(objects, rank);
+        }
+        if !left_out.is_empty() {
+            // Several may leave out the same: the last of them counts, as when all are read anew.
+            let all = self.sources.values().flat_map(|it| &it.left_out);
+            let told = all.filter(|(key, _)| left_out.contains(key));
+            objects.left_out.extend(told.cloned());
         }
         kinds
     }

@@ -127,3 +127,24 @@ fn an_object_that_comes_back_begins_anew_unless_it_only_moved() {
     let moved = objects.gateways.values().next().unwrap();
     assert_eq!(moved.object.metadata.generation(), 2);
 }
+
+/// What refers to the object still is told where it is, and why it is not used.
+#[test]
+fn what_two_sources_leave_out_is_left_out_until_neither_does() {
+    let (mut collection, mut objects) = (Collection::default(), Objects::default());
+    let broken = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 0}]}\n";
+    let mut exchange = |of: &[(Rank, &str)]| -> Vec<String> {
+        let exchange = of
+            .iter()
+            .map(|(rank, text)| (*rank, Some(read_source(&source(*rank, text)))));
+        collection.exchange(&mut objects, exchange.collect());
+        let places = objects.left_out.values().map(|it| &it.place);
+        places
+            .map(|it| it.source.as_deref().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(exchange(&[(1, broken), (2, broken)]), ["2.yaml"]);
+    assert_eq!(exchange(&[(1, broken)]), ["2.yaml"], "as if read anew");
+    assert_eq!(exchange(&[(2, "")]), ["1.yaml"]);
+    assert_eq!(exchange(&[(1, "")]), [""; 0]);
+}
