@@ -226,6 +226,7 @@ impl Controller {
             self.translate(led_since, now);
         }
         if changes.fleets {
+            self.publish_accounts();
             self.provisioner.look();
         }
         self.writer.look_at(changes.statuses, now);
@@ -324,7 +325,7 @@ impl Controller {
     }
 
     fn publish_accounts(&self) {
-        let accounts = self.provisioner.accounts();
+        let accounts = self.provisioner.accounts(&self.store);
         self.accounts.send_if_modified(|known| {
             let changed = **known != accounts;
             if changed {

@@ -164,11 +164,20 @@ impl Provisioner {
         self.refused.contains_key(gateway)
     }
 
-    /// The Gateways by namespace and ServiceAccount of their proxies.
-    pub(crate) fn accounts(&self) -> BTreeMap<(String, String), ObjectKey> {
-        let accounts = self.named();
-        let accounts = accounts.map(|(key, name)| ((key.namespace.to_string(), name), key.clone()));
-        accounts.collect()
+    /// The Gateways by namespace and ServiceAccount of their proxies: those of today's names, and those
+    /// that live on by another until the next ones serve.
+    pub(crate) fn accounts(&self, store: &Store) -> BTreeMap<(String, String), ObjectKey> {
+        let named = self.named();
+        let named = named.map(|(key, name)| ((key.namespace.to_string(), name), key.clone()));
+        let controller = names::label_value(&self.install.controller_name);
+        let living = store.fleet().iter().filter_map(|(key, value)| {
+            let gateway = owner(key, value, &controller)?;
+            let is_account = key.kind == ProvisionKind::ServiceAccount;
+            let is_there = store.objects().gateways.contains_key(&gateway);
+            let account = (key.namespace.clone(), key.name.clone());
+            (is_account && is_there).then_some((account, gateway))
+        });
+        living.chain(named).collect()
     }
 
     /// What is to be done now.
@@ -348,7 +357,7 @@ impl Provisioner {
                 Some(wanted) => {
                     wanted.objects.contains_key(key) || must_serve_on(key, wanted, store)
                 }
-                None => self.is_refused(&gateway),
+                None => self.is_refused(&gateway) || !has_class(&gateway, store),
             };
             let is_there = store.objects().gateways.contains_key(&gateway);
             let is_going = !value["metadata"]["deletionTimestamp"].is_null();
@@ -363,24 +372,43 @@ impl Provisioner {
     }
 }
 
+/// Whether the class that a Gateway names is there, ours or not. Where it is not nobody serves the
+/// Gateway, and what lives lives on: the name may be mistyped, or the API server about to begin and not
+/// know all kinds yet.
+fn has_class(gateway: &ObjectKey, store: &Store) -> bool {
+    let objects = store.objects();
+    let named = objects.gateways.get(gateway);
+    let mut classes = objects.gateway_classes.keys();
+    named.is_some_and(|it| classes.any(|class| *class.name == it.object.spec.gateway_class_name))
+}
+
 /// Whether an object serves on though its Gateway moved to another class, so that all of it gets
-/// another name: as long as no proxy is available there.
+/// another name: until all proxies are available there, at an address. With nothing to listen on none
+/// are started there.
 fn must_serve_on(key: &FleetKey, wanted: &Wanted, store: &Store) -> bool {
     let name = names::generated(&wanted.fleet);
-    if key.name == name || wanted.fleet.ports.is_empty() {
+    if key.name == name {
         return false;
     }
-    let next = FleetKey {
-        kind: ProvisionKind::Deployment,
-        namespace: key.namespace.clone(),
-        name,
+    let next = |kind| {
+        let next = FleetKey {
+            kind,
+            namespace: key.namespace.clone(),
+            name: name.clone(),
+        };
+        store.fleet().get(&next)
     };
     let count = |of: &Value, what: &str| of[what].as_u64().unwrap_or_default();
     let is_available = |next: &Arc<Value>| {
-        let n_wanted = count(&next["spec"], "replicas");
-        count(&next["status"], "availableReplicas") >= n_wanted.min(1)
+        let n_available = count(&next["status"], "availableReplicas");
+        n_available >= count(&next["spec"], "replicas")
     };
-    !store.fleet().get(&next).is_some_and(is_available)
+    let is_reached = |next: &Arc<Value>| {
+        let addresses = next["status"]["loadBalancer"]["ingress"].as_array();
+        next["spec"]["type"] != "LoadBalancer" || addresses.is_some_and(|it| !it.is_empty())
+    };
+    !next(ProvisionKind::Deployment).is_some_and(is_available)
+        || !next(ProvisionKind::Service).is_some_and(is_reached)
 }
 
 /// The Gateway that owns an object of ours.

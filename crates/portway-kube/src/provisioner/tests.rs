@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use portway_control::api::{Gateway, Kind, Service};
+use portway_control::api::{Gateway, GatewayClass, Kind, Service};
 use portway_control::origin::ObjectKey;
 use portway_control::provision::{Fleet, FleetPort, Install, ProvisionKind};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{Apply, Job, JobOutcome, Provisioner};
@@ -37,6 +38,13 @@ fn fleet(ports: &[u16]) -> Fleet {
     }
 }
 
+fn class<T: DeserializeOwned>() -> T {
+    let class = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
+        "metadata": {"name": "portway", "resourceVersion": "1"},
+        "spec": {"controllerName": "example.com/other"}});
+    serde_json::from_value(class).unwrap()
+}
+
 struct Scene {
     store: Store,
     provisioner: Provisioner,
@@ -45,7 +53,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// A cluster with the Gateway.
+    /// A cluster with the Gateway and its class.
     fn new() -> Self {
         let mut store = Store::default();
         let object = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
@@ -53,6 +61,7 @@ impl Scene {
             "spec": {"gatewayClassName": "portway", "listeners": []}});
         let object = serde_json::from_value(object).unwrap();
         store.see::<Gateway>(None, Seen::Here(object));
+        store.see::<GatewayClass>(None, Seen::All(vec![class()]));
         let install = Install {
             controller_name: Arc::from("portway.dev/gateway-controller"),
             namespace: "portway-system".into(),
@@ -284,6 +293,18 @@ fn a_gateway_that_is_no_longer_ours_loses_everything() {
     assert_eq!(deleted, [ServiceAccount, Deployment, ServiceKind]);
 }
 
+/// Its class may be mistyped, or the API server may not know all kinds yet.
+#[test]
+fn a_gateway_whose_class_is_not_there_keeps_what_it_has() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.store.see::<GatewayClass>(None, Seen::All(Vec::new()));
+    scene.provisioner.want(&BTreeMap::new(), [].into_iter());
+    assert_eq!(scene.turn(), (vec![], vec![]));
+    assert_eq!(scene.provisioner.accounts(&scene.store).len(), 1);
+}
+
 /// Everything has the class in its name, so that it is made anew; what was there serves until then.
 #[test]
 fn a_gateway_that_moves_to_another_class_of_ours_is_served_all_the_time() {
@@ -300,12 +321,22 @@ fn a_gateway_that_moves_to_another_class_of_ours_is_served_all_the_time() {
     scene.pass(60);
     scene.provisioner.look();
     assert_eq!(scene.turn(), (vec![], vec![]));
-    let fleet = scene.store.fleet().iter();
-    let mut fleet = fleet.filter(|(key, _)| key.name == "edge-other");
-    let (_, next) = fleet.find(|(key, _)| key.kind == Deployment).unwrap();
-    let mut next = (**next).clone();
-    next["status"]["availableReplicas"] = 1.into();
-    scene.show(Deployment, &next);
+    // Who serves meanwhile is let in, like the next ones.
+    let accounts = scene.provisioner.accounts(&scene.store);
+    let accounts: Vec<&str> = accounts.keys().map(|(_, name)| name.as_str()).collect();
+    assert_eq!(accounts, ["edge-other", "edge-portway"]);
+    let next = |scene: &Scene, kind| {
+        let mut fleet = scene.store.fleet().iter();
+        let next = fleet.find(|(key, _)| key.name == "edge-other" && key.kind == kind);
+        (**next.unwrap().1).clone()
+    };
+    let mut deployment = next(&scene, Deployment);
+    deployment["status"]["availableReplicas"] = 1.into();
+    scene.show(Deployment, &deployment);
+    assert_eq!(scene.turn(), (vec![], vec![]), "nobody reaches them yet");
+    let mut service = next(&scene, ServiceKind);
+    service["status"]["loadBalancer"]["ingress"] = json!([{"ip": "192.0.2.1"}]);
+    scene.show(ServiceKind, &service);
     let (applied, mut deleted) = scene.turn();
     deleted.sort();
     assert_eq!(applied, []);
@@ -471,8 +502,8 @@ fn of_a_gateway_that_is_gone_nothing_is_kept() {
 fn a_gateway_that_is_refused_keeps_its_account() {
     let mut scene = Scene::new();
     scene.want(&[fleet(&[80])]);
-    let before = scene.provisioner.accounts();
+    let before = scene.provisioner.accounts(&scene.store);
     scene.want(&[]);
-    assert_eq!(scene.provisioner.accounts(), before);
+    assert_eq!(scene.provisioner.accounts(&scene.store), before);
     assert_eq!(before.len(), 1);
 }
