@@ -5,13 +5,14 @@
 use std::time::Duration;
 
 use kube::Client;
-use portway_control::api::GATEWAY_GROUP;
+use portway_control::api::{GATEWAY_GROUP, PORTWAY_GROUP};
 use portway_control::snapshot::Objects;
 use tokio::sync::mpsc;
 
-use crate::call::{self, Place};
+use crate::call::{self, CallError, Place};
 use crate::limits::EDITS_MAX;
 use crate::store::Store;
+use crate::versions;
 use crate::watch::Watches;
 
 /// How long the API may take to tell everything.
@@ -28,15 +29,17 @@ pub enum ReadError {
     Late,
 }
 
-/// Kinds without which nothing can be said, by group and plural: whoever may not read one of them hears
-/// of it at once.
-const ASKED_FIRST: [(&str, &str); 6] = [
-    ("", "namespaces"),
-    ("", "services"),
-    ("discovery.k8s.io", "endpointslices"),
-    (GATEWAY_GROUP, "gatewayclasses"),
-    (GATEWAY_GROUP, "gateways"),
-    (GATEWAY_GROUP, "tcproutes"),
+/// All kinds, by group, version and plural: whoever may not read one of them hears of it at once.
+const ASKED_FIRST: [(&str, &str, &str); 9] = [
+    ("", "v1", "namespaces"),
+    ("", "v1", "services"),
+    ("discovery.k8s.io", "v1", "endpointslices"),
+    (GATEWAY_GROUP, "v1", "gatewayclasses"),
+    (GATEWAY_GROUP, "v1", "gateways"),
+    (GATEWAY_GROUP, "v1", "tcproutes"),
+    (GATEWAY_GROUP, "v1alpha2", "tcproutes"),
+    (GATEWAY_GROUP, "v1", "referencegrants"),
+    (PORTWAY_GROUP, "v1alpha1", "gatewayconfigs"),
 ];
 
 /// Reads all objects that a translation is made of; no namespaces = all. A kind that the cluster
@@ -66,21 +69,22 @@ pub async fn read(client: &Client, namespaces: &[String]) -> Result<Objects, Rea
 
 /// One object of each kind: a watch would try again and again.
 async fn ask_first(client: &Client, namespaces: &[String]) -> Result<(), ReadError> {
-    for (group, plural) in ASKED_FIRST {
+    let refused = |error: CallError| ReadError::Refused(error.into());
+    for (group, version, plural) in ASKED_FIRST {
         let is_of_cluster = matches!(plural, "namespaces" | "gatewayclasses");
         let namespace = namespaces.first().filter(|_| !is_of_cluster);
         let place = Place {
             group,
-            version: "v1",
+            version,
             plural,
             namespace: namespace.map(String::as_str),
         };
-        let found = call::get(client, &format!("{}?limit=1", place.all())).await;
-        match found {
-            Err(error) if !error.is_absent() => return Err(ReadError::Refused(error.into())),
+        match call::get(client, &format!("{}?limit=1", place.all())).await {
+            Err(error) if !error.is_absent() => return Err(refused(error)),
             _ => {}
         }
     }
+    versions::of_bundle(client).await.map_err(refused)?;
     Ok(())
 }
 
