@@ -13,7 +13,7 @@ use portway_control::status::{Condition, ConditionStatus, Status, merge};
 use portway_control::translate::succession::{Difference, Succession};
 use portway_control::translate::{Translation, translate};
 use portway_engine::limits::ENDPOINTS_PER_BACKEND_MAX;
-use portway_engine::table::{RoutingTable, TableSpec, TableVersion};
+use portway_engine::table::{Drain, RoutingTable, TableSpec, TableVersion};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -679,10 +679,26 @@ fn a_gateway_hears_of_drains_of_its_own_routes_alone() {
     let mut other = objects[0].clone();
     other["metadata"]["name"] = json!("other");
     objects.push(other);
-    let snapshot = snapshot(Target::Cluster, &Facts::default(), &objects);
-    let tables = translate(&snapshot).tables;
-    let drains = tables.iter().map(|(key, it)| (&*key.name, it.drains.len()));
-    assert_eq!(drains.collect::<Vec<_>>(), [("edge", 1), ("other", 0)]);
+    let drains = |objects: &[Value]| -> Vec<(String, Vec<Drain>)> {
+        let snapshot = snapshot(Target::Cluster, &Facts::default(), objects);
+        let tables = translate(&snapshot).tables.into_iter();
+        let drains = tables.map(|(key, it)| {
+            let drains = it.drains.iter().map(|it| it.drain);
+            (key.name.to_string(), drains.collect())
+        });
+        drains.collect()
+    };
+    let of = |edge: &[Drain], other: &[Drain]| {
+        vec![
+            ("edge".to_owned(), edge.to_vec()),
+            ("other".to_owned(), other.to_vec()),
+        ]
+    };
+    assert_eq!(drains(&objects), of(&[Drain::Now], &[]));
+    // A listener that is not there is no matter of the other Gateway.
+    let parents = json!([{"name": "edge"}, {"name": "other", "sectionName": "gone"}]);
+    objects[1]["spec"]["parentRefs"] = parents;
+    assert_eq!(drains(&objects), of(&[Drain::Now], &[Drain::Keep]));
 }
 
 /// One more than a table takes: nothing is cut off in silence, and the table is still built.

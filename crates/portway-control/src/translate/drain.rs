@@ -94,12 +94,21 @@ fn check_one<T>(source: &Sourced<T>, meta: &ObjectMeta, report: &mut Report) {
     );
 }
 
+/// A route that names a Gateway of a table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Own {
+    /// Its index.
+    pub(super) at: usize,
+    /// Whether a listener that it names there is not there.
+    pub(super) lacks_listener: bool,
+}
+
 /// The drains of the table of these Gateways, ascending. `own` are the routes that name one of them,
 /// `winners` those in the table.
 pub(super) fn specs(
     index: &Index<'_>,
     (gateways, routes): (&[GatewayPlan<'_>], &[RoutePlan<'_>]),
-    own: &[usize],
+    own: &[Own],
     backends: &[Backends],
     winners: &BTreeSet<usize>,
 ) -> Vec<DrainSpec> {
@@ -110,14 +119,13 @@ pub(super) fn specs(
     });
     let superseded: BTreeSet<usize> = lost.collect();
     let mut all = Vec::new();
-    for at in own.iter().copied() {
+    for Own { at, lacks_listener } in own.iter().copied() {
         let route = &routes[at];
         let declared = declared(&route.source.object.metadata);
         let is_served = winners.contains(&at);
         // A listener that is gone lets its connections finish; so does one that is another's now.
-        let has_lost_listener = route.parents.iter().any(|it| it.n_selected == 0);
         let of_all = match is_served {
-            false if superseded.contains(&at) || has_lost_listener => Some(Drain::Keep),
+            false if superseded.contains(&at) || lacks_listener => Some(Drain::Keep),
             _ => declared,
         };
         all.extend(of_all.map(|drain| DrainSpec {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use portway_engine::table::{ListenerSpec, Protocol, RouteSpec, TableSpec};
 
 use super::backend::Backends;
-use super::drain;
+use super::drain::{self, Own};
 use super::index::Index;
 use super::plan::{GatewayPlan, RoutePlan};
 use crate::origin::ObjectKey;
@@ -23,8 +23,9 @@ pub(super) fn one_each(
 ) -> BTreeMap<ObjectKey, TableSpec> {
     let mut of_gateway = vec![Vec::new(); gateways.len()];
     for (at, route) in routes.iter().enumerate() {
-        let parents: BTreeSet<usize> = route.parents.iter().map(|it| it.gateway).collect();
-        parents.iter().for_each(|it| of_gateway[*it].push(at));
+        for (gateway, lacks_listener) in parents(route) {
+            of_gateway[gateway].push(Own { at, lacks_listener });
+        }
     }
     let tables = gateways.iter().zip(of_gateway).map(|(gateway, own)| {
         let plans = (std::slice::from_ref(gateway), routes);
@@ -41,15 +42,28 @@ pub(super) fn one(
     routes: &[RoutePlan<'_>],
     backends: &[Backends],
 ) -> TableSpec {
-    let all: Vec<usize> = (0..routes.len()).collect();
+    let all = routes.iter().enumerate().map(|(at, route)| Own {
+        at,
+        lacks_listener: parents(route).values().any(|lacks| *lacks),
+    });
+    let all: Vec<Own> = all.collect();
     of(index, (gateways, routes), &all, backends)
+}
+
+/// The Gateways that a route names, and whether a listener of theirs that it names is not there.
+fn parents(route: &RoutePlan<'_>) -> BTreeMap<usize, bool> {
+    let mut all = BTreeMap::new();
+    for parent in &route.parents {
+        *all.entry(parent.gateway).or_default() |= parent.n_selected == 0;
+    }
+    all
 }
 
 /// The table of these Gateways, of which `own` are the routes.
 fn of(
     index: &Index<'_>,
     (gateways, routes): (&[GatewayPlan<'_>], &[RoutePlan<'_>]),
-    own: &[usize],
+    own: &[Own],
     backends: &[Backends],
 ) -> TableSpec {
     let mut winners = BTreeSet::new();
