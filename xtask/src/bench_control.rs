@@ -28,6 +28,9 @@ const PEER_ADDRESS: &str = "172.30.2.1";
 /// The ports of the bench, which the peer has to be started with.
 const PORTS: std::ops::Range<u16> = 20000..20500;
 
+/// Rounds of what is kept.
+const ROUNDS: u32 = 3;
+
 /// A scenario of `conformance/suite/bench`, how many routes, and who is tried.
 const SCENARIOS: [(&str, u32, bool); 4] = [
     ("attached", 1000, true),
@@ -41,7 +44,7 @@ const SCENARIOS: [(&str, u32, bool); 4] = [
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// How often each scenario runs
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = ROUNDS)]
     rounds: u32,
 
     /// Only this scenario: attached, propagation, change or churn
@@ -108,7 +111,8 @@ fn measure(
     peer: &Found,
 ) -> Result<()> {
     // What was tried in small is not kept beside the code.
-    let out = (args.smaller > 1).then(|| root().join("target/bench"));
+    let is_small = args.smaller > 1 || args.rounds < ROUNDS;
+    let out = is_small.then(|| root().join("target/bench"));
     let asked = |name: &str| args.only.as_deref().is_none_or(|only| only == name);
     for (scenario, n, beside_peer) in SCENARIOS.iter().filter(|(name, ..)| asked(name)) {
         let mut results = Results::begin(&format!("control-{scenario}"), out.as_deref(), commit)?;

@@ -59,5 +59,8 @@ pub(crate) const RUNS_A_DAY_MAX: u32 = 100;
 /// Rounds of a full run.
 pub(crate) const FULL_ROUNDS: u32 = 5;
 
+/// Milliseconds that a sample measures.
+pub(crate) const MEASURE_MS: u64 = 1000;
+
 /// Wait for the access log to be told of the last connections.
 pub(crate) const RECORDS: Duration = Duration::from_secs(10);

@@ -143,9 +143,10 @@ pub(super) fn write() -> Result<()> {
     );
     let mut scenario = "";
     for row in ROWS {
-        let Some(path) = Lines::newest(&format!("control-{}", row.scenario)) else {
-            continue;
-        };
+        let name = format!("control-{}", row.scenario);
+        let path = Lines::newest(&name);
+        let path =
+            path.with_context(|| format!("no whole results of {name}: measure that first"))?;
         let lines = Lines::read(&path)?;
         if row.scenario != scenario {
             scenario = row.scenario;

@@ -34,8 +34,7 @@ pub(in crate::e2e) fn manifests_serve(place: &Place<'_>) -> Result<()> {
         "--wait",
         "--timeout=90s",
     ];
-    run_helm(place, &uninstall)?;
-    let outcome = serve(place, &text);
+    let outcome = run_helm(place, &uninstall).and_then(|()| serve(place, &text));
     let delete = ["delete", "--ignore-not-found", "--timeout=90s", "-f", "-"];
     let deleted = place.kubectl.feed(&delete, &text);
     let released = install::release(&Site::here(), &image, place.interrupt);
