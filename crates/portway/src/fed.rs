@@ -89,7 +89,7 @@ impl Fed {
             warn!(%error, "descriptor limit not raised");
         }
         let (sender, news) = mpsc::channel();
-        signals.tell(sender.clone()).context("watch for signals")?;
+        signals.tell(sender.clone());
         let (reports, hearing) = reports::hear(sender, tell).context("start the reports thread")?;
         let proxy = Proxy::start(&config.proxy, reports).context("start the workers")?;
         let proxy = Arc::new(proxy);

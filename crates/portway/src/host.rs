@@ -8,7 +8,6 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use portway_control::snapshot::Objects;
 use rustix::io::Errno;
-use tracing::warn;
 
 /// What to do when a low port is refused.
 pub(crate) const LOW_PORT_HELP: &str = "\
@@ -20,15 +19,19 @@ ports below 1024 are reserved for root; ways out:
 
 /// The addresses of this host: those of its interfaces, and those of `spec.addresses` that can be
 /// bound all the same.
-pub(crate) fn addresses(objects: &Objects) -> BTreeSet<IpAddr> {
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
-        warn!(%error, "addresses of this host not known, statuses will lack them");
-        Vec::new()
-    });
+///
+/// # Errors
+/// When the kernel does not tell, for want of descriptors say.
+pub(crate) fn addresses(objects: &Objects) -> io::Result<BTreeSet<IpAddr>> {
+    let interfaces = if_addrs::get_if_addrs()?;
     let mut addresses: BTreeSet<IpAddr> = interfaces.iter().map(|it| it.ip()).collect();
     let asked: BTreeSet<IpAddr> = asked(objects).collect();
-    addresses.extend(asked.into_iter().filter(is_bindable));
-    addresses
+    for ip in asked {
+        if can_bind(ip)? {
+            addresses.insert(ip);
+        }
+    }
+    Ok(addresses)
 }
 
 /// Whether a Gateway asks for an address that is none of these.
@@ -45,7 +48,19 @@ fn asked(objects: &Objects) -> impl Iterator<Item = IpAddr> {
 /// The kernel is asked by a bind to a free port, since it alone knows of non-local binds and of
 /// whole networks that are local, as 127.0.0.0/8 is.
 pub(crate) fn is_bindable(ip: &IpAddr) -> bool {
-    TcpListener::bind((*ip, 0)).is_ok()
+    can_bind(*ip).unwrap_or_default()
+}
+
+/// The same, where there are descriptors and memory to find out.
+fn can_bind(ip: IpAddr) -> io::Result<bool> {
+    let Err(error) = TcpListener::bind((ip, 0)) else {
+        return Ok(true);
+    };
+    let wants = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    match Errno::from_io_error(&error) {
+        Some(errno) if wants.contains(&errno) => Err(error),
+        _ => Ok(false),
+    }
 }
 
 /// Whether a wildcard socket was refused because the host has no IPv6 at all: then nobody can want

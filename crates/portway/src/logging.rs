@@ -224,10 +224,10 @@ impl<W: Write> Sheet<W> {
     }
 }
 
-/// Writes where somebody else may have asked for no waiting: whoever has the other end of stderr shares
-/// that with us. It waits all the same, as a line is whole or it is none; who puts lines waits for
+/// Writes where somebody else may have asked for no waiting: whoever has the other end of stderr or stdout
+/// shares that with us. It waits all the same, as a line is whole or it is none; who puts lines waits for
 /// none of that, and the end of the process only for so long ([`LOG_END_TIMEOUT`]).
-struct Waiting<W>(W);
+pub(crate) struct Waiting<W>(pub(crate) W);
 
 impl<W: Write + AsFd> Write for Waiting<W> {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {

@@ -10,32 +10,31 @@ use std::thread;
 use std::time::Instant;
 
 use portway_proxy::Cutter;
-use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use crate::limits::{CUT_TIMEOUT, SIGNALS_TOGETHER};
 use crate::logging;
 use crate::news::News;
 
-/// Signals that are kept until somebody hears of them.
+/// Signals that do not end the process any more, and whom they are told.
 pub(crate) struct Signals {
-    runtime: Runtime,
-    ends: [(&'static str, Signal); 2],
-    hangup: Signal,
+    told: oneshot::Sender<Sender<News>>,
 }
 
 impl Signals {
-    /// When it returns no signal is lost any more, nor does one end the process: to be called before
-    /// anything that takes time.
+    /// When it returns no signal is lost any more: to be called before anything that takes time. Until
+    /// there is somebody to [`Self::tell`], nothing is served, and whatever asks for an end gets it at
+    /// once.
     ///
     /// # Errors
-    /// When the runtime or the handlers cannot be had.
+    /// When the thread, its runtime or the handlers cannot be had.
     pub(crate) fn catch() -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let (ends, hangup) = {
+        let (mut ends, mut hangup) = {
             let _inside = runtime.enter();
             let ends = [
                 ("SIGTERM", signal(SignalKind::terminate())?),
@@ -43,25 +42,46 @@ impl Signals {
             ];
             (ends, signal(SignalKind::hangup())?)
         };
-        Ok(Self {
-            runtime,
-            ends,
-            hangup,
-        })
+        let (told, to_tell) = oneshot::channel();
+        let hear = async move {
+            if let Some(news) = wait_for_news(&mut ends, &mut hangup, to_tell).await {
+                watch(&mut ends, &mut hangup, &news).await;
+            }
+        };
+        let hear = move || runtime.block_on(hear);
+        thread::Builder::new().name("signals".into()).spawn(hear)?;
+        Ok(Self { told })
     }
 
-    /// Tells of them, on a thread of its own: of those that came before as well.
-    ///
-    /// # Errors
-    /// When there is no thread.
-    pub(crate) fn tell(mut self, news: Sender<News>) -> io::Result<()> {
-        let watch = move || {
-            let watch = watch(&mut self.ends, &mut self.hangup, &news);
-            self.runtime.block_on(watch);
-        };
-        thread::Builder::new().name("signals".into()).spawn(watch)?;
-        Ok(())
+    /// Who hears of them from now on, and of a SIGHUP that came before.
+    pub(crate) fn tell(self, news: Sender<News>) {
+        // The thread waits for this, unless it ends the process just now.
+        _ = self.told.send(news);
     }
+}
+
+/// Waits until there is somebody to tell; `None` if there will be nobody.
+async fn wait_for_news(
+    ends: &mut [(&'static str, Signal); 2],
+    hangup: &mut Signal,
+    mut to_tell: oneshot::Receiver<Sender<News>>,
+) -> Option<Sender<News>> {
+    let mut must_read_again = false;
+    let news = loop {
+        tokio::select! {
+            news = &mut to_tell => break news.ok()?,
+            name = next(ends) => {
+                info!(signal = name, "stopped before anything was served");
+                logging::finish();
+                process::exit(0);
+            }
+            _ = hangup.recv() => must_read_again = true,
+        }
+    };
+    if must_read_again {
+        news.send(News::ReadAgain).ok()?;
+    }
+    Some(news)
 }
 
 /// Calls `tell` at the first signal that asks for an end; a terminal that is gone asks for one too.

@@ -112,7 +112,7 @@ impl Standalone {
     /// When the host refuses threads or what they need.
     pub(crate) fn start(
         config: &Config,
-        signals: Signals,
+        signals: Option<Signals>,
         mut objects: Objects,
         mut inputs: Option<Inputs>,
         tell: impl FnMut(Heard<'_>) -> Option<Duration> + Send + 'static,
@@ -121,7 +121,9 @@ impl Standalone {
             warn!(%error, "descriptor limit not raised");
         }
         let (sender, news) = mpsc::channel();
-        signals.tell(sender.clone()).context("watch for signals")?;
+        if let Some(signals) = signals {
+            signals.tell(sender.clone());
+        }
         let (reports, hearing) =
             reports::hear(sender.clone(), tell).context("start the reports thread")?;
         let proxy = Proxy::start(&config.proxy, reports).context("start the workers")?;
@@ -445,7 +447,17 @@ impl Standalone {
     /// the one it shares when it takes over.
     fn learn_addresses(&mut self) {
         let objects = &self.snapshot.objects;
-        let addresses = host::addresses(objects);
+        let addresses = match host::addresses(objects) {
+            Ok(addresses) => addresses,
+            Err(error) => {
+                // Of descriptors there may be none left: nobody loses a listener for that.
+                if self.addresses_from.is_none() {
+                    warn!(%error, "addresses of this host not known, what was known of them stays");
+                }
+                self.addresses_from = Some(Instant::now() + ADDRESSES_RETRY);
+                return;
+            }
+        };
         let lacks_any = host::lacks_any(objects, &addresses);
         self.addresses_from = lacks_any.then(|| Instant::now() + ADDRESSES_RETRY);
         let addresses = Some(addresses);

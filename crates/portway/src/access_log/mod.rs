@@ -10,10 +10,10 @@ mod tests;
 
 pub(crate) use line::Form;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
@@ -28,6 +28,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 use crate::limits::{ACCESS_LOG_BATCH_BYTES, ACCESS_LOG_END_TIMEOUT, ACCESS_LOG_RECORDS_MAX};
+use crate::logging::Waiting;
 
 /// Where records go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,11 +101,17 @@ fn append_to(path: &Path) -> io::Result<File> {
     let no_wait = OFlags::NONBLOCK.bits().cast_signed();
     let file = options.custom_flags(no_wait).open(path);
     let file = file.map_err(|error| match Errno::from_io_error(&error) {
-        Some(Errno::NXIO) => io::Error::other("a pipe that nobody reads; start its reader first"),
+        Some(Errno::NXIO) if is_pipe(path) => {
+            io::Error::other("a pipe that nobody reads; start its reader first")
+        }
         _ => error,
     })?;
     rustix::fs::fcntl_setfl(&file, rustix::fs::fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
     Ok(file)
+}
+
+fn is_pipe(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|it| it.file_type().is_fifo())
 }
 
 impl Tally {
@@ -144,7 +151,7 @@ impl AccessLog {
         let writer = Writer {
             form,
             to: to.clone(),
-            file,
+            file: Waiting(file),
             observer,
             tally: Arc::clone(&tally),
             fails: false,
@@ -234,7 +241,7 @@ fn reopen_on_hangup(records: Weak<SyncSender<Note>>) -> io::Result<()> {
 struct Writer {
     form: Form,
     to: To,
-    file: File,
+    file: Waiting<File>,
     observer: Arc<OnceLock<Observer>>,
     tally: Arc<Tally>,
     /// The last write failed, and that was said.
@@ -285,7 +292,7 @@ impl Writer {
     fn reopen(&mut self) {
         match self.to.open() {
             Ok(file) => {
-                self.file = file;
+                self.file = Waiting(file);
                 info!("access log opened again");
             }
             Err(error) => warn!(%error, "the access log cannot be opened again, the old one stays"),

@@ -182,7 +182,7 @@ const STATUS: &[(&str, &str)] = &[
     ),
     (
         "routes[].backends[].failingCount",
-        "how many of them a worker failed to reach the last time it tried",
+        "how many of them the newest dial of any worker failed to reach",
     ),
     (
         "routes[].backends[].endpoints[].address",

@@ -177,7 +177,7 @@ fn config(args: Args) -> Config {
 fn stop_by_signal() -> Result<watch::Receiver<bool>> {
     let (news_sender, news) = mpsc::channel();
     let (stop_sender, stop) = watch::channel(false);
-    Signals::catch()?.tell(news_sender)?;
+    Signals::catch()?.tell(news_sender);
     let listen = move || {
         if news.iter().any(|it| matches!(it, News::Stop)) {
             stop_sender.send_replace(true);

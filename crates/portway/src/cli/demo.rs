@@ -119,7 +119,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         }
         None
     };
-    let mut standalone = Standalone::start(&config, signals, objects, None, tell)?;
+    let mut standalone = Standalone::start(&config, Some(signals), objects, None, tell)?;
     let deadline = Instant::now() + FIRST_TABLE_TIMEOUT;
     match standalone.next(Some(deadline))? {
         // Without files there is no newer table than the first.

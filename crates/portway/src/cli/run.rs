@@ -92,7 +92,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         }
         connections.hear(heard)
     };
-    let mut standalone = Standalone::start(&config, signals, objects, Some(inputs), tell)?;
+    let mut standalone = Standalone::start(&config, Some(signals), objects, Some(inputs), tell)?;
     board.observe(standalone.observer());
     let mut log = Log::new(strictness, format, Arc::clone(&board));
     log.tell_findings(&standalone);

@@ -13,7 +13,6 @@ use portway_engine::table::{ListenerSpec, Protocol, RoutingTable, TableSpec, Tab
 
 use super::{Change, Config, FIRST, News, Standalone, beside_ipv4};
 use crate::limits::TRANSLATION_PAUSE_MAX;
-use crate::signals::Signals;
 
 fn listener(name: &str, binds: &[&str]) -> ListenerSpec {
     ListenerSpec {
@@ -99,9 +98,8 @@ fn started() -> Standalone {
         drain_timeout: Duration::ZERO,
         admin: Vec::new(),
     };
-    let signals = Signals::catch().unwrap();
     let objects = Objects::default();
-    let mut standalone = Standalone::start(&config, signals, objects, None, |_| None).unwrap();
+    let mut standalone = Standalone::start(&config, None, objects, None, |_| None).unwrap();
     while standalone.next(None).unwrap() != Change::Translated {}
     standalone
 }
