@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Instant;
 
 use portway_proxy::Cutter;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -17,6 +18,25 @@ use tracing::{info, warn};
 use crate::limits::{CUT_TIMEOUT, SIGNALS_TOGETHER};
 use crate::logging;
 use crate::news::News;
+
+/// The signals that ask for an end, by their names.
+type Ends = [(&'static str, Signal); 2];
+
+/// Handlers of what asks for an end and of SIGHUP, and the runtime in which they are heard.
+fn handlers() -> io::Result<(Runtime, Ends, Signal)> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (ends, hangup) = {
+        let _inside = runtime.enter();
+        let ends = [
+            ("SIGTERM", signal(SignalKind::terminate())?),
+            ("SIGINT", signal(SignalKind::interrupt())?),
+        ];
+        (ends, signal(SignalKind::hangup())?)
+    };
+    Ok((runtime, ends, hangup))
+}
 
 /// Signals that do not end the process any more, and whom they are told.
 pub(crate) struct Signals {
@@ -31,17 +51,7 @@ impl Signals {
     /// # Errors
     /// When the thread, its runtime or the handlers cannot be had.
     pub(crate) fn catch() -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let (mut ends, mut hangup) = {
-            let _inside = runtime.enter();
-            let ends = [
-                ("SIGTERM", signal(SignalKind::terminate())?),
-                ("SIGINT", signal(SignalKind::interrupt())?),
-            ];
-            (ends, signal(SignalKind::hangup())?)
-        };
+        let (runtime, mut ends, mut hangup) = handlers()?;
         let (told, to_tell) = oneshot::channel();
         let hear = async move {
             if let Some(news) = wait_for_news(&mut ends, &mut hangup, to_tell).await {
@@ -62,7 +72,7 @@ impl Signals {
 
 /// Waits until there is somebody to tell; `None` if there will be nobody.
 async fn wait_for_news(
-    ends: &mut [(&'static str, Signal); 2],
+    ends: &mut Ends,
     hangup: &mut Signal,
     mut to_tell: oneshot::Receiver<Sender<News>>,
 ) -> Option<Sender<News>> {
@@ -89,20 +99,10 @@ async fn wait_for_news(
 /// # Errors
 /// When the thread, its runtime or the handlers cannot be had.
 pub(crate) fn on_end(tell: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?;
-    let (mut signals, mut hangup) = {
-        let _inside = runtime.enter();
-        let signals = [
-            ("SIGTERM", signal(SignalKind::terminate())?),
-            ("SIGINT", signal(SignalKind::interrupt())?),
-        ];
-        (signals, signal(SignalKind::hangup())?)
-    };
+    let (runtime, mut ends, mut hangup) = handlers()?;
     let watch = async move {
         tokio::select! {
-            _ = next(&mut signals) => {}
+            _ = next(&mut ends) => {}
             _ = hangup.recv() => {}
         }
     };
@@ -114,11 +114,7 @@ pub(crate) fn on_end(tell: impl FnOnce() + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
-async fn watch(
-    signals: &mut [(&'static str, Signal); 2],
-    hangup: &mut Signal,
-    news: &Sender<News>,
-) {
+async fn watch(signals: &mut Ends, hangup: &mut Signal, news: &Sender<News>) {
     let name = loop {
         tokio::select! {
             name = next(signals) => break name,
@@ -166,7 +162,7 @@ pub(crate) fn cut_when_asked(news: Receiver<News>, cutter: Cutter) {
     }
 }
 
-async fn next([(first, one), (second, other)]: &mut [(&'static str, Signal); 2]) -> &'static str {
+async fn next([(first, one), (second, other)]: &mut Ends) -> &'static str {
     tokio::select! {
         _ = one.recv() => *first,
         _ = other.recv() => *second,

@@ -359,10 +359,7 @@ fn an_open_connection_finishes_before_the_end() {
     let (client, mut answers) = open(loopback(guide.ports[0])[0]);
     running.signal(Signal::TERM);
     running.wait_for("draining");
-    (&client).write_all(b"still here\n").unwrap();
-    let mut line = String::new();
-    answers.read_line(&mut line).unwrap();
-    assert_eq!(line, "still here\n");
+    is_still_served(&client, &mut answers);
     drop((client, answers));
     assert_eq!(running.wait().code(), Some(0), "{}", running.seen());
     assert!(TcpStream::connect(loopback(guide.ports[0])[0]).is_err());
@@ -416,10 +413,7 @@ fn two_signals_at_once_are_one() {
     running.signal(Signal::TERM);
     running.signal(Signal::INT);
     running.wait_for("draining");
-    (&client).write_all(b"still here\n").unwrap();
-    let mut line = String::new();
-    answers.read_line(&mut line).unwrap();
-    assert_eq!(line, "still here\n");
+    is_still_served(&client, &mut answers);
     drop((client, answers));
     assert_eq!(running.wait().code(), Some(0), "{}", running.seen());
     assert!(!running.seen().contains("ended at once"));
@@ -478,6 +472,14 @@ fn after_the_drain_timeout_open_connections_are_cut() {
         matches!(end, Err(ErrorKind::ConnectionReset) | Ok(0)),
         "{end:?}"
     );
+}
+
+/// What the connection sends comes back.
+fn is_still_served(mut client: &TcpStream, answers: &mut BufReader<TcpStream>) {
+    client.write_all(b"still here\n").unwrap();
+    let mut line = String::new();
+    answers.read_line(&mut line).unwrap();
+    assert_eq!(line, "still here\n");
 }
 
 /// A connection that was greeted.
