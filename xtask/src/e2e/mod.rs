@@ -14,6 +14,7 @@ mod client;
 mod manifest;
 mod outside;
 mod place;
+mod scene;
 mod tests;
 mod trail;
 
@@ -177,6 +178,7 @@ pub(crate) fn run_inside(args: &Inside) -> Result<ExitCode> {
             let place = Place::make(test.name, &kubectl, &interrupt)?;
             let outcome = (test.run)(&place);
             if outcome.is_err() {
+                scene::tell(&place);
                 place.tell(&format!(
                     "its objects stay in namespace {}",
                     place.namespace

@@ -1,4 +1,4 @@
-//! A connect that explains itself: where its packets went, if nobody answered.
+//! A connect that explains itself: where its packets went, if it failed.
 //!
 //! In: an address and a wait. Out: a connection; or an error that names the local port, with what
 //! the kernel knows of it while the socket is still there. Never: a second attempt.
@@ -32,18 +32,23 @@ pub(crate) fn connect(to: SocketAddr, wait: Duration) -> io::Result<TcpStream> {
     let wait = Timespec::try_from(wait).map_err(io::Error::other)?;
     let n_ready = poll(&mut [PollFd::new(&socket, PollFlags::OUT)], Some(&wait))?;
     let socket = TcpStream::from(socket);
+    let port = socket.local_addr()?.port();
     if n_ready == 0 {
-        let port = socket.local_addr()?.port();
-        return Err(io::Error::new(io::ErrorKind::TimedOut, of(port)));
+        let text = format!("connect timed out from port {port}; {}", of(port));
+        return Err(io::Error::new(io::ErrorKind::TimedOut, text));
     }
-    sockopt::socket_error(&socket)??;
+    if let Err(errno) = sockopt::socket_error(&socket)? {
+        let error = io::Error::from(errno);
+        let text = format!("{error}, from port {port}; {}", of(port));
+        return Err(io::Error::new(error.kind(), text));
+    }
     socket.set_nonblocking(false)?;
     Ok(socket)
 }
 
 /// What is known of the connection from this port.
 fn of(port: u16) -> String {
-    let mut text = format!("connect timed out from port {port}");
+    let mut text = String::new();
     let port_text = port.to_string();
     let filter = format!("sport = :{port}");
     let ask: [(&str, &[&str]); 2] = [
@@ -69,7 +74,8 @@ fn of(port: u16) -> String {
         } else {
             said.as_str()
         };
-        let _ = write!(text, "; {program}: {said}");
+        let separator = if text.is_empty() { "" } else { "; " };
+        let _ = write!(text, "{separator}{program}: {said}");
     }
     text
 }

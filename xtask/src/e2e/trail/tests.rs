@@ -31,4 +31,8 @@ fn a_connect_that_is_refused_is_an_error_of_that_kind() {
     let to: SocketAddr = free.expect("an address");
     let error = connect(to, Duration::from_secs(1)).expect_err("nobody listens");
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    let text = error.to_string();
+    assert!(text.contains("refused"), "{text}");
+    // Who refused is in the last of them, if the packet was rewritten.
+    assert!(text.contains("; conntrack: "), "{text}");
 }

@@ -1,0 +1,42 @@
+//! What a test that failed leaves behind: the cluster goes soon after it, and with it all that tells
+//! why.
+//!
+//! In: a place. Out: lines for whoever reads the run's log. Never: an error; what cannot be asked is
+//! said to be so.
+
+use super::place::Place;
+
+/// Lines that are kept of what is said at length.
+const N_LINES: usize = 25;
+
+/// What is asked, about the namespace of the test or about all.
+const QUESTIONS: [&[&str]; 4] = [
+    &[
+        "get",
+        "gateways,tcproutes,services,endpointslices,deployments",
+        "--output=wide",
+    ],
+    &["get", "pods", "--all-namespaces", "--output=wide"],
+    &["get", "events", "--sort-by=.lastTimestamp"],
+    &[
+        "logs",
+        "--selector=gateway.networking.k8s.io/gateway-name",
+        "--prefix",
+        "--tail=15",
+    ],
+];
+
+/// Tells it.
+pub(crate) fn tell(place: &Place<'_>) {
+    for question in QUESTIONS {
+        place.tell(&format!("kubectl {}", question.join(" ")));
+        let answer = place
+            .run(question)
+            .unwrap_or_else(|error| format!("{error:#}"));
+        let lines: Vec<&str> = answer.lines().collect();
+        let newest = lines.len().saturating_sub(N_LINES);
+        for line in &lines[newest..] {
+            place.tell(&format!("  {line}"));
+        }
+    }
+}
