@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	listers "k8s.io/client-go/listers/core/v1"
@@ -29,6 +30,8 @@ type balancer struct {
 	client kubernetes.Interface
 	lister listers.ServiceLister
 	pool   netip.Prefix
+	// What was chosen, by Service: the lister may not show it yet, and no other may get it.
+	chosen map[types.UID]netip.Addr
 }
 
 func loadBalancer() int {
@@ -92,7 +95,7 @@ func serve(ctx context.Context, client kubernetes.Interface, pool netip.Prefix) 
 }
 
 // assign gives an address to each Service that lacks one and says whether a write failed.
-func (b balancer) assign(ctx context.Context) bool {
+func (b *balancer) assign(ctx context.Context) bool {
 	services, err := b.lister.List(labels.Everything())
 	if err != nil {
 		return true
@@ -100,12 +103,19 @@ func (b balancer) assign(ctx context.Context) bool {
 	slices.SortFunc(services, func(x, y *core.Service) int {
 		return x.CreationTimestamp.Compare(y.CreationTimestamp.Time)
 	})
-	taken := map[netip.Addr]bool{}
+	taken, held := map[netip.Addr]bool{}, map[types.UID]netip.Addr{}
 	for _, service := range services {
-		if address, has := given(service); has && balanced(service) {
+		if !balanced(service) {
+			continue
+		}
+		if address, has := given(service); has {
 			taken[address] = true
 		}
+		if address, has := b.chosen[service.UID]; has {
+			taken[address], held[service.UID] = true, address
+		}
 	}
+	b.chosen = held
 	again := false
 	for _, service := range services {
 		address, has := given(service)
@@ -113,7 +123,10 @@ func (b balancer) assign(ctx context.Context) bool {
 		case !balanced(service) && has:
 			again = b.write(ctx, service, nil) || again
 		case balanced(service) && (!has || !b.suits(service, address)):
-			chosen, ok := b.choose(service, taken)
+			chosen, ok := b.chosen[service.UID]
+			if !ok || !b.suits(service, chosen) {
+				chosen, ok = b.choose(service, taken)
+			}
 			if !ok {
 				fmt.Fprintf(os.Stderr, "no address for %s/%s\n", service.Namespace, service.Name)
 				if has {
@@ -121,7 +134,7 @@ func (b balancer) assign(ctx context.Context) bool {
 				}
 				continue
 			}
-			taken[chosen] = true
+			taken[chosen], b.chosen[service.UID] = true, chosen
 			again = b.write(ctx, service, &chosen) || again
 		}
 	}
