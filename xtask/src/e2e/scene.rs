@@ -10,13 +10,20 @@ use super::place::Place;
 const N_LINES: usize = 25;
 
 /// What is asked, about the namespace of the test or about all.
-const QUESTIONS: [&[&str]; 4] = [
+const QUESTIONS: [&[&str]; 5] = [
     &[
         "get",
         "gateways,tcproutes,services,endpointslices,deployments",
         "--output=wide",
     ],
     &["get", "pods", "--all-namespaces", "--output=wide"],
+    &[
+        "get",
+        "pods",
+        "--output=custom-columns=NAME:.metadata.name,STARTED:.status.containerStatuses[0].state,\
+         RESTARTS:.status.containerStatuses[0].restartCount,\
+         READY:.status.conditions[?(@.type==\"Ready\")].lastTransitionTime",
+    ],
     &["get", "events", "--sort-by=.lastTimestamp"],
     &[
         "logs",
