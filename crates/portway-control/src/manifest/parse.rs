@@ -130,6 +130,7 @@ enum Inside {
 }
 
 struct Reader<'a> {
+    text: &'a str,
     parser: Parser<'a, StrInput<'a>>,
     budget: &'a mut Budget,
     found: &'a mut Found,
@@ -153,6 +154,7 @@ impl<'a> Reader<'a> {
         options.flow_nesting_limit = DEPTH_MAX;
         options.block_nesting_limit = DEPTH_MAX;
         Self {
+            text,
             parser: Parser::new_from_str_with_options(text, options),
             budget,
             found,
@@ -173,7 +175,7 @@ impl<'a> Reader<'a> {
             let stop = match self.parser.next_event() {
                 None => return,
                 Some(Ok((event, span))) => self.take(event, shifted(span_of(&span), self.begin)),
-                Some(Err(error)) => Err(Stop::Document(Box::new(not_yaml(&error)))),
+                Some(Err(error)) => Err(Stop::Document(Box::new(not_yaml(&error, self.text)))),
             };
             match stop {
                 Ok(()) => {}
@@ -461,10 +463,15 @@ fn tagged(text: &str, tag: &Tag, span: Span) -> Result<Written, Stop> {
     }
 }
 
-fn not_yaml(cause: &ScanError) -> Diagnostic {
+/// The character at which it is none; there may be no more.
+fn not_yaml(cause: &ScanError, text: &str) -> Diagnostic {
     let at = position(cause.marker());
+    let rest = text.get(at.start as usize..).unwrap_or_default();
+    let n_bytes = rest.chars().next().map_or(0, char::len_utf8);
     let span = Span {
-        end: at.start.saturating_add(1),
+        end: at
+            .start
+            .saturating_add(u32::try_from(n_bytes).unwrap_or_default()),
         ..at
     };
     if matches!(cause.kind(), ErrorKind::RecursionLimitExceeded) {

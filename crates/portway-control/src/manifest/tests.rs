@@ -32,6 +32,29 @@ fn bytes_are_bounded() {
     assert_eq!(less, (0, vec![Code(11)]));
 }
 
+/// Also of what ends where something else must come, and of a character of many bytes.
+#[test]
+fn a_place_is_within_the_text() {
+    for text in [
+        "%",
+        "a: %",
+        "a: [",
+        "a: \"",
+        "a: @ü",
+        "%ü",
+        "a:\n\t- ü",
+        "ü: ]",
+    ] {
+        let reading = read(&[source("a", text)]);
+        assert!(!reading.diagnostics.is_empty(), "{text} is no YAML");
+        for found in reading.diagnostics {
+            let span = found.place.span;
+            let place = text.get(span.start as usize..span.end as usize);
+            assert!(place.is_some(), "{text}: {span:?}");
+        }
+    }
+}
+
 #[test]
 fn documents_are_bounded() {
     let text = format!("{NAMESPACE}---\n{}", NAMESPACE.replace("blue", "red"));
