@@ -186,12 +186,12 @@ pub(crate) fn running(site: &Site, name: &str) -> Result<Pid> {
 ///
 /// # Errors
 /// When there is no cluster, or it cannot be started.
-pub(crate) fn start_api_server_again(site: &Site) -> Result<()> {
+pub(crate) fn start_api_server_again(site: &Site) -> Result<Child> {
     let mut record = Record::read(site)?.context("no cluster is up")?;
     let name = "apiserver";
     record.parts.retain(|it| it.name != name);
     let program = golang::folder().join("cluster");
-    start(site, &mut record, &program, name, &api_server(site)).map(drop)
+    start(site, &mut record, &program, name, &api_server(site))
 }
 
 /// The last lines of a part's log, for the message of a failure.
