@@ -128,6 +128,7 @@ func (b *balancer) assign(ctx context.Context) bool {
 				chosen, ok = b.choose(service, taken)
 			}
 			if !ok {
+				delete(b.chosen, service.UID)
 				fmt.Fprintf(os.Stderr, "no address for %s/%s\n", service.Namespace, service.Name)
 				if has {
 					again = b.write(ctx, service, nil) || again

@@ -463,7 +463,7 @@ fn tagged(text: &str, tag: &Tag, span: Span) -> Result<Written, Stop> {
     }
 }
 
-/// The character at which it is none; there may be no more.
+/// Its place is one character, or none at the end of the text: callers cut the text there.
 fn not_yaml(cause: &ScanError, text: &str) -> Diagnostic {
     let at = position(cause.marker());
     let rest = text.get(at.start as usize..).unwrap_or_default();
