@@ -37,12 +37,12 @@ const QUESTIONS: [&[&str]; 5] = [
 pub(crate) fn tell(place: &Place<'_>) {
     for question in QUESTIONS {
         place.tell(&format!("kubectl {}", question.join(" ")));
+        // The API server may be what failed: one that hangs is not waited for.
         let answer = place
-            .run(question)
+            .run(&[question, &["--request-timeout=10s"]].concat())
             .unwrap_or_else(|error| format!("{error:#}"));
-        let lines: Vec<&str> = answer.lines().collect();
-        let newest = lines.len().saturating_sub(N_LINES);
-        for line in &lines[newest..] {
+        let n_older = answer.lines().count().saturating_sub(N_LINES);
+        for line in answer.lines().skip(n_older) {
             place.tell(&format!("  {line}"));
         }
     }
