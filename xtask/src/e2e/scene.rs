@@ -5,6 +5,7 @@
 //! said to be so.
 
 use super::place::Place;
+use crate::install::NAMESPACE;
 
 /// Lines that are kept of what is said at length.
 const N_LINES: usize = 25;
@@ -33,13 +34,36 @@ const QUESTIONS: [&[&str]; 5] = [
     ],
 ];
 
+/// What is asked about the controllers: the lines of one that began again stay with its end.
+const OF_CONTROLLERS: [&[&str]; 3] = [
+    &[
+        "get",
+        "pods,leases",
+        "--output=custom-columns=NAME:.metadata.name,DELETED:.metadata.deletionTimestamp,\
+         HOLDER:.spec.holderIdentity,RENEWED:.spec.renewTime,\
+         STATE:.status.containerStatuses[0].state,LAST:.status.containerStatuses[0].lastState",
+    ],
+    &[
+        "logs",
+        "--selector=app.kubernetes.io/component=controller",
+        "--prefix",
+        "--tail=15",
+    ],
+    &["get", "events", "--sort-by=.lastTimestamp"],
+];
+
 /// Tells it.
 pub(crate) fn tell(place: &Place<'_>) {
-    for question in QUESTIONS {
-        place.tell(&format!("kubectl {}", question.join(" ")));
+    let its_own = QUESTIONS.iter().map(|it| (place.namespace.as_str(), it));
+    let of_controllers = OF_CONTROLLERS.iter().map(|it| (NAMESPACE, it));
+    for (namespace, question) in its_own.chain(of_controllers) {
+        place.tell(&format!("kubectl -n {namespace} {}", question.join(" ")));
+        let namespace = format!("--namespace={namespace}");
         // The API server may be what failed: one that hangs is not waited for.
+        let bounds = [namespace.as_str(), "--request-timeout=10s"];
         let answer = place
-            .run(&[question, &["--request-timeout=10s"]].concat())
+            .kubectl
+            .run(&[question, &bounds[..]].concat())
             .unwrap_or_else(|error| format!("{error:#}"));
         let n_older = answer.lines().count().saturating_sub(N_LINES);
         for line in answer.lines().skip(n_older) {

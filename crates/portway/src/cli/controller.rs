@@ -1,5 +1,6 @@
 //! `portway controller`: watch a cluster, provision proxies for its Gateways, and feed them.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -125,6 +126,7 @@ enum PullPolicy {
 /// # Errors
 /// When there is no cluster, or an address is taken.
 pub(crate) fn run(args: Args) -> Result<Exit> {
+    let signals = Signals::catch().context("watch for signals")?;
     args.log.start();
     let board = Arc::new(Board::new("controller"));
     let doors = [Door {
@@ -140,7 +142,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         .enable_all()
         .build()
         .context("start the runtime")?;
-    let stop = stop_by_signal().context("watch for signals")?;
+    let stop = stop_by(signals).context("listen to signals")?;
     let (health_sender, health) = watch::channel(Health {
         is_synced: false,
         role: Role::Follower,
@@ -174,10 +176,10 @@ fn config(args: Args) -> Config {
     }
 }
 
-fn stop_by_signal() -> Result<watch::Receiver<bool>> {
+fn stop_by(signals: Signals) -> io::Result<watch::Receiver<bool>> {
     let (news_sender, news) = mpsc::channel();
     let (stop_sender, stop) = watch::channel(false);
-    Signals::catch()?.tell(news_sender);
+    signals.tell(news_sender);
     let listen = move || {
         if news.iter().any(|it| matches!(it, News::Stop)) {
             stop_sender.send_replace(true);

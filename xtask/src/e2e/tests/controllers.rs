@@ -1,10 +1,12 @@
 //! Controllers that are killed, and two of them at once.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use rustix::process::Pid;
 use serde_json::Value;
 
 use crate::e2e::audit::Audit;
@@ -28,6 +30,7 @@ fn take_over(place: &Place<'_>) -> Result<()> {
     place.answers(at, "foo")?;
     let load = Load::start(at, 10)?;
     let leader = leader(place)?;
+    hears_from_the_start(place.portway_in(NAMESPACE, &leader)?)?;
     let audit = Audit::from_now()?;
     place.apply(&route("r", "gw", "foo", "bar"))?;
     route_is_accepted(place, "r")?;
@@ -106,6 +109,20 @@ pub(in crate::e2e) fn killed_in_mid_change(place: &Place<'_>) -> Result<()> {
     load.end().flawless()
 }
 
+/// Whether a signal that comes before it is handled ends the controller: the kernel drops those of the
+/// first process of a PID namespace, see pid_namespaces(7).
+fn hears_from_the_start(portway: Pid) -> Result<()> {
+    let path = format!("/proc/{}/status", portway.as_raw_nonzero());
+    let status = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+    let pids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    let innermost = pids.and_then(|it| it.split_whitespace().last());
+    ensure!(
+        innermost.is_some_and(|it| it != "1"),
+        "its numbers are {pids:?}: a SIGTERM at its birth is lost"
+    );
+    Ok(())
+}
+
 /// Applies objects, and kills the controller once a route of them is there and more are to come.
 fn killed_while_applying(place: &Place<'_>, objects: &str, route: &str) -> Result<Instant> {
     let pod = leader(place)?;
@@ -139,23 +156,26 @@ fn killed_while_applying(place: &Place<'_>, objects: &str, route: &str) -> Resul
     Ok(killed)
 }
 
-fn scale(place: &Place<'_>, replicas: u32) -> Result<()> {
+fn scale(place: &Place<'_>, n_pods: usize) -> Result<()> {
     let namespace = format!("--namespace={NAMESPACE}");
     let deployment = format!("deployment/{CONTROLLER}");
-    let replicas = format!("--replicas={replicas}");
+    let replicas = format!("--replicas={n_pods}");
     place
         .kubectl
         .run(&["scale", &namespace, &deployment, &replicas])?;
-    place
-        .kubectl
-        .run(&[
-            "rollout",
-            "status",
-            &namespace,
-            &deployment,
-            "--timeout=90s",
-        ])
-        .map(drop)
+    place.kubectl.run(&[
+        "rollout",
+        "status",
+        &namespace,
+        &deployment,
+        "--timeout=90s",
+    ])?;
+    // One that ends may lead for as long as it is there.
+    place.until("as many controllers as are asked for", || {
+        let all = ["get", &namespace, "pods", "--output=name"];
+        let n = place.kubectl.run(&all)?.lines().count();
+        Ok((n == n_pods).then_some(()))
+    })
 }
 
 /// The pod that holds the Lease.
