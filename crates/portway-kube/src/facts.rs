@@ -12,6 +12,7 @@ use portway_feed::ProxyFacts;
 use serde_json::Value;
 
 use crate::limits::{ACKNOWLEDGE_MAX, ADOPTION};
+use crate::provisioner::is_going;
 
 /// The newest table of a Gateway.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +37,7 @@ pub(crate) struct Serving {
 }
 
 /// Puts together what is known of a Gateway's proxies. `ready` are the Pods that its Service sends
-/// connections to.
+/// connections to. A Service that is being deleted has no address that lasts.
 pub(crate) fn of_gateway(
     service: Option<&Value>,
     ready: &BTreeSet<&str>,
@@ -46,7 +47,10 @@ pub(crate) fn of_gateway(
 ) -> Serving {
     let mut serving = Serving {
         facts: GatewayFacts {
-            addresses: service.map(addresses).unwrap_or_default(),
+            addresses: service
+                .filter(|it| !is_going(it))
+                .map(addresses)
+                .unwrap_or_default(),
             n_ready: ready.len(),
             ..GatewayFacts::default()
         },

@@ -224,9 +224,13 @@ impl Provisioner {
     /// Takes what became of a job; true if the facts of its Gateway changed.
     pub(crate) fn done(&mut self, job: &Job, outcome: JobOutcome, now: Instant) -> bool {
         self.in_flight.remove(&job.gateway);
+        // A watch did not show yet that it goes: to be made anew.
+        let is_lost = outcome.applied.iter().any(|(_, answer)| is_going(answer));
         for (key, answer) in outcome.applied {
             let wanted = job.apply.iter().find(|it| it.key == key);
-            if let Some(wanted) = wanted {
+            if let Some(wanted) = wanted
+                && !is_going(&answer)
+            {
                 let applied = Applied {
                     wanted: wanted.object.clone(),
                     answer: stripped(&answer),
@@ -239,7 +243,11 @@ impl Provisioner {
         let problem_before = self.problems.remove(&job.gateway);
         match outcome.refused {
             None => {
-                self.retries.forget(&job.gateway);
+                if is_lost {
+                    self.retries.failed(&job.gateway, now);
+                } else {
+                    self.retries.forget(&job.gateway);
+                }
                 problem_before.is_some()
             }
             Some(why) => {
@@ -297,6 +305,11 @@ impl Provisioner {
         }
         let mut objects: Vec<(&FleetKey, &Value)> = Vec::new();
         for (key, value) in &wanted.objects {
+            // What is written into it goes with it; when it is gone it is made anew.
+            if store.fleet().get(key).is_some_and(|it| is_going(it)) {
+                self.applied.remove(key);
+                continue;
+            }
             let Some(applied) = self.applied.get(key) else {
                 objects.push((key, value));
                 continue;
@@ -360,8 +373,7 @@ impl Provisioner {
                 None => self.is_refused(&gateway) || !has_class(&gateway, store),
             };
             let is_there = store.objects().gateways.contains_key(&gateway);
-            let is_going = !value["metadata"]["deletionTimestamp"].is_null();
-            if is_wanted || !is_there || is_going {
+            if is_wanted || !is_there || is_going(value) {
                 continue;
             }
             let uid = value["metadata"]["uid"].as_str().unwrap_or_default();
@@ -409,6 +421,12 @@ fn must_serve_on(key: &FleetKey, wanted: &Wanted, store: &Store) -> bool {
     };
     !next(ProvisionKind::Deployment).is_some_and(is_available)
         || !next(ProvisionKind::Service).is_some_and(is_reached)
+}
+
+/// Whether an object is being deleted: it is there for as long as a finalizer holds it, as the load
+/// balancer's does, and nothing can stop that.
+pub(crate) fn is_going(object: &Value) -> bool {
+    !object["metadata"]["deletionTimestamp"].is_null()
 }
 
 /// The Gateway that owns an object of ours.

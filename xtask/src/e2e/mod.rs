@@ -49,11 +49,12 @@ const fn test(name: &'static str, run: fn(&Place<'_>) -> Result<()>) -> Test {
     }
 }
 
-const TESTS: [Test; 26] = [
+const TESTS: [Test; 27] = [
     test("guide", guide::with_v1),
     test("foreign-conditions", statuses::foreign_conditions_survive),
     test("longest-name", statuses::longest_name),
     test("gateway-deleted", objects::gateway_deleted),
+    test("gateway-replaced", objects::gateway_replaced),
     test("class-held", objects::class_held),
     test("grant-removed", objects::grant_removed),
     test("listeners-under-load", objects::listeners_under_load),

@@ -1,5 +1,6 @@
 //! What is said of proxies, and when.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use portway_feed::ProxyFacts;
@@ -134,4 +135,22 @@ fn the_addresses_are_those_clients_can_use() {
     check_addresses(service, &["IPAddress 10.0.0.1", "IPAddress fd00::1"]);
     let waiting = json!({"spec": {"type": "LoadBalancer", "clusterIPs": ["10.0.0.1"]}});
     check_addresses(waiting, &[]);
+}
+
+#[test]
+fn a_service_that_is_going_has_no_address() {
+    let mut service = json!({"metadata": {}, "spec": {"clusterIPs": ["10.0.0.1"]}});
+    let of = |service: &Value| {
+        let now = Instant::now();
+        let newest = Newest {
+            generation: 1,
+            since: now,
+            led_since: now,
+        };
+        let serving = of_gateway(Some(service), &BTreeSet::new(), &[], newest, now);
+        serving.facts.addresses.len()
+    };
+    assert_eq!(of(&service), 1);
+    service["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    assert_eq!(of(&service), 0);
 }

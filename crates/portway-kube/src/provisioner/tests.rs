@@ -255,6 +255,50 @@ fn an_object_that_somebody_deleted_is_made_again() {
     assert_eq!(scene.turn().0, [ConfigMap, Deployment]);
 }
 
+/// A finalizer may hold it, a load balancer's for a minute: what is written into it would go with it.
+#[test]
+fn an_object_that_is_going_is_made_anew_when_it_is_gone() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    let mut going = scene.stored(ServiceKind);
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    scene.show(ServiceKind, &going);
+    scene.provisioner.look();
+    assert_eq!(scene.turn(), (vec![], vec![]));
+    scene.want(&[fleet(&[80, 90])]);
+    assert_eq!(scene.turn().0, []);
+    let gone = serde_json::from_value(going).unwrap();
+    scene.store.see::<Service>(None, Seen::Gone(gone));
+    scene.provisioner.look();
+    assert_eq!(scene.turn().0, [ConfigMap, ServiceKind]);
+}
+
+/// The watch may show it later than the API answers.
+#[test]
+fn what_was_written_into_an_object_that_is_going_is_written_again() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    let job = scene.due().remove(0);
+    let answer = |it: &Apply| {
+        let mut stored = it.object.clone();
+        if it.key.kind == ServiceKind {
+            stored["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+        } else {
+            scene.show(it.key.kind, &stored);
+        }
+        (it.key.clone(), stored)
+    };
+    let outcome = JobOutcome {
+        applied: job.apply.iter().map(answer).collect(),
+        refused: None,
+    };
+    scene.provisioner.done(&job, outcome, scene.now);
+    assert_eq!(scene.due(), []);
+    scene.pass(1);
+    assert_eq!(scene.turn().0, [ConfigMap, ServiceKind]);
+}
+
 /// A quantity may be stored in another form than it was written: that is no drift.
 #[test]
 fn what_the_api_made_of_our_fields_is_no_drift() {

@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::e2e::client::Load;
 use crate::e2e::manifest::{gateway, gateway_of, grant, route};
-use crate::e2e::place::{Place, is_ending};
+use crate::e2e::place::{Place, condition, is_ending, name};
 
 /// A class of its own.
 const HELD: &str = "e2e-held";
@@ -36,6 +36,44 @@ pub(in crate::e2e) fn gateway_deleted(place: &Place<'_>) -> Result<()> {
         silent.as_secs_f64()
     ));
     Ok(())
+}
+
+/// A Gateway that is replaced by one of its name is not served by what goes with the one before: a
+/// load balancer's finalizer keeps its Service for a while.
+pub(in crate::e2e) fn gateway_replaced(place: &Place<'_>) -> Result<()> {
+    let objects = gateway("gw", &[("foo", 8080)]);
+    place.apply(&(objects.clone() + &route("r", "gw", "foo", "foo")))?;
+    let at = SocketAddr::new(place.programmed("gw")?, 8080);
+    place.answers(at, "foo")?;
+    let made = place.provisioned("services", "gw")?;
+    let service = format!("service/{}", name(made.first().context("a Service")?)?);
+    place.patch(
+        &service,
+        r#"{"metadata":{"finalizers":["example.com/cloud"]}}"#,
+    )?;
+    place.run(&["delete", "gateway", "gw", "--timeout=60s"])?;
+    place.until("Service that is being deleted", || {
+        Ok(is_ending(&place.get(&service)?).then_some(()))
+    })?;
+
+    place.apply(&objects)?;
+    place.until("Gateway without an address", || {
+        let gateway = place.get("gateway/gw")?;
+        let programmed = condition(&gateway, "Programmed").map(|it| it["reason"].clone());
+        ensure!(
+            gateway["status"]["addresses"].is_null(),
+            "it has the address of what is going: {}",
+            gateway["status"]
+        );
+        Ok((programmed == Some("AddressNotAssigned".into())).then_some(()))
+    })?;
+    place.patch(&service, r#"{"metadata":{"finalizers":null}}"#)?;
+    let at = SocketAddr::new(place.programmed("gw")?, 8080);
+    place.answers(at, "foo")?;
+    let load = Load::start(at, 10)?;
+    place.apply(&route("r", "gw", "foo", "bar"))?;
+    place.turns_to(at, "bar")?;
+    load.end().flawless()
 }
 
 /// A class that is deleted stays, and serves, until its last Gateway is gone.
