@@ -120,6 +120,8 @@ func (b *balancer) assign(ctx context.Context) bool {
 	for _, service := range services {
 		address, has := given(service)
 		switch {
+		case service.DeletionTimestamp != nil:
+			// It keeps what it has while a finalizer holds it, as in a cloud.
 		case !balanced(service) && has:
 			again = b.write(ctx, service, nil) || again
 		case balanced(service) && (!has || !b.suits(service, address)):
@@ -146,7 +148,7 @@ func (b *balancer) assign(ctx context.Context) bool {
 // somebody else, as the API wants it.
 func balanced(service *core.Service) bool {
 	return service.Spec.Type == core.ServiceTypeLoadBalancer &&
-		service.Spec.LoadBalancerClass == nil && service.DeletionTimestamp == nil
+		service.Spec.LoadBalancerClass == nil
 }
 
 func given(service *core.Service) (netip.Addr, bool) {

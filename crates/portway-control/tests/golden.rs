@@ -417,6 +417,7 @@ fn take_fact(fact: &str, facts: &mut Facts) {
                 value: more.to_owned(),
             }];
         }
+        "refused" => fleet(facts, first).refused = Some(more.to_owned()),
         "ready" => fleet(facts, first).n_ready = more.parse().unwrap(),
         "missing" => fleet(facts, first).missing = vec![more.to_owned()],
         other => panic!("no such fact: {other}"),

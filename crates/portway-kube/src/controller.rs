@@ -366,7 +366,9 @@ impl Controller {
             let proxies = self.feed.proxies(&gateway_name(key));
             let service = fleet.get(&service).map(Arc::as_ref);
             let mut of = facts::of_gateway(service, &ready, &proxies, newest, now);
-            of.facts.refused = self.provisioner.problem(key).map(str::to_owned);
+            if let Some(problem) = self.provisioner.problem(key) {
+                of.facts.refused = Some(problem.to_owned());
+            }
             serving.insert(key.clone(), of);
         }
         let facts = serving

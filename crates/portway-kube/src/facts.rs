@@ -12,7 +12,10 @@ use portway_feed::ProxyFacts;
 use serde_json::Value;
 
 use crate::limits::{ACKNOWLEDGE_MAX, ADOPTION};
-use crate::provisioner::is_going;
+use crate::watched::is_ending;
+
+/// Finalizers that are named in a condition.
+const HOLDERS_SHOWN_MAX: usize = 4;
 
 /// The newest table of a Gateway.
 #[derive(Debug, Clone, Copy)]
@@ -47,8 +50,9 @@ pub(crate) fn of_gateway(
 ) -> Serving {
     let mut serving = Serving {
         facts: GatewayFacts {
+            refused: service.filter(|it| is_ending(it)).map(ending),
             addresses: service
-                .filter(|it| !is_going(it))
+                .filter(|it| !is_ending(it))
                 .map(addresses)
                 .unwrap_or_default(),
             n_ready: ready.len(),
@@ -101,6 +105,22 @@ fn told(pod: &str, proxy: &ProxyFacts, newest: Newest) -> Option<(String, Instan
     // It is tried again every second; a moment of it is no news.
     let what = format!("proxy `{pod}` cannot listen on {socket}: {why}");
     Some((what, newest.since + Duration::from_secs(1)))
+}
+
+/// What is said of a Service that is being deleted. Whoever waits for it may have to look after what
+/// holds it.
+fn ending(service: &Value) -> String {
+    let holders = service["metadata"]["finalizers"].as_array();
+    let holders = holders.into_iter().flatten().filter_map(Value::as_str);
+    let holders: Vec<String> = holders
+        .take(HOLDERS_SHOWN_MAX)
+        .map(|it| format!("`{it}`"))
+        .collect();
+    let what = "its Service is being deleted, another is made when it is gone";
+    match &holders[..] {
+        [] => what.to_owned(),
+        _ => format!("{what}; held by finalizer {}", holders.join(", ")),
+    }
 }
 
 /// The addresses a Service got: of its load balancer, or else its own.

@@ -2,10 +2,13 @@
 //!
 //! In: the fleets that translate wants, what the cluster has, the time. Out: [`Job`]s, one a Gateway at
 //! a time. Never: a call to the API, a word about what an object holds, which is
-//! `portway_control::provision`'s; an object of a Gateway that is refused; one of somebody else.
+//! `portway_control::provision`'s; an object of a Gateway that is refused, or being deleted; one of
+//! somebody else.
 //!
 //! What is applied once is applied again when it is wanted differently, when the cluster shows that a
-//! field of ours changed or that it is gone, and every [`RESYNC`] for kinds that are not watched.
+//! field of ours changed or that it is gone, and every [`RESYNC`] for kinds that are not watched. What
+//! is being deleted stays for as long as a finalizer holds it, a load balancer's for a minute: it is
+//! left alone, serves nobody, and is made anew when it is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use crate::call::Place;
 use crate::limits::{FLEETS_IN_FLIGHT_MAX, RESYNC};
 use crate::retry::Retries;
 use crate::store::{FleetKey, Store};
-use crate::watched::drop_nulls;
+use crate::watched::{drop_nulls, is_ending};
 
 /// A watch may show for so long what was before our own write.
 const WATCH_LAG: Duration = Duration::from_secs(2);
@@ -225,12 +228,12 @@ impl Provisioner {
     pub(crate) fn done(&mut self, job: &Job, outcome: JobOutcome, now: Instant) -> bool {
         self.in_flight.remove(&job.gateway);
         // A watch did not show yet that it goes: to be made anew.
-        let is_lost = outcome.applied.iter().any(|(_, answer)| is_going(answer));
+        let is_lost = outcome.applied.iter().any(|(_, answer)| is_ending(answer));
         for (key, answer) in outcome.applied {
             let wanted = job.apply.iter().find(|it| it.key == key);
-            if let Some(wanted) = wanted
-                && !is_going(&answer)
-            {
+            if is_ending(&answer) {
+                self.applied.remove(&key);
+            } else if let Some(wanted) = wanted {
                 let applied = Applied {
                     wanted: wanted.object.clone(),
                     answer: stripped(&answer),
@@ -296,6 +299,10 @@ impl Provisioner {
         let Some(wanted) = self.wanted.get(gateway) else {
             return Vec::new();
         };
+        // With `--cascade=foreground` it waits for what it owns to go, and would wait for ever.
+        if store.stored(gateway).is_some_and(|it| it.is_ending) {
+            return Vec::new();
+        }
         // Nothing to listen on: proxies that live go on with what they have, but none is started.
         let is_living = |key: &FleetKey| store.fleet().contains_key(key);
         let deployment = wanted.objects.keys();
@@ -305,9 +312,8 @@ impl Provisioner {
         }
         let mut objects: Vec<(&FleetKey, &Value)> = Vec::new();
         for (key, value) in &wanted.objects {
-            // What is written into it goes with it; when it is gone it is made anew.
-            if store.fleet().get(key).is_some_and(|it| is_going(it)) {
-                self.applied.remove(key);
+            // What is written into it goes with it.
+            if store.fleet().get(key).is_some_and(|it| is_ending(it)) {
                 continue;
             }
             let Some(applied) = self.applied.get(key) else {
@@ -335,15 +341,22 @@ impl Provisioner {
         }
         objects.sort_by_key(|(key, _)| key.kind);
         let objects = objects.into_iter().map(|(key, object)| Apply {
-            is_new: self.is_new(key, gateway, wanted, store),
+            is_new: self.is_new(key, (gateway, wanted), store, now),
             key: key.clone(),
             object: object.clone(),
         });
         objects.collect()
     }
 
-    /// Whether nothing shows that an object of a Gateway is ours.
-    fn is_new(&self, key: &FleetKey, gateway: &ObjectKey, wanted: &Wanted, store: &Store) -> bool {
+    /// Whether nothing shows that an object of a Gateway is ours: neither a watch, nor that we applied
+    /// it, as long as a watch may not show that yet.
+    fn is_new(
+        &self,
+        key: &FleetKey,
+        (gateway, wanted): (&ObjectKey, &Wanted),
+        store: &Store,
+        now: Instant,
+    ) -> bool {
         let controller = names::label_value(&self.install.controller_name);
         let is_seen = |key: &FleetKey| {
             let stored = store.fleet().get(key);
@@ -354,7 +367,9 @@ impl Provisioner {
         let mut shown_by = wanted.objects.keys().filter(|other| {
             *other == key || (!is_watched(key.kind) && other.kind > ProvisionKind::ConfigMap)
         });
-        !self.applied.contains_key(key) && !shown_by.any(is_seen)
+        let is_told = self.applied.get(key);
+        let is_told = is_told.is_some_and(|it| !is_watched(key.kind) || now < it.at + WATCH_LAG);
+        !is_told && !shown_by.any(is_seen)
     }
 
     /// What the cluster has of ours that nobody wants. What belongs to a Gateway that is gone goes
@@ -373,7 +388,7 @@ impl Provisioner {
                 None => self.is_refused(&gateway) || !has_class(&gateway, store),
             };
             let is_there = store.objects().gateways.contains_key(&gateway);
-            if is_wanted || !is_there || is_going(value) {
+            if is_wanted || !is_there || is_ending(value) {
                 continue;
             }
             let uid = value["metadata"]["uid"].as_str().unwrap_or_default();
@@ -408,7 +423,7 @@ fn must_serve_on(key: &FleetKey, wanted: &Wanted, store: &Store) -> bool {
             namespace: key.namespace.clone(),
             name: name.clone(),
         };
-        store.fleet().get(&next)
+        store.fleet().get(&next).filter(|it| !is_ending(it))
     };
     let count = |of: &Value, what: &str| of[what].as_u64().unwrap_or_default();
     let is_available = |next: &Arc<Value>| {
@@ -421,12 +436,6 @@ fn must_serve_on(key: &FleetKey, wanted: &Wanted, store: &Store) -> bool {
     };
     !next(ProvisionKind::Deployment).is_some_and(is_available)
         || !next(ProvisionKind::Service).is_some_and(is_reached)
-}
-
-/// Whether an object is being deleted: it is there for as long as a finalizer holds it, as the load
-/// balancer's does, and nothing can stop that.
-pub(crate) fn is_going(object: &Value) -> bool {
-    !object["metadata"]["deletionTimestamp"].is_null()
 }
 
 /// The Gateway that owns an object of ours.

@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::warn;
 
-use crate::watched::Watched;
+use crate::watched::{Watched, is_ending};
 
 /// How annotations begin that a translation looks at: it reads `portway.dev/drain`, and says of others
 /// that begin so, and are likely meant for it, that they do nothing. It never hears of the rest.
@@ -304,7 +304,7 @@ impl Store {
                 .filter_map(|name| name.as_str().map(str::to_owned))
                 .collect(),
             uid: text("uid"),
-            is_ending: metadata["deletionTimestamp"].is_string(),
+            is_ending: is_ending(given),
         };
         if self.stored.get(key) != Some(&stored) {
             self.changes.statuses.insert(key.clone());

@@ -75,6 +75,12 @@ pub(crate) fn drop_nulls(value: &mut Value) {
     }
 }
 
+/// Whether an object is being deleted: nothing can stop that, and it is there until no finalizer holds
+/// it.
+pub(crate) fn is_ending(object: &Value) -> bool {
+    object["metadata"]["deletionTimestamp"].is_string()
+}
+
 impl<T> Resource for Watched<T> {
     type DynamicType = ApiResource;
     type Scope = DynamicResourceScope;

@@ -18,8 +18,10 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use rustix::event::{PollFd, PollFlags, poll};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::limits::{LOG_BATCH_BYTES, LOG_END_TIMEOUT, LOG_LINES_MAX, LOG_PATIENCE};
 use crate::render::{self, Paint};
@@ -43,9 +45,8 @@ thread_local! {
 
 /// Starts to log; the first call in a process wins.
 pub(crate) fn start(format: Format, level: LevelFilter) {
-    let ours = ["portway", "portway_feed", "portway_kube", "portway_proxy"]
-        .map(|name| format!("{name}={level}"));
-    let filter = EnvFilter::new(ours.join(","));
+    let ours = ["portway", "portway_feed", "portway_kube", "portway_proxy"];
+    let ours = Targets::new().with_targets(ours.map(|name| (name, level)));
     let Ok(log) = Log::start(Waiting(io::stderr()), LOG_LINES_MAX) else {
         return render::stderr("error: no thread can be had that writes the log\n");
     };
@@ -54,14 +55,17 @@ pub(crate) fn start(format: Format, level: LevelFilter) {
     }
     IS_PATIENT.set(true);
     let log = fmt()
-        .with_env_filter(filter)
+        .with_max_level(level)
         .with_writer(|| Pen)
         .with_target(level >= Level::TRACE);
     let _ = match format {
-        Format::Json => log.json().flatten_event(true).try_init(),
+        Format::Json => {
+            let log = log.json().flatten_event(true);
+            log.finish().with(ours).try_init()
+        }
         Format::Text => {
             let colour = Paint::for_stderr().is_colour();
-            log.with_ansi(colour).try_init()
+            log.with_ansi(colour).finish().with(ours).try_init()
         }
     };
 }

@@ -133,9 +133,13 @@ fn is_of_host(ip: IpAddr, facts: &Facts) -> bool {
     ip.is_unspecified() || ip.is_loopback() || known.is_none_or(|known| known.contains(&ip))
 }
 
+/// Of a Service that could not be made nobody knows what it would get.
 fn is_of_service(ip: IpAddr, facts: Option<&GatewayFacts>) -> bool {
-    let mut got = facts.into_iter().flat_map(|facts| &facts.addresses);
-    got.any(|address| address.value.parse() == Ok(ip))
+    facts.is_some_and(|facts| {
+        let mut got = facts.addresses.iter();
+        let is_unknown = facts.refused.is_some() && facts.addresses.is_empty();
+        is_unknown || got.any(|address| address.value.parse() == Ok(ip))
+    })
 }
 
 fn refuse_type(

@@ -137,9 +137,11 @@ fn the_addresses_are_those_clients_can_use() {
     check_addresses(waiting, &[]);
 }
 
+/// Nor is it said that it waits for one: somebody may have to look after what holds it.
 #[test]
-fn a_service_that_is_going_has_no_address() {
-    let mut service = json!({"metadata": {}, "spec": {"clusterIPs": ["10.0.0.1"]}});
+fn a_service_that_is_being_deleted_has_no_address() {
+    let mut service = json!({"metadata": {"finalizers": ["example.com/cloud"]},
+        "spec": {"clusterIPs": ["10.0.0.1"]}});
     let of = |service: &Value| {
         let now = Instant::now();
         let newest = Newest {
@@ -147,10 +149,18 @@ fn a_service_that_is_going_has_no_address() {
             since: now,
             led_since: now,
         };
-        let serving = of_gateway(Some(service), &BTreeSet::new(), &[], newest, now);
-        serving.facts.addresses.len()
+        of_gateway(Some(service), &BTreeSet::new(), &[], newest, now).facts
     };
-    assert_eq!(of(&service), 1);
+    let facts = of(&service);
+    assert_eq!((facts.addresses.len(), facts.refused), (1, None));
     service["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
-    assert_eq!(of(&service), 0);
+    let facts = of(&service);
+    assert_eq!(facts.addresses, []);
+    assert_eq!(
+        facts.refused.as_deref(),
+        Some(
+            "its Service is being deleted, another is made when it is gone; held by finalizer \
+             `example.com/cloud`"
+        )
+    );
 }

@@ -45,6 +45,12 @@ fn class<T: DeserializeOwned>() -> T {
     serde_json::from_value(class).unwrap()
 }
 
+fn ending(object: &Value) -> Value {
+    let mut ending = object.clone();
+    ending["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    ending
+}
+
 struct Scene {
     store: Store,
     provisioner: Provisioner,
@@ -127,6 +133,11 @@ impl Scene {
             refused: Some(why.into()),
         };
         self.provisioner.done(job, outcome, self.now)
+    }
+
+    /// A watch shows an object while it is being deleted.
+    fn show_ending(&mut self, kind: ProvisionKind, object: &Value) {
+        self.show(kind, &ending(object));
     }
 
     /// A watch shows an object.
@@ -257,46 +268,69 @@ fn an_object_that_somebody_deleted_is_made_again() {
 
 /// A finalizer may hold it, a load balancer's for a minute: what is written into it would go with it.
 #[test]
-fn an_object_that_is_going_is_made_anew_when_it_is_gone() {
+fn an_object_that_is_being_deleted_is_made_anew_when_it_is_gone() {
     let mut scene = Scene::new();
     scene.want(&[fleet(&[80])]);
     scene.turn();
-    let mut going = scene.stored(ServiceKind);
-    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
-    scene.show(ServiceKind, &going);
+    scene.pass(60);
+    scene.show_ending(ServiceKind, &scene.stored(ServiceKind));
     scene.provisioner.look();
     assert_eq!(scene.turn(), (vec![], vec![]));
     scene.want(&[fleet(&[80, 90])]);
-    assert_eq!(scene.turn().0, []);
-    let gone = serde_json::from_value(going).unwrap();
+    assert_eq!(scene.turn(), (vec![], vec![]));
+    let gone = serde_json::from_value(scene.stored(ServiceKind)).unwrap();
     scene.store.see::<Service>(None, Seen::Gone(gone));
     scene.provisioner.look();
-    assert_eq!(scene.turn().0, [ConfigMap, ServiceKind]);
+    let job = scene.due().remove(0);
+    let kinds: Vec<_> = job
+        .apply
+        .iter()
+        .map(|it| (it.key.kind, it.is_new))
+        .collect();
+    // Somebody may have made one of its name meanwhile.
+    assert_eq!(kinds, [(ConfigMap, false), (ServiceKind, true)]);
 }
 
-/// The watch may show it later than the API answers.
+/// The API may know it before a watch shows it, and no watch shows ConfigMaps.
 #[test]
-fn what_was_written_into_an_object_that_is_going_is_written_again() {
+fn what_was_written_into_an_object_that_is_being_deleted_is_written_again() {
     let mut scene = Scene::new();
     scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.want(&[fleet(&[80, 90])]);
     let job = scene.due().remove(0);
-    let answer = |it: &Apply| {
-        let mut stored = it.object.clone();
-        if it.key.kind == ServiceKind {
-            stored["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
-        } else {
-            scene.show(it.key.kind, &stored);
-        }
-        (it.key.clone(), stored)
-    };
+    let kinds: Vec<_> = job.apply.iter().map(|it| it.key.kind).collect();
+    assert_eq!(kinds, [ConfigMap, ServiceKind]);
+    let answers = job.apply.iter();
     let outcome = JobOutcome {
-        applied: job.apply.iter().map(answer).collect(),
+        applied: answers
+            .map(|it| (it.key.clone(), ending(&it.object)))
+            .collect(),
         refused: None,
     };
     scene.provisioner.done(&job, outcome, scene.now);
-    assert_eq!(scene.due(), []);
+    assert_eq!(scene.due(), [], "not at once");
     scene.pass(1);
     assert_eq!(scene.turn().0, [ConfigMap, ServiceKind]);
+}
+
+/// One that is deleted in the foreground waits for what it owns.
+#[test]
+fn for_a_gateway_that_is_being_deleted_nothing_is_made() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.pass(60);
+    let object = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+        "metadata": {"name": "edge", "namespace": "shop", "resourceVersion": "2",
+            "finalizers": ["foregroundDeletion"], "deletionTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"gatewayClassName": "portway", "listeners": []}});
+    let object = serde_json::from_value(object).unwrap();
+    scene.store.see::<Gateway>(None, Seen::Here(object));
+    let gone = serde_json::from_value(scene.stored(Deployment)).unwrap();
+    scene.store.see_fleet(Deployment, None, Seen::Gone(gone));
+    scene.provisioner.look();
+    assert_eq!(scene.turn(), (vec![], vec![]));
 }
 
 /// A quantity may be stored in another form than it was written: that is no drift.
@@ -380,6 +414,10 @@ fn a_gateway_that_moves_to_another_class_of_ours_is_served_all_the_time() {
     assert_eq!(scene.turn(), (vec![], vec![]), "nobody reaches them yet");
     let mut service = next(&scene, ServiceKind);
     service["status"]["loadBalancer"]["ingress"] = json!([{"ip": "192.0.2.1"}]);
+    scene.show(ServiceKind, &service);
+    // It came back to a class whose Service is not gone yet: who reaches that soon reaches nobody.
+    scene.show_ending(ServiceKind, &service);
+    assert_eq!(scene.turn(), (vec![], vec![]), "it does not last");
     scene.show(ServiceKind, &service);
     let (applied, mut deleted) = scene.turn();
     deleted.sort();

@@ -20,8 +20,7 @@ use crate::install::{CONTROLLER, NAMESPACE};
 pub(in crate::e2e) fn two_controllers(place: &Place<'_>) -> Result<()> {
     scale(place, 2)?;
     let outcome = take_over(place);
-    scale(place, 1)?;
-    outcome
+    outcome.and(scale(place, 1))
 }
 
 fn take_over(place: &Place<'_>) -> Result<()> {
@@ -172,7 +171,8 @@ fn scale(place: &Place<'_>, n_pods: usize) -> Result<()> {
     ])?;
     // One that ends may lead for as long as it is there.
     place.until("as many controllers as are asked for", || {
-        let all = ["get", &namespace, "pods", "--output=name"];
+        let label = format!("--selector=app.kubernetes.io/instance={CONTROLLER}");
+        let all = ["get", &namespace, "pods", &label, "--output=name"];
         let n = place.kubectl.run(&all)?.lines().count();
         Ok((n == n_pods).then_some(()))
     })

@@ -39,7 +39,7 @@ pub(in crate::e2e) fn gateway_deleted(place: &Place<'_>) -> Result<()> {
 }
 
 /// A Gateway that is replaced by one of its name is not served by what goes with the one before: a
-/// load balancer's finalizer keeps its Service for a while.
+/// finalizer keeps its Service for a while, as a load balancer's does.
 pub(in crate::e2e) fn gateway_replaced(place: &Place<'_>) -> Result<()> {
     let objects = gateway("gw", &[("foo", 8080)]);
     place.apply(&(objects.clone() + &route("r", "gw", "foo", "foo")))?;
@@ -51,29 +51,41 @@ pub(in crate::e2e) fn gateway_replaced(place: &Place<'_>) -> Result<()> {
         &service,
         r#"{"metadata":{"finalizers":["example.com/cloud"]}}"#,
     )?;
-    place.run(&["delete", "gateway", "gw", "--timeout=60s"])?;
-    place.until("Service that is being deleted", || {
-        Ok(is_ending(&place.get(&service)?).then_some(()))
-    })?;
-
-    place.apply(&objects)?;
-    place.until("Gateway without an address", || {
-        let gateway = place.get("gateway/gw")?;
-        let programmed = condition(&gateway, "Programmed").map(|it| it["reason"].clone());
-        ensure!(
-            gateway["status"]["addresses"].is_null(),
-            "it has the address of what is going: {}",
-            gateway["status"]
-        );
-        Ok((programmed == Some("AddressNotAssigned".into())).then_some(()))
-    })?;
-    place.patch(&service, r#"{"metadata":{"finalizers":null}}"#)?;
+    let outcome = waits_for_another(place, &objects, &service);
+    let let_go = place.patch(&service, r#"{"metadata":{"finalizers":null}}"#);
+    outcome.and(let_go)?;
     let at = SocketAddr::new(place.programmed("gw")?, 8080);
     place.answers(at, "foo")?;
     let load = Load::start(at, 10)?;
     place.apply(&route("r", "gw", "foo", "bar"))?;
     place.turns_to(at, "bar")?;
-    load.end().flawless()
+    load.end().flawless()?;
+    // It waits for all that it owns to be gone, so nothing may be made meanwhile.
+    let foreground = ["delete", "gateway", "gw", "--cascade=foreground"];
+    place
+        .run(&[&foreground[..], &["--timeout=60s"]].concat())
+        .map(drop)
+}
+
+/// The Gateway goes and comes again, and has no address while its Service is being deleted.
+fn waits_for_another(place: &Place<'_>, gateway: &str, service: &str) -> Result<()> {
+    place.run(&["delete", "gateway", "gw", "--timeout=60s"])?;
+    place.until("Service that is being deleted", || {
+        Ok(is_ending(&place.get(service)?).then_some(()))
+    })?;
+    place.apply(gateway)?;
+    place.until("Gateway that says whom it waits for", || {
+        let gateway = place.get("gateway/gw")?;
+        let message = condition(&gateway, "Programmed").and_then(|it| it["message"].as_str());
+        let is_told =
+            message.is_some_and(|it| it.contains("held by finalizer `example.com/cloud`"));
+        ensure!(
+            gateway["status"]["addresses"].is_null(),
+            "it has the address of what is being deleted: {}",
+            gateway["status"]
+        );
+        Ok(is_told.then_some(()))
+    })
 }
 
 /// A class that is deleted stays, and serves, until its last Gateway is gone.
