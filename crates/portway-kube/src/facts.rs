@@ -11,11 +11,8 @@ use portway_control::snapshot::GatewayFacts;
 use portway_feed::ProxyFacts;
 use serde_json::Value;
 
-use crate::limits::{ACKNOWLEDGE_MAX, ADOPTION};
+use crate::limits::{ACKNOWLEDGE_MAX, ADOPTION, HOLDERS_SHOWN_MAX};
 use crate::watched::is_ending;
-
-/// Finalizers that are named in a condition.
-const HOLDERS_SHOWN_MAX: usize = 4;
 
 /// The newest table of a Gateway.
 #[derive(Debug, Clone, Copy)]
@@ -116,10 +113,10 @@ fn ending(service: &Value) -> String {
         .take(HOLDERS_SHOWN_MAX)
         .map(|it| format!("`{it}`"))
         .collect();
-    let what = "its Service is being deleted, another is made when it is gone";
+    let what = "its Service is being deleted";
     match &holders[..] {
         [] => what.to_owned(),
-        _ => format!("{what}; held by finalizer {}", holders.join(", ")),
+        _ => format!("{what}, held by finalizer {}", holders.join(", ")),
     }
 }
 

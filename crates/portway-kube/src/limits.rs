@@ -39,6 +39,9 @@ pub(crate) const FLEETS_IN_FLIGHT_MAX: usize = 16;
 /// How long a status waits for the data plane before it says who is missing.
 pub(crate) const ACKNOWLEDGE_MAX: Duration = Duration::from_secs(2);
 
+/// Finalizers of a Service that are named in a condition: it has one or two.
+pub(crate) const HOLDERS_SHOWN_MAX: usize = 4;
+
 /// After taking the lead: proxies that served before need so long at most to find the new leader,
 /// and nothing bad is said of them meanwhile.
 pub(crate) const ADOPTION: Duration = Duration::from_secs(10);

@@ -2,8 +2,8 @@
 //!
 //! In: the fleets that translate wants, what the cluster has, the time. Out: [`Job`]s, one a Gateway at
 //! a time. Never: a call to the API, a word about what an object holds, which is
-//! `portway_control::provision`'s; an object of a Gateway that is refused, or being deleted; one of
-//! somebody else.
+//! `portway_control::provision`'s; an object of a Gateway that is refused, or that waits for what it
+//! owns to be gone; one of somebody else.
 //!
 //! What is applied once is applied again when it is wanted differently, when the cluster shows that a
 //! field of ours changed or that it is gone, and every [`RESYNC`] for kinds that are not watched. What
@@ -33,8 +33,11 @@ const WATCH_LAG: Duration = Duration::from_secs(2);
 pub(crate) struct Apply {
     pub(crate) key: FleetKey,
     pub(crate) object: Value,
-    /// Whether nothing says that one of this name is ours: if there is one, it is somebody else's.
+    /// Whether nothing says that one of this name is ours: if there is one, it is somebody else's, but
+    /// for the one we made.
     pub(crate) is_new: bool,
+    /// The uid of the one we made.
+    pub(crate) made: Option<String>,
 }
 
 /// What is done for one Gateway, in order.
@@ -299,8 +302,7 @@ impl Provisioner {
         let Some(wanted) = self.wanted.get(gateway) else {
             return Vec::new();
         };
-        // With `--cascade=foreground` it waits for what it owns to go, and would wait for ever.
-        if store.stored(gateway).is_some_and(|it| it.is_ending) {
+        if waits_for_its_own(gateway, store) {
             return Vec::new();
         }
         // Nothing to listen on: proxies that live go on with what they have, but none is started.
@@ -341,35 +343,36 @@ impl Provisioner {
         }
         objects.sort_by_key(|(key, _)| key.kind);
         let objects = objects.into_iter().map(|(key, object)| Apply {
-            is_new: self.is_new(key, (gateway, wanted), store, now),
+            is_new: self.is_new(key, gateway, wanted, store),
+            made: self.made(key).map(str::to_owned),
             key: key.clone(),
             object: object.clone(),
         });
         objects.collect()
     }
 
-    /// Whether nothing shows that an object of a Gateway is ours: neither a watch, nor that we applied
-    /// it, as long as a watch may not show that yet.
-    fn is_new(
-        &self,
-        key: &FleetKey,
-        (gateway, wanted): (&ObjectKey, &Wanted),
-        store: &Store,
-        now: Instant,
-    ) -> bool {
+    /// Whether nothing shows that an object of a Gateway is ours.
+    fn is_new(&self, key: &FleetKey, gateway: &ObjectKey, wanted: &Wanted, store: &Store) -> bool {
         let controller = names::label_value(&self.install.controller_name);
         let is_seen = |key: &FleetKey| {
             let stored = store.fleet().get(key);
-            stored.is_some_and(|it| owner(key, it, &controller).as_ref() == Some(gateway))
+            stored.is_some_and(|it| {
+                uid(it).is_some_and(|uid| self.made(key) == Some(uid))
+                    || owner(key, it, &controller).as_ref() == Some(gateway)
+            })
         };
+        if is_watched(key.kind) {
+            return !is_seen(key);
+        }
         // No watch shows ConfigMaps: one is ours if what is made after it is there. What is not
         // shown here is asked for before it is taken.
-        let mut shown_by = wanted.objects.keys().filter(|other| {
-            *other == key || (!is_watched(key.kind) && other.kind > ProvisionKind::ConfigMap)
-        });
-        let is_told = self.applied.get(key);
-        let is_told = is_told.is_some_and(|it| !is_watched(key.kind) || now < it.at + WATCH_LAG);
-        !is_told && !shown_by.any(is_seen)
+        let mut later = wanted.objects.keys().filter(|it| it.kind > key.kind);
+        !self.applied.contains_key(key) && !later.any(is_seen)
+    }
+
+    /// The uid of an object that we applied.
+    fn made(&self, key: &FleetKey) -> Option<&str> {
+        self.applied.get(key).and_then(|it| uid(&it.answer))
     }
 
     /// What the cluster has of ours that nobody wants. What belongs to a Gateway that is gone goes
@@ -391,12 +394,25 @@ impl Provisioner {
             if is_wanted || !is_there || is_ending(value) {
                 continue;
             }
-            let uid = value["metadata"]["uid"].as_str().unwrap_or_default();
-            let delete = (key.clone(), uid.to_owned());
+            let delete = (key.clone(), uid(value).unwrap_or_default().to_owned());
             deletes.entry(gateway).or_default().push(delete);
         }
         deletes
     }
+}
+
+/// Whether a Gateway is being deleted and waits for what it owns: to be gone, or to be nobody's. Whom
+/// another finalizer holds serves meanwhile, as ever. Spec: `metav1.FinalizerDeleteDependents` and
+/// `metav1.FinalizerOrphanDependents`.
+fn waits_for_its_own(gateway: &ObjectKey, store: &Store) -> bool {
+    store.stored(gateway).is_some_and(|it| {
+        let mut finalizers = it.finalizers.iter();
+        it.is_ending && finalizers.any(|it| it == "foregroundDeletion" || it == "orphan")
+    })
+}
+
+fn uid(object: &Value) -> Option<&str> {
+    object["metadata"]["uid"].as_str()
 }
 
 /// Whether the class that a Gateway names is there, ours or not. Where it is not nobody serves the

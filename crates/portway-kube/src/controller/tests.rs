@@ -108,6 +108,7 @@ async fn applied_over(kinds: &[ProvisionKind], found: &Value) -> Vec<ProvisionKi
         },
         object: owned_by("u-1"),
         is_new: true,
+        made: Some("made".into()),
     });
     let job = Job {
         gateway: write().key,
@@ -134,6 +135,10 @@ async fn what_the_gateway_controls_is_ours_without_labels() {
         assert_eq!(applied_over(&both, &foreign).await, []);
         assert_eq!(applied_over(&[Service], &foreign).await, []);
     }
+    // The one that we made is ours whatever became of it.
+    let mut made = owned_by("u-2");
+    made["metadata"]["uid"] = "made".into();
+    assert_eq!(applied_over(&[Service], &made).await, [Service]);
     let mut other = owned_by("u-1");
     other["metadata"]["labels"] = json!({"portway.dev/controller": "other"});
     assert_eq!(applied_over(&[Service], &other).await, []);

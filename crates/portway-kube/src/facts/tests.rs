@@ -158,9 +158,6 @@ fn a_service_that_is_being_deleted_has_no_address() {
     assert_eq!(facts.addresses, []);
     assert_eq!(
         facts.refused.as_deref(),
-        Some(
-            "its Service is being deleted, another is made when it is gone; held by finalizer \
-             `example.com/cloud`"
-        )
+        Some("its Service is being deleted, held by finalizer `example.com/cloud`")
     );
 }
