@@ -34,7 +34,7 @@ const QUESTIONS: [&[&str]; 5] = [
     ],
 ];
 
-/// What is asked about the controllers: the lines of one that began again stay with its end.
+/// What is asked about the controllers; how the run before ended is in the last state.
 const OF_CONTROLLERS: [&[&str]; 3] = [
     &[
         "get",
