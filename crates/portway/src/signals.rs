@@ -44,9 +44,10 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// When it returns no signal is lost any more, so it comes before all else: for PID 1 of a container
-    /// the kernel drops a SIGTERM that has no handler yet, and whoever sent it waits in vain. Until there
-    /// is somebody to [`Self::tell`], nothing is served, and whatever asks for an end gets it at once.
+    /// When it returns no signal is lost any more, so it comes before all else but the log, which says
+    /// what ended us: for PID 1 of a container the kernel drops a SIGTERM that has no handler yet, and
+    /// whoever sent it waits in vain. Until there is somebody to [`Self::tell`], nothing is served, and
+    /// whatever asks for an end gets it at once.
     ///
     /// # Errors
     /// When the thread, its runtime or the handlers cannot be had.

@@ -126,8 +126,8 @@ enum PullPolicy {
 /// # Errors
 /// When there is no cluster, or an address is taken.
 pub(crate) fn run(args: Args) -> Result<Exit> {
-    let signals = Signals::catch().context("watch for signals")?;
     args.log.start();
+    let signals = Signals::catch().context("watch for signals")?;
     let board = Arc::new(Board::new("controller"));
     let doors = [Door {
         at: At::Tcp(args.pod_addr),

@@ -97,8 +97,8 @@ pub(crate) struct Args {
 /// When the host refuses what a proxy needs.
 pub(crate) fn run(args: Args) -> Result<Exit> {
     let plane = args.plane;
-    let signals = Signals::catch().context("watch for signals")?;
     plane.log.start();
+    let signals = Signals::catch().context("watch for signals")?;
     let mut doors: Vec<Door> = pod_door(args.pod_addr).into_iter().collect();
     doors.extend(plane.admin.doors_beside_listeners());
     let config = Config {

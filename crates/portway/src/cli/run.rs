@@ -65,8 +65,8 @@ pub(crate) struct Args {
 /// When the input cannot be read, or nothing can listen.
 pub(crate) fn run(args: Args) -> Result<Exit> {
     let plane = args.plane;
-    let signals = Signals::catch().context("watch for signals")?;
     let format = plane.log.start();
+    let signals = Signals::catch().context("watch for signals")?;
     let strictness = args.input.strictness();
     let (inputs, objects) = args.input.open()?;
     let proxy = plane.config()?;
