@@ -501,7 +501,7 @@ async fn apply(client: &Client, wanted: &Apply) -> Result<Value, String> {
         key,
         object,
         is_new,
-        made: _,
+        ..
     } = wanted;
     let in_words = |error: CallError| crate::chain(&error);
     if *is_new && is_foreign(client, wanted).await.map_err(in_words)? {
@@ -521,11 +521,7 @@ async fn apply(client: &Client, wanted: &Apply) -> Result<Value, String> {
 async fn is_foreign(client: &Client, wanted: &Apply) -> Result<bool, CallError> {
     let path = provisioner::place(&wanted.key).one(&wanted.key.name);
     let found = call::unpatched(client, &path).await?;
-    Ok(found.is_some_and(|it| {
-        let uid = it["metadata"]["uid"].as_str();
-        let is_made = uid.is_some() && uid == wanted.made.as_deref();
-        !is_made && !provisioner::has_controller_of(&it, &wanted.object)
-    }))
+    Ok(found.is_some_and(|it| !wanted.is_over(&it)))
 }
 
 fn gateway_name(key: &ObjectKey) -> GatewayName {

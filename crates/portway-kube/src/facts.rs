@@ -45,13 +45,15 @@ pub(crate) fn of_gateway(
     newest: Newest,
     now: Instant,
 ) -> Serving {
+    let (refused, addresses) = match service {
+        None => (None, Vec::new()),
+        Some(service) if is_ending(service) => (Some(ending(service)), Vec::new()),
+        Some(service) => (None, addresses(service)),
+    };
     let mut serving = Serving {
         facts: GatewayFacts {
-            refused: service.filter(|it| is_ending(it)).map(ending),
-            addresses: service
-                .filter(|it| !is_ending(it))
-                .map(addresses)
-                .unwrap_or_default(),
+            refused,
+            addresses,
             n_ready: ready.len(),
             ..GatewayFacts::default()
         },

@@ -40,6 +40,14 @@ pub(crate) struct Apply {
     pub(crate) made: Option<String>,
 }
 
+impl Apply {
+    /// Whether an object of its name is ours: the one that we made, or one that its Gateway controls.
+    pub(crate) fn is_over(&self, stored: &Value) -> bool {
+        let is_made = uid(stored).is_some_and(|uid| self.made.as_deref() == Some(uid));
+        is_made || has_controller_of(stored, &self.object)
+    }
+}
+
 /// What is done for one Gateway, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Job {
@@ -471,7 +479,7 @@ fn owner(key: &FleetKey, value: &Value, controller: &str) -> Option<ObjectKey> {
 
 /// Whether an object has the same controller as the one that is to be applied: the very Gateway, by
 /// its uid. Labels may be lost, but none says that another made it.
-pub(crate) fn has_controller_of(stored: &Value, wanted: &Value) -> bool {
+fn has_controller_of(stored: &Value, wanted: &Value) -> bool {
     let controller = |object: &Value| -> Option<String> {
         let mut owners = object["metadata"]["ownerReferences"].as_array()?.iter();
         let owner = owners.find(|it| it["controller"] == true)?;
