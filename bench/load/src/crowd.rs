@@ -25,6 +25,8 @@ pub(crate) fn idle(args: &DriveArgs) -> Result<Value> {
     let watched = Watched::of(args);
     // The first connection pays for what all share.
     say_something(&mut connect(args, 0)?)?;
+    // What the one before left behind is gone by then.
+    thread::sleep(args.warm_up());
     let (gateway, kernel) = (watched.gateway_bytes(), kernel_bytes());
     let mut crowd = Vec::with_capacity(args.conns);
     for index in 0..args.conns {
@@ -35,7 +37,8 @@ pub(crate) fn idle(args: &DriveArgs) -> Result<Value> {
     thread::sleep(args.warm_up());
     let before = watched.read();
     let more = watched.gateway_bytes().saturating_sub(gateway);
-    let more_kernel = kernel_bytes().saturating_sub(kernel);
+    let more_kernel = kernel_bytes().zip(kernel);
+    let more_kernel = more_kernel.map(|(after, before)| after.saturating_sub(before));
     thread::sleep(args.measure());
     let after = watched.read();
     let per = |bytes: u64| bytes as f64 / args.conns.max(1) as f64;
@@ -43,7 +46,7 @@ pub(crate) fn idle(args: &DriveArgs) -> Result<Value> {
         "conns": args.conns,
         "gateway_bytes_before": gateway,
         "gateway_bytes_each": per(more),
-        "kernel_bytes_each": per(more_kernel),
+        "kernel_bytes_each": more_kernel.map(per),
         "cpu": after.since(&before),
     }))
 }

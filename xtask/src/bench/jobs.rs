@@ -1,6 +1,6 @@
 //! The jobs: what is asked of every target, and how.
 
-use super::limits::{FLOOD_CONNECTIONS, IDLE_CONNECTIONS, TRANSFERS};
+use super::limits::{FLOOD_CONNECTIONS, IDLE_CONNECTIONS, SELDOM_ROUNDS, TRANSFERS};
 use super::targets::Kind;
 
 /// A job.
@@ -40,6 +40,8 @@ pub(crate) enum Way {
     OnOneCpu,
     /// Portway alone, while its files change a hundred times a second.
     WhileFilesChange,
+    /// All targets in turn, in the first rounds: it takes long.
+    Seldom,
     /// Each target once.
     Once,
 }
@@ -159,7 +161,7 @@ pub(crate) const IDLE: Job = Job {
     name: "idle",
     what: "idle connections after one exchange each",
     unit: Unit::Memory,
-    way: Way::Once,
+    way: Way::Seldom,
     args: &["idle"],
 };
 
@@ -167,7 +169,7 @@ pub(crate) const FLOOD: Job = Job {
     name: "flood",
     what: "more connections at once than there are descriptors, then none",
     unit: Unit::Memory,
-    way: Way::Once,
+    way: Way::Seldom,
     args: &["flood"],
 };
 
@@ -180,13 +182,24 @@ pub(crate) const INTEGRITY: Job = Job {
 };
 
 impl Job {
+    /// In how many rounds it takes place at most.
+    pub(crate) const fn rounds_max(&self) -> u32 {
+        match self.way {
+            Way::InTurn | Way::OnOneCpu | Way::WhileFilesChange => u32::MAX,
+            Way::Seldom => SELDOM_ROUNDS,
+            Way::Once => 1,
+        }
+    }
+
     /// Whether this is asked of that target.
     pub(crate) fn is_for(&self, kind: Kind) -> bool {
         match self.way {
             Way::WhileFilesChange => kind == Kind::Portway,
             Way::OnOneCpu => kind != Kind::Ceiling,
             Way::InTurn => true,
-            Way::Once => kind != Kind::Ceiling && (kind != Kind::Direct || self.name != "flood"),
+            Way::Seldom | Way::Once => {
+                kind != Kind::Ceiling && (kind != Kind::Direct || self.name != "flood")
+            }
         }
     }
 

@@ -59,6 +59,9 @@ pub(crate) const RUNS_A_DAY_MAX: u32 = 100;
 /// Rounds of a full run.
 pub(crate) const FULL_ROUNDS: u32 = 5;
 
+/// Rounds of what takes seconds a sample: idle connections, floods.
+pub(crate) const SELDOM_ROUNDS: u32 = 3;
+
 /// Milliseconds that a sample measures.
 pub(crate) const MEASURE_MS: u64 = 1000;
 

@@ -32,7 +32,7 @@ mod limits;
 
 pub(crate) use part::Part;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
@@ -47,7 +47,7 @@ use self::results::{Lines, Results};
 use self::schedule::Schedule;
 use self::targets::{Kind, Target};
 use crate::repo;
-use crate::tally::say;
+use crate::tally::{Count, say};
 
 /// Measure Portway beside its peers
 #[derive(Debug, clap::Args)]
@@ -163,19 +163,10 @@ fn measure(args: &Args) -> Result<ExitCode> {
         } else {
             RETRY_TIME_QUICK
         },
+        count: Count::default(),
     };
-    if args.tables {
-        let programs = (portway.as_path(), schedule.load.as_path());
-        tables::measure(&schedule.arena, programs, &TABLES, &mut schedule.results)?;
-    } else if args.profile {
-        let dir = args.out.clone().unwrap_or_else(results::today);
-        profile::run(&schedule, 0, &jobs, &dir)?;
-    } else {
-        schedule.run(&jobs, rounds)?;
-        if let Err(error) = schedule.count_records() {
-            say(&format!("bench: records are not counted: {error:#}"));
-        }
-    }
+    take(args, &mut schedule, (&jobs, rounds), &portway)?;
+    let Count { passed, failed } = schedule.count;
     let seconds = start.elapsed().as_secs();
     let path = schedule.results.path.clone();
     schedule
@@ -193,7 +184,38 @@ fn measure(args: &Args) -> Result<ExitCode> {
     if is_reported && Lines::newest("full").is_some() {
         report::write()?;
     }
-    Ok(ExitCode::SUCCESS)
+    if passed + failed > 0 {
+        say(&format!(
+            "bench: samples of what may not fail: {passed} passed, {failed} failed"
+        ));
+    }
+    Ok(match failed {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+/// Takes what was asked for.
+fn take(
+    args: &Args,
+    schedule: &mut Schedule,
+    (jobs, rounds): (&[&jobs::Job], u32),
+    portway: &Path,
+) -> Result<()> {
+    if args.tables {
+        let programs = (portway, schedule.load.as_path());
+        return tables::measure(&schedule.arena, programs, &TABLES, &mut schedule.results);
+    }
+    if args.profile {
+        let dir = args.out.clone().unwrap_or_else(results::today);
+        return profile::run(schedule, 0, jobs, &dir);
+    }
+    schedule.run(jobs, rounds)?;
+    if let Err(error) = schedule.count_records() {
+        say(&format!("bench: records are not counted: {error:#}"));
+        schedule.count.failed += 1;
+    }
+    Ok(())
 }
 
 /// How samples are taken, as a line of results.
@@ -300,7 +322,7 @@ fn build_load() -> Result<PathBuf> {
 fn start_targets(
     arena: &Arena,
     kinds: &[Kind],
-    portway: &std::path::Path,
+    portway: &Path,
     results: &mut Results,
 ) -> Result<Vec<Target>> {
     let mut targets = Vec::new();

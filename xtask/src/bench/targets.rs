@@ -76,6 +76,11 @@ impl Kind {
         !matches!(self, Self::Ceiling | Self::Direct)
     }
 
+    /// Whether it is somebody else's: what fails there is told, and no failure of ours.
+    pub(crate) fn is_peer(self) -> bool {
+        self.is_gateway() && self != Self::Portway
+    }
+
     /// Where it listens, by its configuration.
     const fn port(self) -> u16 {
         match self {

@@ -267,8 +267,9 @@ fn fairness(lines: &Lines) -> Aim {
 
 fn memory(lines: &Lines) -> Vec<Aim> {
     let each = |kind| {
-        let load = lines.loads("idle", kind).next()?;
-        Some(measured(load, "/gateway_bytes_each")? / 1024.0)
+        let loads = lines.loads("idle", kind);
+        let bytes = loads.filter_map(|it| measured(it, "/gateway_bytes_each"));
+        Some(Spread::of(bytes)?.median / 1024.0)
     };
     let ours = each(Kind::Portway);
     let beside = |other, most| {

@@ -17,10 +17,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::jobs::{self, Job, Unit, Way};
+use super::jobs::{self, Job, Unit};
 use super::limits::NOISE_MAX;
 use super::results::{Lines, Noise};
-use super::sample::{Figures, Spread, number, ratio};
+use super::sample::{Figures, Spread, measured, number, ratio};
 use super::targets::Kind;
 use crate::repo;
 use crate::tally::say;
@@ -157,7 +157,7 @@ fn noise(noise: Noise) -> String {
 
 /// Table and chart of one job.
 fn job_section(lines: &Lines, job: &Job, dir: &Path) -> Result<String> {
-    if job.way == Way::Once {
+    if matches!(job.unit, Unit::Memory | Unit::Transfers) {
         return Ok(String::new());
     }
     let of = |kind: &Kind| (*kind, lines.figures(job, *kind));
@@ -257,34 +257,37 @@ fn memory_section(lines: &Lines) -> String {
     let mut text = String::from(
         "\n## Memory of connections\n\n\
          Own memory is resident and anonymous, over all processes of the gateway; the kernel's is the machine's slabs less \
-         what `direct` costs, which is client and backend. A flood opens more connections than there are \
+         what `direct` costs, which is client and backend; slabs that nothing is in are given back before each look, and \
+         where that cannot be done nothing is told. A flood opens more connections than there are \
          descriptors and drops them with a reset; then one client comes.\n\n\
-         | | idle connections | own KiB each | kernel KiB each | CPU while idle | flood: most MiB | flood: next client after |\n\
+         | | idle connections | own KiB each | kernel KiB each | CPU while idle, % | flood: most MiB | flood: next client after, ms |\n\
          |---|---|---|---|---|---|---|\n",
     );
-    let kernel_of = |kind| {
-        lines
-            .loads("idle", kind)
-            .next()
-            .map(|it| number(it, "/kernel_bytes_each"))
+    let spread = |job, kind, of: &dyn Fn(&Value) -> Option<f64>| {
+        Spread::of(lines.loads(job, kind).filter_map(of))
     };
-    let direct = kernel_of(Kind::Direct).unwrap_or(0.0);
+    let kernel = |load: &Value| measured(load, "/kernel_bytes_each");
+    let direct = spread("idle", Kind::Direct, &kernel).map(|it| it.median);
     for kind in lines.targets().into_iter().filter(|it| it.is_gateway()) {
-        let mut cells = vec!["–".to_owned(); 6];
-        if let Some(load) = lines.loads("idle", kind).next() {
-            let seconds = number(load, "/cpu/capacity").max(f64::MIN_POSITIVE);
-            cells[0] = figure(number(load, "/conns"));
-            cells[1] = figure(number(load, "/gateway_bytes_each") / 1024.0);
-            cells[2] = figure((number(load, "/kernel_bytes_each") - direct) / 1024.0);
-            cells[3] = format!("{:.2} %", number(load, "/cpu/gateway") / seconds * 100.0);
-        }
-        if let Some(load) = lines.loads("flood", kind).next() {
-            cells[4] = figure(number(load, "/gateway_bytes_most") / 1024.0 / 1024.0);
-            let served = load.get("next_client").and_then(Value::as_str);
-            cells[5] = match served {
-                Some("served") => format!("{} ms", figure(number(load, "/next_client_ms"))),
-                other => other.unwrap_or("?").to_owned(),
-            };
+        let idle = |of| spread("idle", kind, of);
+        let flood = |of| spread("flood", kind, of);
+        let cells = [
+            idle(&|it| measured(it, "/conns")),
+            idle(&|it| Some(measured(it, "/gateway_bytes_each")? / 1024.0)),
+            idle(&|it| Some((kernel(it)? - direct?) / 1024.0)),
+            idle(&|it| Some(number(it, "/cpu/gateway") / measured(it, "/cpu/capacity")? * 100.0)),
+            flood(&|it| Some(measured(it, "/gateway_bytes_most")? / 1024.0 / 1024.0)),
+            flood(&|it| {
+                let served = it.get("next_client").and_then(Value::as_str) == Some("served");
+                measured(it, "/next_client_ms").filter(|_| served)
+            }),
+        ];
+        let mut cells = cells.map(|it| it.map_or_else(|| "–".to_owned(), cell));
+        let loads = lines.loads("flood", kind);
+        let words = loads.filter_map(|it| it.get("next_client").and_then(Value::as_str));
+        let [.., last] = &mut cells;
+        for word in words.filter(|it| *it != "served") {
+            let _ = write!(last, "; {word}");
         }
         let _ = writeln!(text, "| {} | {} |", title(kind), cells.join(" | "));
     }
@@ -329,9 +332,16 @@ fn versions_section(lines: &Lines) -> String {
             word(line, "why")
         );
     }
+    let broken = |it: &&Value| number(it, "/load/failures") > 0.0;
+    let broken: Vec<_> = lines.of_kind("sample").filter(broken).collect();
     let failures: Vec<_> = lines.of_kind("failure").collect();
-    if !failures.is_empty() {
-        text += "\nJobs that failed:\n\n";
+    if failures.len() + broken.len() > 0 {
+        text += "\nWhat failed:\n\n";
+    }
+    for line in broken {
+        let (job, target) = (word(line, "job"), word(line, "target"));
+        let n = number(line, "/load/failures");
+        let _ = writeln!(text, "* {job}, {target}: {n} of a sample broke");
     }
     for line in failures {
         let (job, target) = (word(line, "job"), word(line, "target"));

@@ -1,11 +1,11 @@
-//! Where Portway is behind a peer in what is no aim: waits of new connections, balance.
+//! Where Portway is behind a peer in what is no aim: waits, recovery after a flood, balance.
 
 use std::fmt::Write;
 
 use serde_json::Value;
 
 use super::{evenness, figure, title};
-use crate::bench::jobs::{self, Job};
+use crate::bench::jobs::{self, Job, Unit};
 use crate::bench::results::Lines;
 use crate::bench::sample::{Spread, measured};
 use crate::bench::targets::Kind;
@@ -13,13 +13,26 @@ use crate::bench::targets::Kind;
 /// The section: a line for each peer and figure that is better.
 pub(super) fn section(lines: &Lines) -> String {
     let mut rows = String::new();
-    for (name, path) in [("p99", "/waits/p99_us"), ("p99.9", "/waits/p999_us")] {
+    let waits = [("p99", "/waits/p99_us"), ("p99.9", "/waits/p999_us")];
+    let jobs = jobs::FULL.into_iter().filter(|it| it.unit == Unit::Each);
+    for (job, (name, path)) in jobs.flat_map(|job| waits.map(|it| (job, it))) {
         let of = |load: &Value| measured(load, path);
-        for (kind, ours, theirs) in pairs(lines, &jobs::CONNECTS, of) {
+        for (kind, ours, theirs) in pairs(lines, job, of) {
             if ours > theirs {
                 let (ours, theirs, kind) = (figure(ours), figure(theirs), title(kind));
-                let _ = writeln!(rows, "* connects: {name} {ours} µs, {kind} {theirs} µs");
+                let job = job.name;
+                let _ = writeln!(rows, "* {job}: {name} {ours} µs, {kind} {theirs} µs");
             }
+        }
+    }
+    let of = |load: &Value| measured(load, "/next_client_ms");
+    for (kind, ours, theirs) in pairs(lines, &jobs::FLOOD, of) {
+        if ours > theirs {
+            let (ours, theirs, kind) = (figure(ours), figure(theirs), title(kind));
+            let _ = writeln!(
+                rows,
+                "* flood: next client after {ours} ms, {kind} {theirs} ms"
+            );
         }
     }
     for job in [&jobs::UP, &jobs::REQUESTS, &jobs::CONNECTS] {
