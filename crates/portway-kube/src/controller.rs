@@ -33,9 +33,9 @@ use crate::call::{self, CallError};
 use crate::classes;
 use crate::clock;
 use crate::events::{self, Bucket, Event};
-use crate::facts::{self, Newest, Serving};
+use crate::facts::{self, Newest, Serving, Shown};
 use crate::lease::Role;
-use crate::limits::{ACKNOWLEDGE_MAX, ADOPTION, EVENTS_WAITING_MAX};
+use crate::limits::{ACKNOWLEDGE_MAX, ADOPTION, EVENTS_WAITING_MAX, PENDING_TABLES_MAX};
 use crate::provisioner::{self, Apply, Job, JobOutcome, Provisioner};
 use crate::retry::Retries;
 use crate::reviewer::Accounts;
@@ -46,7 +46,8 @@ use crate::store::{FleetKey, Store};
 #[derive(Debug)]
 struct Published {
     generation: u64,
-    since: Instant,
+    /// This table and those before it that not all proxies have, each with the time it was handed out.
+    pending: Vec<(u64, Instant)>,
     spec: TableSpec,
 }
 
@@ -304,6 +305,15 @@ impl Controller {
                 continue;
             }
             let generation = before.map_or(1, |before| before.generation + 1);
+            let acknowledged = self.serving.get(&key).and_then(|it| it.acknowledged);
+            let pending = before.map(|before| before.pending.iter());
+            let pending = pending.into_iter().flatten().copied();
+            let pending = pending.filter(|(generation, _)| Some(*generation) > acknowledged);
+            // Who waits longest counts: of many, those in the middle are not needed.
+            let pending = pending
+                .take(PENDING_TABLES_MAX - 1)
+                .chain([(generation, now)]);
+            let pending = pending.collect();
             if let Err(error) = self.feed.publish(&gateway_name(&key), generation, &spec) {
                 let error = crate::chain(&error);
                 error!(gateway = %key, %error, "a defect: the table before stays");
@@ -311,7 +321,7 @@ impl Controller {
             }
             let published = Published {
                 generation,
-                since: now,
+                pending,
                 spec,
             };
             self.published.insert(key, published);
@@ -346,26 +356,29 @@ impl Controller {
             };
             let fleet = self.store.fleet();
             let newest = match self.published.get(key) {
-                Some(published) => Newest {
-                    generation: published.generation,
-                    since: published.since,
-                    led_since,
-                },
+                Some(published) => &published.pending[..],
                 // Refused before we led: proxies that are there shall have their table.
-                None if fleet.contains_key(&of_kind(ProvisionKind::Deployment)) => Newest {
-                    generation: 0,
-                    since: led_since,
-                    led_since,
-                },
+                None if fleet.contains_key(&of_kind(ProvisionKind::Deployment)) => &[],
                 None => continue,
             };
             let service = of_kind(ProvisionKind::Service);
-            let endpoints = self.store.endpoints(&service.namespace, &service.name);
-            let ready = endpoints.filter(|endpoint| endpoint.is_ready);
-            let ready: BTreeSet<&str> = ready.map(|endpoint| endpoint.pod.as_str()).collect();
+            let mut ready = BTreeMap::<&str, BTreeSet<u16>>::new();
+            for (endpoint, ports) in self.store.endpoints(&service.namespace, &service.name) {
+                if endpoint.is_ready {
+                    ready.entry(&endpoint.pod).or_default().extend(ports);
+                }
+            }
             let proxies = self.feed.proxies(&gateway_name(key));
-            let service = fleet.get(&service).map(Arc::as_ref);
-            let mut of = facts::of_gateway(service, &ready, &proxies, newest, now);
+            let shown = Shown {
+                service: fleet.get(&service).map(Arc::as_ref),
+                ports: self.provisioner.ports(key),
+                ready,
+            };
+            let newest = Newest {
+                tables: newest,
+                led_since,
+            };
+            let mut of = facts::of_gateway(&shown, &proxies, newest, now);
             if let Some(problem) = self.provisioner.problem(key) {
                 of.facts.refused = Some(problem.to_owned());
             }

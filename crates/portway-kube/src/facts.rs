@@ -3,10 +3,11 @@
 //! In: Services, EndpointSlices, what the feed knows of proxies. Out: [`GatewayFacts`], and which
 //! table every proxy that serves has. Never: a word about a condition, which is translate's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use portway_control::api::GatewayAddress;
+use portway_control::provision::FleetPort;
 use portway_control::snapshot::GatewayFacts;
 use portway_feed::ProxyFacts;
 use serde_json::Value;
@@ -14,13 +15,23 @@ use serde_json::Value;
 use crate::limits::{ACKNOWLEDGE_MAX, ADOPTION, HOLDERS_SHOWN_MAX};
 use crate::watched::is_ending;
 
-/// The newest table of a Gateway.
+/// What the cluster shows of a Gateway.
+#[derive(Debug)]
+pub(crate) struct Shown<'a> {
+    /// Its Service.
+    pub(crate) service: Option<&'a Value>,
+    /// The ports that its listeners need there.
+    pub(crate) ports: &'a [FleetPort],
+    /// The Pods that its Service sends connections to, and to which of their ports.
+    pub(crate) ready: BTreeMap<&'a str, BTreeSet<u16>>,
+}
+
+/// The newest tables of a Gateway.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Newest {
-    /// Its number.
-    pub(crate) generation: u64,
-    /// Since when it is the newest.
-    pub(crate) since: Instant,
+pub(crate) struct Newest<'a> {
+    /// Their numbers, and since when each has been out: from the first that not all proxies have on to
+    /// the last. Empty = none was made since we lead.
+    pub(crate) tables: &'a [(u64, Instant)],
     /// Since when we lead.
     pub(crate) led_since: Instant,
 }
@@ -36,16 +47,38 @@ pub(crate) struct Serving {
     pub(crate) patience: Option<Instant>,
 }
 
-/// Puts together what is known of a Gateway's proxies. `ready` are the Pods that its Service sends
-/// connections to. A Service that is being deleted has no address that lasts.
+impl Newest<'_> {
+    /// The last one's number.
+    fn generation(&self) -> u64 {
+        self.tables.last().map_or(0, |it| it.0)
+    }
+
+    /// Since when the last one has been out.
+    fn since(&self) -> Instant {
+        self.tables.last().map_or(self.led_since, |it| it.1)
+    }
+
+    /// Since when there has been a newer one than this.
+    fn since_after(&self, acknowledged: Option<u64>) -> Instant {
+        let mut newer = self.tables.iter().filter(|it| Some(it.0) > acknowledged);
+        newer.next().map_or_else(|| self.since(), |it| it.1)
+    }
+
+    /// The one before all of them.
+    fn before(&self) -> Option<u64> {
+        self.tables.first().map(|it| it.0.saturating_sub(1))
+    }
+}
+
+/// Puts together what is known of a Gateway's proxies. A Service that is being deleted has no address
+/// that lasts.
 pub(crate) fn of_gateway(
-    service: Option<&Value>,
-    ready: &BTreeSet<&str>,
+    shown: &Shown<'_>,
     proxies: &[ProxyFacts],
-    newest: Newest,
+    newest: Newest<'_>,
     now: Instant,
 ) -> Serving {
-    let (refused, addresses) = match service {
+    let (refused, addresses) = match shown.service {
         None => (None, Vec::new()),
         Some(service) if is_ending(service) => (Some(ending(service)), Vec::new()),
         Some(service) => (None, addresses(service)),
@@ -54,56 +87,88 @@ pub(crate) fn of_gateway(
         facts: GatewayFacts {
             refused,
             addresses,
-            n_ready: ready.len(),
+            n_ready: shown.ready.len(),
             ..GatewayFacts::default()
         },
         acknowledged: Some(u64::MAX),
         patience: None,
     };
-    for pod in ready {
+    let mut found = Vec::new();
+    for pod in shown.ready.keys() {
         let proxy = proxies.iter().filter(|proxy| &*proxy.pod == *pod);
         let proxy = proxy.max_by_key(|proxy| proxy.acknowledged);
         let acknowledged = proxy.and_then(|proxy| proxy.acknowledged);
         serving.acknowledged = serving.acknowledged.min(acknowledged);
-        let found = match proxy {
+        found.extend(match proxy {
             None => Some((
                 format!("proxy `{pod}` is not connected to the controller"),
                 newest.led_since + ADOPTION,
             )),
             Some(proxy) => told(pod, proxy, newest),
-        };
-        match found {
-            Some((why, from)) if now >= from => serving.facts.missing.push(why),
-            Some((_, from)) => {
-                serving.patience = Some(serving.patience.map_or(from, |at| at.min(from)));
-            }
-            None => {}
+        });
+    }
+    if let Some(why) = shown.closed() {
+        // A table that no connection comes to is as good as none.
+        serving.acknowledged = serving.acknowledged.min(newest.before());
+        let since = newest.since_after(newest.before());
+        found.push((why, since + ACKNOWLEDGE_MAX));
+    }
+    for (why, from) in found {
+        if now >= from {
+            serving.facts.missing.push(why);
+        } else {
+            serving.patience = Some(serving.patience.map_or(from, |at| at.min(from)));
         }
     }
     serving
 }
 
+impl Shown<'_> {
+    /// Why connections to one of the ports reach no proxy, or not each of them, as far as the cluster
+    /// shows it.
+    fn closed(&self) -> Option<String> {
+        let service = self.service.filter(|it| !is_ending(it))?;
+        let has = |wanted: &FleetPort| {
+            let ports = service["spec"]["ports"].as_array().into_iter().flatten();
+            let (port, pod_port) = (Value::from(wanted.port), Value::from(wanted.pod_port));
+            let mut ports = ports.filter(|it| it["port"] == port && it["targetPort"] == pod_port);
+            ports.next().is_some()
+        };
+        self.ports.iter().find_map(|wanted| {
+            let port = wanted.port;
+            if !has(wanted) {
+                return Some(format!("its Service does not have port {port} yet"));
+            }
+            let mut ready = self.ready.iter();
+            let (pod, _) = ready.find(|(_, ports)| !ports.contains(&wanted.pod_port))?;
+            Some(format!(
+                "its Service does not send port {port} to proxy `{pod}` yet"
+            ))
+        })
+    }
+}
+
 /// What is wrong with a proxy that is connected, and from when on it counts.
-fn told(pod: &str, proxy: &ProxyFacts, newest: Newest) -> Option<(String, Instant)> {
+fn told(pod: &str, proxy: &ProxyFacts, newest: Newest<'_>) -> Option<(String, Instant)> {
     if let Some((generation, why)) = &proxy.refused
-        && *generation >= newest.generation
+        && *generation >= newest.generation()
     {
         let what = format!("proxy `{pod}` refused the newest table: {why}");
-        return Some((what, newest.since));
+        return Some((what, newest.since()));
     }
-    if proxy.acknowledged < Some(newest.generation) {
+    if proxy.acknowledged < Some(newest.generation()) {
         let what = format!("proxy `{pod}` has not applied the newest table");
-        let adopted = newest.led_since + ADOPTION;
+        let from = newest.since_after(proxy.acknowledged) + ACKNOWLEDGE_MAX;
         let from = match proxy.acknowledged {
-            None => adopted.max(newest.since + ACKNOWLEDGE_MAX),
-            Some(_) => newest.since + ACKNOWLEDGE_MAX,
+            None => from.max(newest.led_since + ADOPTION),
+            Some(_) => from,
         };
         return Some((what, from));
     }
     let (socket, why) = proxy.unbound.first()?;
     // It is tried again every second; a moment of it is no news.
     let what = format!("proxy `{pod}` cannot listen on {socket}: {why}");
-    Some((what, newest.since + Duration::from_secs(1)))
+    Some((what, newest.since() + Duration::from_secs(1)))
 }
 
 /// What is said of a Service that is being deleted. Whoever waits for it may have to look after what

@@ -39,6 +39,10 @@ pub(crate) const FLEETS_IN_FLIGHT_MAX: usize = 16;
 /// How long a status waits for the data plane before it says who is missing.
 pub(crate) const ACKNOWLEDGE_MAX: Duration = Duration::from_secs(2);
 
+/// Tables of a Gateway that not all proxies have, of which the time is known: enough for a second or
+/// two of changes; the first of them and the last count most.
+pub(crate) const PENDING_TABLES_MAX: usize = 64;
+
 /// Finalizers of a Service that are named in a condition: it has one or two.
 pub(crate) const HOLDERS_SHOWN_MAX: usize = 4;
 

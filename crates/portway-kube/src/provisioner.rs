@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use portway_control::api::Kind;
 use portway_control::origin::ObjectKey;
-use portway_control::provision::{Fleet, Install, ProvisionKind, names, objects};
+use portway_control::provision::{Fleet, FleetPort, Install, ProvisionKind, names, objects};
 use serde_json::Value;
 
 use crate::call::Place;
@@ -171,6 +171,12 @@ impl Provisioner {
         let wanted = self.wanted.iter();
         let wanted = wanted.map(|(key, wanted)| (key, names::generated(&wanted.fleet)));
         wanted.chain(self.refused.iter().map(|(key, name)| (key, name.clone())))
+    }
+
+    /// The ports that a Gateway's listeners need of its Service; none while it is refused.
+    pub(crate) fn ports(&self, gateway: &ObjectKey) -> &[FleetPort] {
+        let wanted = self.wanted.get(gateway);
+        wanted.map_or(&[], |it| it.fleet.ports.as_slice())
     }
 
     /// Whether a Gateway is refused: its proxies, if it has any, stay as they are.

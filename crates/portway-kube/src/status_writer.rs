@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use portway_control::api::Kind;
 use portway_control::origin::ObjectKey;
-use portway_control::status::{RouteStatus, Status, Statuses, merge};
+use portway_control::status::{ConditionStatus, RouteStatus, Status, Statuses, merge};
 use serde_json::{Map, Value, json};
 
 use crate::call::Place;
@@ -137,11 +137,14 @@ impl StatusWriter {
             }
         }
         for (key, gates) in changed {
-            let since = self.waits.get(&key).map_or(now, |wait| wait.since);
+            let before = self.waits.get(&key);
+            let until = gates_until.max(now + ACKNOWLEDGE_MAX);
+            // That something is missing has been waited for already.
+            let waited = before.filter(|wait| !wait.gates.is_empty() && !self.is_programmed(&key));
             let wait = Wait {
-                since,
+                since: before.map_or(now, |wait| wait.since),
                 changed: now,
-                gates_until: gates_until.max(now + ACKNOWLEDGE_MAX),
+                gates_until: waited.map_or(until, |wait| wait.gates_until),
                 gates,
                 not_before: now,
             };
@@ -250,6 +253,16 @@ impl StatusWriter {
         self.own.remove(key);
         self.written.remove(key);
         self.retries.forget(key);
+    }
+
+    /// Whether what is wanted of a Gateway says that it serves; others have no say in that.
+    fn is_programmed(&self, key: &ObjectKey) -> bool {
+        let Some(Status::Gateway(status)) = self.desired.get(key) else {
+            return true;
+        };
+        let mut conditions = status.conditions.iter();
+        let programmed = conditions.find(|it| it.kind == "Programmed");
+        programmed.is_none_or(|it| it.status == ConditionStatus::True)
     }
 
     fn write(&mut self, key: &ObjectKey, store: &Store, now_text: &str) -> Option<Write> {

@@ -87,6 +87,7 @@ pub(crate) struct Endpoint {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FleetSlice {
     service: String,
+    ports: BTreeSet<u16>,
     endpoints: Vec<Endpoint>,
 }
 
@@ -153,17 +154,17 @@ impl Store {
         &self.fleet
     }
 
-    /// The proxies that a Service knows.
+    /// The proxies that a Service knows, with the ports of theirs that it sends connections to.
     pub(crate) fn endpoints<'s>(
         &'s self,
         namespace: &'s str,
         service: &'s str,
-    ) -> impl Iterator<Item = &'s Endpoint> {
+    ) -> impl Iterator<Item = (&'s Endpoint, &'s BTreeSet<u16>)> {
         self.slices
             .range((namespace.to_owned(), String::new())..)
             .take_while(move |((of, _), _)| of == namespace)
             .filter(move |(_, slice)| slice.service == service)
-            .flat_map(|(_, slice)| &slice.endpoints)
+            .flat_map(|(_, slice)| slice.endpoints.iter().map(|it| (it, &slice.ports)))
     }
 
     /// What changed since this was last called.
@@ -328,8 +329,11 @@ impl Store {
                     && !conditions["terminating"].as_bool().unwrap_or(false),
             })
         });
+        let ports = given["ports"].as_array().into_iter().flatten();
+        let ports = ports.filter_map(|port| u16::try_from(port["port"].as_u64()?).ok());
         let slice = FleetSlice {
             service: service.as_str().unwrap_or_default().to_owned(),
+            ports: ports.collect(),
             endpoints: endpoints.collect(),
         };
         if self.slices.get(&place) != Some(&slice) {

@@ -1,12 +1,13 @@
 //! What is said of proxies, and when.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use portway_control::provision::FleetPort;
 use portway_feed::ProxyFacts;
 use serde_json::{Value, json};
 
-use super::{Newest, Serving, addresses, of_gateway};
+use super::{Newest, Serving, Shown, addresses, of_gateway};
 
 fn proxy(pod: &str, acknowledged: Option<u64>) -> ProxyFacts {
     ProxyFacts {
@@ -18,18 +19,36 @@ fn proxy(pod: &str, acknowledged: Option<u64>) -> ProxyFacts {
     }
 }
 
+/// A Gateway without ports whose Service sends connections to these.
+fn shown<'a>(service: Option<&'a Value>, ready: &[&'a str]) -> Shown<'a> {
+    let ready = ready.iter().map(|pod| (*pod, [80].into()));
+    Shown {
+        service,
+        ports: &[],
+        ready: ready.collect(),
+    }
+}
+
 /// Table 7 is the newest for `seconds`, and we lead for a minute.
 fn serving(ready: &[&str], proxies: &[ProxyFacts], seconds: u64) -> Serving {
+    serving_since(&[(7, 60)], ready, proxies, 60 + seconds)
+}
+
+/// Tables that are out since so many seconds after we took the lead.
+fn serving_since(
+    tables: &[(u64, u64)],
+    ready: &[&str],
+    proxies: &[ProxyFacts],
+    seconds: u64,
+) -> Serving {
     let led_since = Instant::now();
-    let since = led_since + Duration::from_secs(60);
+    let at = |seconds| led_since + Duration::from_secs(seconds);
+    let tables: Vec<_> = tables.iter().map(|it| (it.0, at(it.1))).collect();
     let newest = Newest {
-        generation: 7,
-        since,
+        tables: &tables,
         led_since,
     };
-    let ready = ready.iter().copied().collect();
-    let now = since + Duration::from_secs(seconds);
-    of_gateway(None, &ready, proxies, newest, now)
+    of_gateway(&shown(None, ready), proxies, newest, at(seconds))
 }
 
 #[test]
@@ -91,19 +110,72 @@ fn a_ready_proxy_that_follows_nobody_is_missing() {
 /// A new leader says nothing bad of proxies that are still on their way to it.
 #[test]
 fn proxies_have_ten_seconds_to_find_a_new_leader() {
+    let early = serving_since(&[(1, 0)], &["a"], &[], 9);
+    assert_eq!(early.facts.missing, Vec::<String>::new());
+    let late = serving_since(&[(1, 0)], &["a"], &[], 10);
+    assert_eq!(late.facts.missing.len(), 1);
+}
+
+/// Otherwise tables that come faster than every two seconds would hide it for ever.
+#[test]
+fn the_oldest_table_that_a_proxy_lacks_counts() {
+    let tables = [(7, 60), (8, 61), (9, 62)];
+    let of = |acknowledged| {
+        let proxies = [proxy("a", Some(acknowledged))];
+        serving_since(&tables, &["a"], &proxies, 62).facts.missing
+    };
+    assert_eq!(of(6), ["proxy `a` has not applied the newest table"]);
+    assert_eq!(of(7), Vec::<String>::new());
+}
+
+/// A listener's port is served when the Service has it and sends it to each proxy.
+#[test]
+fn a_table_without_a_way_to_it_is_not_served() {
+    let service = |ports: Value| json!({"spec": {"clusterIPs": ["10.0.0.1"], "ports": ports}});
     let led_since = Instant::now();
+    let since = led_since + Duration::from_secs(60);
     let newest = Newest {
-        generation: 1,
-        since: led_since,
+        tables: &[(7, since)],
         led_since,
     };
-    let ready = ["a"].into();
-    let early = led_since + Duration::from_secs(9);
-    let serving = of_gateway(None, &ready, &[], newest, early);
-    assert_eq!(serving.facts.missing, Vec::<String>::new());
-    let late = led_since + Duration::from_secs(10);
-    let serving = of_gateway(None, &ready, &[], newest, late);
-    assert_eq!(serving.facts.missing.len(), 1);
+    let ports = [(80, 80), (15021, 15022)].map(|(port, pod_port)| FleetPort { port, pod_port });
+    let of = |service: &Value, pod_ports: &[u16], seconds| {
+        let shown = Shown {
+            service: Some(service),
+            ports: &ports,
+            ready: BTreeMap::from([("a", pod_ports.iter().copied().collect())]),
+        };
+        let now = since + Duration::from_secs(seconds);
+        of_gateway(&shown, &[proxy("a", Some(7))], newest, now)
+    };
+    let http = json!({"port": 80, "targetPort": 80});
+    let whole = service(json!([http, {"port": 15021, "targetPort": 15022}]));
+    let served = of(&whole, &[80, 15022], 2);
+    assert_eq!(served.facts.missing, Vec::<String>::new());
+    assert_eq!(served.acknowledged, Some(7));
+    for (service, pod_ports, why) in [
+        (
+            &service(json!([http])),
+            &[80, 15022][..],
+            "its Service does not have port 15021 yet",
+        ),
+        (
+            &service(json!([http, {"port": 15021, "targetPort": 15021}])),
+            &[80, 15022],
+            "its Service does not have port 15021 yet",
+        ),
+        (
+            &whole,
+            &[80],
+            "its Service does not send port 15021 to proxy `a` yet",
+        ),
+    ] {
+        let early = of(service, pod_ports, 1);
+        assert_eq!(early.facts.missing, Vec::<String>::new());
+        assert_eq!(early.acknowledged, Some(6), "{service}");
+        assert!(early.patience.is_some());
+        assert_eq!(of(service, pod_ports, 2).facts.missing, [why]);
+    }
 }
 
 #[test]
@@ -145,11 +217,10 @@ fn a_service_that_is_being_deleted_has_no_address() {
     let of = |service: &Value| {
         let now = Instant::now();
         let newest = Newest {
-            generation: 1,
-            since: now,
+            tables: &[(1, now)],
             led_since: now,
         };
-        of_gateway(Some(service), &BTreeSet::new(), &[], newest, now).facts
+        of_gateway(&shown(Some(service), &[]), &[], newest, now).facts
     };
     let facts = of(&service);
     assert_eq!((facts.addresses.len(), facts.refused), (1, None));

@@ -218,6 +218,29 @@ fn a_status_is_written_as_soon_as_its_table_is_acknowledged() {
     assert_eq!(scene.due(2, 3).len(), 1);
 }
 
+/// Whose proxies do not acknowledge is told after two seconds, not after two more.
+#[test]
+fn that_something_is_missing_waits_no_second_time() {
+    let mut scene = Scene::new();
+    see_gateway(&mut scene.store, 5, json!({}));
+    let programmed = |status| {
+        let mut gateway = GatewayStatus::default();
+        let condition = Condition::new("Programmed", status, "Reason", "message", 1);
+        gateway.conditions.push(condition);
+        [(gateway_key(), Status::Gateway(gateway))]
+    };
+    scene.want(0, &programmed(ConditionStatus::True), Some(3));
+    scene.want(1500, &programmed(ConditionStatus::False), Some(4));
+    assert_eq!(scene.due(1999, 2), []);
+    assert_eq!(scene.due(2000, 2).len(), 1);
+    // By itself it waits: a stream that breaks is soon made again.
+    let mut scene = Scene::new();
+    see_gateway(&mut scene.store, 5, json!({}));
+    scene.want(1500, &programmed(ConditionStatus::False), Some(4));
+    assert_eq!(scene.due(3499, 2), []);
+    assert_eq!(scene.due(3500, 2).len(), 1);
+}
+
 /// Thousands of routes that come one by one are some writes of their Gateway, and one when they rest.
 #[test]
 fn numbers_of_routes_are_written_once_in_a_while() {

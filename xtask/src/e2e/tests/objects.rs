@@ -141,6 +141,19 @@ pub(in crate::e2e) fn grant_removed(place: &Place<'_>) -> Result<()> {
     place.remove_namespace(&other)
 }
 
+/// The Service of the Gateway `gw` has this port, and a slice of it sends connections there.
+fn leads_to(place: &Place<'_>, port: u16) -> Result<()> {
+    for (kind, ports) in [("services", "/spec/ports"), ("endpointslices", "/ports")] {
+        let all = place.provisioned(kind, "gw")?;
+        let ports = all.iter().filter_map(|it| it.pointer(ports)?.as_array());
+        ensure!(
+            ports.flatten().any(|it| it["port"] == port),
+            "Programmed, but none of its {kind} has port {port}: {all:?}"
+        );
+    }
+    Ok(())
+}
+
 /// Listeners are added to a living Gateway and removed from it; the others' connections, new and
 /// old, do not notice.
 pub(in crate::e2e) fn listeners_under_load(place: &Place<'_>) -> Result<()> {
@@ -153,6 +166,7 @@ pub(in crate::e2e) fn listeners_under_load(place: &Place<'_>) -> Result<()> {
         let both = gateway("gw", &[("foo", 8080), ("bar", 8090)]) + &route("s", "gw", "bar", "bar");
         place.apply(&both)?;
         place.programmed("gw")?;
+        leads_to(place, 8090)?;
         let answered = place.answers(SocketAddr::new(address, 8090), "bar")?;
         place.apply(&gateway("gw", &[("foo", 8080)]))?;
         let silent = place.is_silent(SocketAddr::new(address, 8090))?;
