@@ -40,6 +40,10 @@ pub const EVENTS_PER_BATCH: usize = 256;
 /// Connections accepted from one socket in one turn, then open connections get theirs.
 pub const ACCEPTS_PER_TURN: usize = 32;
 
+/// Listening sockets that are accepted from in one turn: with a flood on all of a thousand listeners
+/// open connections would otherwise wait for tens of thousands of new ones.
+pub const SOCKETS_PER_TURN: usize = 16;
+
 /// Connections that end in one turn because their drain says `now`: some milliseconds of closing
 /// sockets, then open connections get theirs.
 pub const DRAINS_PER_TURN: usize = 256;

@@ -17,7 +17,7 @@ use portway_engine::time::Moment;
 use super::Worker;
 use super::served::Served;
 use crate::applier::Order;
-use crate::limits::{ACCEPT_RETRY, ACCEPTS_PER_TURN, DESCRIPTORS_PER_CONNECTION};
+use crate::limits::{ACCEPT_RETRY, ACCEPTS_PER_TURN, DESCRIPTORS_PER_CONNECTION, SOCKETS_PER_TURN};
 use crate::slab::{Key, Slab};
 use crate::slot::Duty;
 use crate::sys::{Errno, tcp};
@@ -130,7 +130,7 @@ impl Accepting {
 }
 
 impl Worker {
-    /// Accepts from every socket that is ready, from each a few. While accepting is paused it is
+    /// Accepts from sockets that are ready, each in its turn, from each a few. While accepting is paused it is
     /// tried now and then; it has resumed once there was enough for all that wait.
     pub(super) fn accept(&mut self) {
         let now = self.site.now;
@@ -139,7 +139,8 @@ impl Worker {
             return;
         }
         self.accepting.take_up_refusing(now);
-        for _ in 0..self.accepting.ready.len() {
+        let n_ready = self.accepting.ready.len();
+        for _ in 0..n_ready.min(SOCKETS_PER_TURN) {
             let Some(key) = self.accepting.ready.pop_front() else {
                 break;
             };
@@ -158,7 +159,7 @@ impl Worker {
                 }
             }
         }
-        if self.accepting.resume_at.take().is_some() {
+        if n_ready <= SOCKETS_PER_TURN && self.accepting.resume_at.take().is_some() {
             self.site.order(Order::Resume);
         }
     }

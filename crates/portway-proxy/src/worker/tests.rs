@@ -19,7 +19,7 @@ use super::{Birth, Worker};
 use crate::applier::Order;
 use crate::clock::Clock;
 use crate::descriptors::Descriptors;
-use crate::limits::ACCEPT_RETRY;
+use crate::limits::{ACCEPT_RETRY, SOCKETS_PER_TURN};
 use crate::listener;
 use crate::slot::{Duty, Plan, Slot};
 use crate::sys::tcp;
@@ -46,11 +46,15 @@ pub(super) fn worker(orders: Sender<Order>) -> (Worker, Arc<Slot>, Clock) {
 
 /// A listener of a table, with one endpoint.
 pub(super) fn planned(endpoint: SocketAddr) -> Arc<Listener> {
+    planned_at("127.0.0.1:0".parse().unwrap(), endpoint)
+}
+
+fn planned_at(bind: SocketAddr, endpoint: SocketAddr) -> Arc<Listener> {
     let spec = TableSpec {
         listeners: vec![ListenerSpec {
             name: "edge/a".into(),
             protocol: Protocol::Tcp,
-            binds: vec!["127.0.0.1:0".parse().unwrap()],
+            binds: vec![bind],
             route: Some("a".into()),
         }],
         routes: vec![RouteSpec {
@@ -129,6 +133,30 @@ fn who_waits_on_a_socket_that_is_closed_is_served() {
     }
     greeter.join().unwrap();
     serving.join().unwrap().unwrap();
+}
+
+/// Whoever is connected does not wait for all who come to a thousand listeners.
+#[test]
+fn in_one_turn_some_sockets_are_accepted_from_and_the_others_in_the_next() {
+    let backend = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (mut worker, slot, _) = worker(mpsc::channel().0);
+    let at = |last| SocketAddr::from(([127, 0, 0, last], 0));
+    let binds = (1..).map(at).take(SOCKETS_PER_TURN + 1);
+    let addrs: Vec<SocketAddr> = binds
+        .map(|bind| {
+            let listener = planned_at(bind, backend.local_addr().unwrap());
+            listen(&mut worker, &slot, listener)
+        })
+        .collect();
+    let clients = addrs.iter().map(|addr| TcpStream::connect(addr).unwrap());
+    let clients: Vec<TcpStream> = clients.collect();
+    let keys: Vec<_> = worker.accepting.by_key.values().copied().collect();
+    keys.into_iter().for_each(|key| worker.accepting.ready(key));
+    worker.accept();
+    assert_eq!(worker.connections.len(), SOCKETS_PER_TURN);
+    assert_eq!(worker.patience(), Some(Duration::ZERO));
+    worker.accept();
+    assert_eq!(worker.connections.len(), clients.len());
 }
 
 /// A socket that does not listen says EINVAL to whoever accepts, as often as it is asked.
