@@ -40,6 +40,10 @@ pub const EVENTS_PER_BATCH: usize = 256;
 /// Connections accepted from one socket in one turn, then open connections get theirs.
 pub const ACCEPTS_PER_TURN: usize = 32;
 
+/// Of these, connections that are served without a look whether their client is still there: who
+/// stood behind so many others may have left, and all who did are gone after a flood.
+pub const ACCEPTS_UNSEEN: usize = 4;
+
 /// Listening sockets that are accepted from in one turn: with a flood on all of a thousand listeners
 /// open connections would otherwise wait for tens of thousands of new ones.
 pub const SOCKETS_PER_TURN: usize = 16;

@@ -63,6 +63,12 @@ pub(crate) fn has_waiting(listener: BorrowedFd<'_>) -> Result<bool> {
     Ok(poll(&mut fds, Some(&Timespec::default()))? > 0)
 }
 
+/// Whether the peer of a connection broke it off. One that only sent its FIN is still there.
+pub(crate) fn is_broken(socket: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(socket, PollFlags::empty())];
+    poll(&mut fds, Some(&Timespec::default())).is_ok_and(|n| n > 0)
+}
+
 /// Starts to connect; `Ok` also when the answer is still to come.
 pub(crate) fn connect(socket: BorrowedFd<'_>, addr: SocketAddr) -> Result<()> {
     match rustix::net::connect(socket, &addr) {

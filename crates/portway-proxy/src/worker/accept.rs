@@ -17,7 +17,9 @@ use portway_engine::time::Moment;
 use super::Worker;
 use super::served::Served;
 use crate::applier::Order;
-use crate::limits::{ACCEPT_RETRY, ACCEPTS_PER_TURN, DESCRIPTORS_PER_CONNECTION, SOCKETS_PER_TURN};
+use crate::limits::{
+    ACCEPT_RETRY, ACCEPTS_PER_TURN, ACCEPTS_UNSEEN, DESCRIPTORS_PER_CONNECTION, SOCKETS_PER_TURN,
+};
 use crate::slab::{Key, Slab};
 use crate::slot::Duty;
 use crate::sys::{Errno, tcp};
@@ -180,7 +182,11 @@ impl Worker {
             };
             refused = None;
             let born = self.connections.insert(served);
-            self.serve(born, Served::begin);
+            let begin = match nth {
+                0..ACCEPTS_UNSEEN => Served::begin,
+                _ => Served::begin_if_there,
+            };
+            self.serve(born, begin);
         }
         refused.map_or(Queue::MayHaveMore, Queue::Refused)
     }

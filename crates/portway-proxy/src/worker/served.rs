@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use portway_engine::conn::{Action, Connection, Event, Farewell, HowToClose, Side};
+use portway_engine::conn::{Action, Connection, End, Event, Farewell, HowToClose, Side};
 use portway_engine::drain::Drains;
 use portway_engine::limits::DRAIN_RETRY;
 use portway_engine::record::{DialError, Path};
@@ -74,6 +74,14 @@ impl Served {
             Ok(()) => life,
             Err(_) => self.tell(key, Event::OutOfResources, site),
         }
+    }
+
+    /// The same for one that waited behind others: nobody is dialled for a client who has left.
+    pub(super) fn begin_if_there(&mut self, key: Key, site: &mut Site) -> Life {
+        if tcp::is_broken(self.client.as_fd()) {
+            return self.tell(key, Event::Ended(Side::Client, End::Reset), site);
+        }
+        self.begin(key, site)
     }
 
     /// Something happened at the client's socket.

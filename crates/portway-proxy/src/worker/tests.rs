@@ -19,7 +19,7 @@ use super::{Birth, Worker};
 use crate::applier::Order;
 use crate::clock::Clock;
 use crate::descriptors::Descriptors;
-use crate::limits::{ACCEPT_RETRY, SOCKETS_PER_TURN};
+use crate::limits::{ACCEPT_RETRY, ACCEPTS_PER_TURN, ACCEPTS_UNSEEN, SOCKETS_PER_TURN};
 use crate::listener;
 use crate::slot::{Duty, Plan, Slot};
 use crate::sys::tcp;
@@ -133,6 +133,25 @@ fn who_waits_on_a_socket_that_is_closed_is_served() {
     }
     greeter.join().unwrap();
     serving.join().unwrap().unwrap();
+}
+
+/// After a flood the next client stands behind all who are gone.
+#[test]
+fn nobody_is_dialled_for_clients_who_left_a_long_queue() {
+    let backend = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (mut worker, slot, _) = worker(mpsc::channel().0);
+    let addr = listen(&mut worker, &slot, planned(backend.local_addr().unwrap()));
+    for _ in 1..ACCEPTS_PER_TURN {
+        let client = TcpStream::connect(addr).unwrap();
+        tcp::reset_on_close(client.as_fd()).unwrap();
+    }
+    let _there = TcpStream::connect(addr).unwrap();
+    let keys: Vec<_> = worker.accepting.by_key.values().copied().collect();
+    keys.into_iter().for_each(|key| worker.accepting.ready(key));
+    worker.accept();
+    let n_accepted = u64::try_from(ACCEPTS_PER_TURN).unwrap();
+    assert_eq!(worker.site.counts.accepted.read(), n_accepted);
+    assert_eq!(worker.connections.len(), ACCEPTS_UNSEEN + 1);
 }
 
 /// Whoever is connected does not wait for all who come to a thousand listeners.
