@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{figure, tables, title};
+use super::{counts, figure, tables, title};
 use crate::bench::jobs::{self, Job, Unit};
 use crate::bench::results::Lines;
 use crate::bench::sample::{Spread, measured};
@@ -214,7 +214,7 @@ fn waits(lines: &Lines) -> Vec<Aim> {
     let p99 = |job, kind| Series::of(lines, job, kind, Figure::P99);
     let p50 = |job, kind| Series::of(lines, job, kind, Figure::P50);
     let (ours, nginx) = (Kind::Portway, Kind::Nginx);
-    let most = |what, wanted, ours: &Series, theirs: &Series| {
+    let most = |what: &str, wanted, ours: &Series, theirs: &Series| {
         Aim::of_ratio(what, Wanted::AtMost(wanted), ours, theirs)
     };
     let requests = p99(&jobs::REQUESTS, ours);
@@ -239,7 +239,10 @@ fn waits(lines: &Lines) -> Vec<Aim> {
             &p50(&jobs::ROUND_TRIP, nginx),
         ),
         most(
-            "requests-64-churn: p99 while files change over quiet",
+            &format!(
+                "requests-64-churn: p99 while files change over quiet{}",
+                counts::tables_per_second(lines)
+            ),
             1.1,
             &p99(&jobs::CHURN, ours),
             &requests,

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::figure;
-use crate::bench::jobs::Job;
+use crate::bench::jobs::{self, Job};
+use crate::bench::limits::WARM_UP;
 use crate::bench::results::Lines;
 use crate::bench::sample::{Spread, measured, number};
 use crate::bench::targets::Kind;
@@ -25,6 +26,19 @@ pub(super) fn tables(lines: &Lines, job: &Job) -> String {
         ),
         _ => String::new(),
     }
+}
+
+/// How many tables a second came to be while files changed, in words; they change through the warm-up,
+/// too.
+pub(super) fn tables_per_second(lines: &Lines) -> String {
+    let loads = lines.loads(jobs::CHURN.name, Kind::Portway);
+    let rates = loads.filter_map(|it| {
+        let seconds = measured(it, "/seconds")? + WARM_UP.as_secs_f64();
+        Some(measured(it, "/tables")? / seconds)
+    });
+    Spread::of(rates).map_or_else(String::new, |it| {
+        format!(", {} tables a second", figure(it.median))
+    })
 }
 
 /// Connections that Portway closed in the whole run, beside the lines of its access log; older results

@@ -394,14 +394,14 @@ fn title(kind: Kind) -> &'static str {
     }
 }
 
-/// A median with its extremes.
+/// A median with its extremes, if there are any.
 fn cell(spread: Spread) -> String {
-    if spread.n == 1 {
-        return figure(spread.median);
-    }
     let Spread {
         min, median, max, ..
     } = spread;
+    if min == max {
+        return figure(median);
+    }
     format!("{} ({}–{})", figure(median), figure(min), figure(max))
 }
 

@@ -1,6 +1,6 @@
 //! Reports of results that stand here.
 
-use super::{aims, chart, counts, figure, noise, settings, summary, tables, worse};
+use super::{aims, chart, counts, figure, memory_section, noise, settings, summary, tables, worse};
 use crate::bench::jobs::{CHURN, UP};
 use crate::bench::results::Lines;
 use crate::bench::sample::Spread;
@@ -205,19 +205,59 @@ fn peers_with_shorter_waits_are_named() {
     assert!(!text.contains("Envoy") && !text.contains("p99.9"), "{text}");
 }
 
+/// Of several rounds a median; a client that was not served is told in words.
+#[test]
+fn memory_is_told_of_all_rounds() {
+    let line = |target, job, load: &str| {
+        format!(
+            "{{\"kind\":\"sample\",\"job\":\"{job}\",\"target\":\"{target}\",\"load\":{load}}}\n"
+        )
+    };
+    let idle = |target, kernel: u32| {
+        let load = format!(
+            "{{\"conns\":8500,\"gateway_bytes_each\":256,\"kernel_bytes_each\":{kernel},\
+             \"cpu\":{{\"capacity\":2.0,\"gateway\":0.002}}}}"
+        );
+        line(target, "idle", &load)
+    };
+    let flood = |ms: u32, word| {
+        let load = format!(
+            "{{\"gateway_bytes_most\":1048576,\"next_client_ms\":{ms},\"next_client\":\"{word}\"}}"
+        );
+        line("portway", "flood", &load)
+    };
+    let more = line("direct", "idle", "{\"kernel_bytes_each\":8192}")
+        + &[12288, 14336, 16384].map(|it| idle("portway", it)).concat()
+        + &flood(10, "served")
+        + &flood(30, "served")
+        + &flood(1, "no answer");
+    let mut lines = lines();
+    lines.append(Lines::parse(&more).unwrap());
+    let text = memory_section(&lines);
+    let row = "| **Portway** | 8500 | 0.250 | 6.00 (4.00–8.00) | \
+        0.100 | 1.00 | 20.0 (10.0–30.0); no answer |";
+    assert!(text.contains(row), "{text}");
+    assert!(text.contains("| nginx | – | – | – | – | – | – |"), "{text}");
+}
+
 #[test]
 fn what_was_counted_is_told_where_results_have_it() {
     assert_eq!(counts::tables(&lines(), &CHURN), "");
     assert_eq!(counts::records(&lines()), "");
     let counted = "{\"kind\":\"sample\",\"job\":\"requests-64-churn\",\"target\":\"portway\",\
-        \"load\":{\"changes\":130,\"tables\":121.0}}\n\
+        \"load\":{\"seconds\":1.0,\"changes\":130,\"tables\":117.0}}\n\
         {\"kind\":\"records\",\"closed\":70000.0,\"dropped\":3.0,\"lines\":69997}\n";
     let counted = Lines::parse(counted).unwrap();
     let tables = counts::tables(&counted, &CHURN);
     assert!(
-        tables.contains("Of 130 changes of files in a sample, 121 became"),
+        tables.contains("Of 130 changes of files in a sample, 117 became"),
         "{tables}"
     );
+    assert_eq!(
+        counts::tables_per_second(&counted),
+        ", 90.0 tables a second"
+    );
+    assert_eq!(counts::tables_per_second(&lines()), "");
     let records = counts::records(&counted);
     let wanted = "70000 connections closed, 69997 lines, 3 dropped and counted";
     assert!(records.contains(wanted), "{records}");

@@ -1,6 +1,6 @@
 //! What `schedule` promises.
 
-use super::{ask, in_turn};
+use super::{ask, in_turn, is_whole};
 use crate::bench::targets::Kind;
 
 #[test]
@@ -22,4 +22,15 @@ fn the_load_tool_is_not_to_tell_where_in_the_code_it_was() {
     shell.env("RUST_BACKTRACE", "1");
     let said = ask(shell).unwrap();
     assert_eq!(said, serde_json::json!([0]));
+}
+
+#[test]
+fn a_sample_in_which_something_broke_is_not_whole() {
+    let of = |text: &str| is_whole(&serde_json::from_str(text).unwrap());
+    assert!(of("{\"failures\":0,\"units\":7}"));
+    assert!(of("{\"transfers\":2000,\"bad\":0}"));
+    assert!(of("{\"next_client\":\"served\"}"));
+    assert!(!of("{\"failures\":1,\"units\":7}"));
+    assert!(!of("{\"transfers\":2000,\"bad\":1}"));
+    assert!(!of("{\"next_client\":\"read its answer\"}"));
 }
