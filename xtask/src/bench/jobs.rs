@@ -161,7 +161,8 @@ pub(crate) const IDLE: Job = Job {
     name: "idle",
     what: "idle connections after one exchange each",
     unit: Unit::Memory,
-    way: Way::Seldom,
+    // A second time they would find the memory of the first.
+    way: Way::Once,
     args: &["idle"],
 };
 

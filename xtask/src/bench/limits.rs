@@ -59,7 +59,7 @@ pub(crate) const RUNS_A_DAY_MAX: u32 = 100;
 /// Rounds of a full run.
 pub(crate) const FULL_ROUNDS: u32 = 5;
 
-/// Rounds of what takes seconds a sample: idle connections, floods.
+/// Rounds of what takes seconds a sample: floods.
 pub(crate) const SELDOM_ROUNDS: u32 = 3;
 
 /// Milliseconds that a sample measures.
