@@ -26,7 +26,7 @@ pub(crate) struct Settings {
     /// Its limit of descriptors.
     pub(crate) descriptors: Option<u64>,
     /// More flags.
-    pub(crate) flags: Vec<&'static str>,
+    pub(crate) flags: Vec<String>,
 }
 
 impl Default for Settings {

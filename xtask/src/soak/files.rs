@@ -54,6 +54,16 @@ impl Subject {
     /// Those that carry streams.
     pub(crate) const STEADY: usize = 6;
 
+    /// Whether a connection may see this between two edits. A listener that is there accepts, and one
+    /// that has a route and endpoints all the time resets nothing; what it closes, it resets.
+    pub(crate) fn may_show(self, effect: Effect) -> bool {
+        match effect {
+            Effect::Backend(_) => true,
+            Effect::Reset => !Self::ALL.iter().take(Self::STEADY).any(|it| *it == self),
+            Effect::Refused => self == Self::Listener,
+        }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Endpoints => "endpoints",
@@ -179,7 +189,7 @@ impl Files {
         Ok(Effect::Backend(self.serving[at]))
     }
 
-    /// Breaks the file of [`Subject::Broken`] for a while: nothing may change.
+    /// Breaks the file of [`Subject::Broken`] until its next edit: nothing may change.
     ///
     /// # Errors
     /// When it cannot be written.

@@ -10,6 +10,7 @@
 //! from an edit to the first connection that obeys it. The same seed makes the same edits. Never: a
 //! pass in which something was not counted.
 
+mod admin;
 mod files;
 mod probe;
 mod streams;
@@ -42,6 +43,9 @@ const STREAM_THREADS: usize = 4;
 /// Edits a second of the flood at the end, and how long it lasts.
 const FLOOD_PER_SECOND: u32 = 1000;
 const FLOOD_SECONDS: u32 = 10;
+
+/// Connections that look at a broken file: each worker gets some of them.
+const LOOKS_AT_BROKEN: u32 = 8;
 
 /// What the 99th of a hundred edits may take.
 const EFFECT_MAX: Duration = Duration::from_millis(50);
@@ -104,15 +108,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let ports = ports.collect::<Result<Vec<_>>>()?;
     let dir = stage.subdir("manifests")?;
     let mut files = Files::lay_out(&dir, addrs, ports.clone())?;
+    let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, sockets::free_port()?));
+    let flags = ["--admin-socket=off", "--drain-timeout=5s"].map(str::to_owned);
     let settings = Settings {
-        flags: vec!["--admin", "off", "--drain-timeout", "5s"],
+        flags: [&flags[..], &[format!("--admin={admin}")]].concat(),
         ..Settings::default()
     };
     let gateway = Gateway::start_with(&stage, &dir, ports, &settings)?;
     let (tally, stop) = (Tally::default(), AtomicBool::new(false));
     let seen = thread::scope(|scope| {
         let threads = carry(scope, args, &files, &tally, &stop);
-        let seen = edit(args, &mut files, &tally);
+        let seen = edit(args, (&mut files, admin), &tally);
         stop.store(true, Ordering::Relaxed);
         for thread in threads {
             thread
@@ -163,7 +169,7 @@ struct Seen {
     flood_effect: Duration,
 }
 
-fn edit(args: &Args, files: &mut Files, tally: &Tally) -> Result<Seen> {
+fn edit(args: &Args, (files, admin): (&mut Files, SocketAddr), tally: &Tally) -> Result<Seen> {
     let wanted = args.streams.div_ceil(STREAM_THREADS) * STREAM_THREADS;
     let start = Instant::now();
     while Tally::read(&tally.open) < wanted as u64 {
@@ -186,20 +192,17 @@ fn edit(args: &Args, files: &mut Files, tally: &Tally) -> Result<Seen> {
     while goes_on(n_edits) {
         let subject = random.one_of(&Subject::ALL);
         if subject == Subject::Broken {
-            // Nothing may change by it: what is checked is what the next whole text brings.
-            let effect = files.break_one()?;
-            let now = probe::look((Ipv4Addr::LOCALHOST, files.port(subject)).into())?;
-            ensure!(now == effect, "a broken file changed {effect:?} to {now:?}");
+            break_one(files, admin).with_context(|| format!("edit {n_edits}, broken"))?;
             n_edits += 1;
         }
         let effect = files.edit(subject, &mut random)?;
         let since = Instant::now();
-        let took = probe::until(files.port(subject), effect, since)
+        let took = probe::until((subject, files.port(subject)), effect, since, tally)
             .with_context(|| format!("edit {n_edits}, {subject:?}"))?;
         effects.push(took);
         n_edits += 1;
     }
-    let (n_flood, flood_effect) = flood(files, &mut random)?;
+    let (n_flood, flood_effect) = flood(files, &mut random, tally)?;
     Ok(Seen {
         n_edits,
         effects,
@@ -208,8 +211,22 @@ fn edit(args: &Args, files: &mut Files, tally: &Tally) -> Result<Seen> {
     })
 }
 
+/// Breaks a file: once the gateway has heard of it, what the file held before must still be served.
+fn break_one(files: &Files, admin: SocketAddr) -> Result<()> {
+    // What it may still have to say of the last one.
+    admin::until_unused(admin, 0)?;
+    let effect = files.break_one()?;
+    admin::until_unused(admin, 1)?;
+    let to = SocketAddr::from((Ipv4Addr::LOCALHOST, files.port(Subject::Broken)));
+    for _ in 0..LOOKS_AT_BROKEN {
+        let now = probe::look(to)?;
+        ensure!(now == effect, "a broken file changed {effect:?} to {now:?}");
+    }
+    Ok(())
+}
+
 /// Edits faster than anybody can follow: the last one must win.
-fn flood(files: &mut Files, random: &mut Random) -> Result<(u32, Duration)> {
+fn flood(files: &mut Files, random: &mut Random, tally: &Tally) -> Result<(u32, Duration)> {
     let (start, mut n) = (Instant::now(), 0);
     let mut last = None;
     while n < FLOOD_PER_SECOND * FLOOD_SECONDS {
@@ -219,7 +236,8 @@ fn flood(files: &mut Files, random: &mut Random) -> Result<(u32, Duration)> {
         n += 1;
     }
     let effect: Effect = last.context("no edit in the flood")?;
-    let took = probe::until(files.port(Subject::Endpoints), effect, Instant::now())?;
+    let at = (Subject::Endpoints, files.port(Subject::Endpoints));
+    let took = probe::until(at, effect, Instant::now(), tally)?;
     Ok((n, took))
 }
 

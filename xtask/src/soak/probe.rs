@@ -1,6 +1,7 @@
 //! One connection after the other until one obeys an edit.
 //!
-//! In: a listener, an [`Effect`]. Out: how long it took. Never: a wait without an end.
+//! In: a listener, an [`Effect`]. Out: how long it took, and what nobody may see meanwhile, counted.
+//! Never: a wait without an end.
 
 use std::io::{ErrorKind, Read};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,22 +9,33 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::files::Effect;
-use super::streams::GREETING_BYTES;
+use super::files::{Effect, Subject};
+use super::streams::{GREETING_BYTES, Tally};
 use crate::prove::limits::DEADLINE;
 use crate::prove::sockets::{self, Opened};
 
-/// Connects again and again until `effect` is seen. `since` is when the edit was made.
+/// Connects again and again until `effect` is seen. `since` is when the edit was made. A reset or a
+/// refusal where the subject [may not show one](Subject::may_show) is counted.
 ///
 /// # Errors
 /// When it is not seen in time, or something else is seen that cannot be.
-pub(crate) fn until(port: u16, effect: Effect, since: Instant) -> Result<Duration> {
+pub(crate) fn until(
+    (subject, port): (Subject, u16),
+    effect: Effect,
+    since: Instant,
+    tally: &Tally,
+) -> Result<Duration> {
     let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut seen = None;
     while since.elapsed() < DEADLINE {
         let now = look(to)?;
         if now == effect {
             return Ok(since.elapsed());
+        }
+        match now {
+            _ if subject.may_show(now) => {}
+            Effect::Refused => Tally::add(&tally.refused, 1),
+            _ => Tally::add(&tally.resets, 1),
         }
         seen = Some(now);
     }
@@ -63,3 +75,6 @@ pub(crate) fn look(to: SocketAddr) -> Result<Effect> {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,7 +48,8 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    fn add(counter: &AtomicU64, n: u64) {
+    /// Counts `n` more.
+    pub(crate) fn add(counter: &AtomicU64, n: u64) {
         counter.fetch_add(n, Ordering::Relaxed);
     }
 

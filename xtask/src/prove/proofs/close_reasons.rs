@@ -243,7 +243,7 @@ fn by_the_kernel(gateway: &mut Gateway, listener: &TcpListener, seen: &mut Seen)
 fn shutdown(stage: &Stage, seen: &mut Seen) -> Result<()> {
     let listener = sockets::listen_anywhere()?;
     let settings = Settings {
-        flags: vec!["--drain-timeout", "100ms"],
+        flags: vec!["--drain-timeout=100ms".to_owned()],
         ..settings()
     };
     let plan = Plan::to(&[listener.local_addr()?])?;
