@@ -56,7 +56,9 @@ const EFFECT_MAX: Duration = Duration::from_millis(50);
 Examples:
   cargo xtask soak                      1,000 edits between 2,000 streams, then a flood of edits
   cargo xtask soak --seed 7             other edits
-  cargo xtask soak --minutes 60         as many edits as fit")]
+  cargo xtask soak --minutes 60         as many edits as fit
+  cargo xtask soak --streams 500 --untimed
+                                        as CI runs it: half a minute, and no time is judged")]
 pub(crate) struct Args {
     /// Go on for so long, however many edits that are.
     #[arg(long, value_name = "N")]
@@ -73,6 +75,10 @@ pub(crate) struct Args {
     /// Streams at the same time.
     #[arg(long, value_name = "N", default_value_t = 2000)]
     streams: usize,
+
+    /// Tell times, but judge none: on a machine that does other things.
+    #[arg(long)]
+    untimed: bool,
 
     /// A binary to try; by default the release binary, built first.
     #[arg(long, value_name = "FILE")]
@@ -277,7 +283,8 @@ fn report(args: &Args, tally: &Tally, mut seen: Seen) -> bool {
         seen.n_flood,
         ms(seen.flood_effect),
     ));
-    let is_good = resets + wrong + refused == 0 && at(99) < EFFECT_MAX;
+    let is_soon = args.untimed || at(99) < EFFECT_MAX;
+    let is_good = resets + wrong + refused == 0 && is_soon;
     say(if is_good {
         "soak: passed"
     } else {
