@@ -31,11 +31,12 @@ const PORTS: std::ops::Range<u16> = 20000..20500;
 /// Rounds of what is kept.
 const ROUNDS: u32 = 3;
 
-/// A scenario of `conformance/suite/bench`, how many routes, and who is tried.
-const SCENARIOS: [(&str, u32, bool); 4] = [
+/// A scenario of `conformance/suite/bench`, how many routes, changes or Gateways, and who is tried.
+const SCENARIOS: [(&str, u32, bool); 5] = [
     ("attached", 1000, true),
     ("propagation", 500, true),
     ("change", 40, true),
+    ("gateway", 5, true),
     // What a peer's one process does for everything else at once says nothing beside it.
     ("churn", 1000, false),
 ];
@@ -47,7 +48,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = ROUNDS)]
     rounds: u32,
 
-    /// Only this scenario: attached, propagation, change or churn
+    /// Only this scenario: attached, propagation, change, gateway or churn
     #[arg(long)]
     only: Option<String>,
 

@@ -40,15 +40,16 @@ var scenarios = map[string]func(context.Context, *bench) error{
 	"attached":    attached,
 	"propagation": propagation,
 	"change":      change,
+	"gateway":     another,
 	"churn":       churn,
 }
 
 func main() {
 	var b bench
-	scenario := flag.String("scenario", "", "attached, propagation, change or churn")
+	scenario := flag.String("scenario", "", "attached, propagation, change, gateway or churn")
 	flag.StringVar(&b.class, "class", "", "GatewayClass of the implementation")
 	flag.StringVar(&b.audit, "audit", "", "the API server's audit log")
-	flag.IntVar(&b.n, "n", 1000, "how many routes")
+	flag.IntVar(&b.n, "n", 1000, "how many routes, changes or Gateways")
 	flag.StringVar(&b.processes, "processes", "", "whose cost is measured: NAME=PID or NAME=@VERB of Portway, ...")
 	flag.StringVar(&b.cluster, "cluster", "", "the cluster's cgroup")
 	flag.Parse()
@@ -56,7 +57,7 @@ func main() {
 	defer stop()
 	run, known := scenarios[*scenario]
 	if !known {
-		fmt.Fprintln(os.Stderr, "bench: -scenario attached, propagation, change or churn")
+		fmt.Fprintln(os.Stderr, "bench: -scenario attached, propagation, change, gateway or churn")
 		os.Exit(2)
 	}
 	if err := b.connect(); err != nil {

@@ -90,7 +90,7 @@ func (b *bench) listeners(ctx context.Context, name string, first, n int) error 
 	return b.Create(ctx, &object)
 }
 
-// address waits until the Gateway is programmed.
+// address waits until the Gateway is programmed as it is now.
 func (b *bench) address(ctx context.Context, name string) (string, error) {
 	var object gateway.Gateway
 	key := client.ObjectKey{Namespace: space, Name: name}
@@ -98,17 +98,32 @@ func (b *bench) address(ctx context.Context, name string) (string, error) {
 		if err := b.Get(ctx, key, &object); err != nil || len(object.Status.Addresses) == 0 {
 			return false, err
 		}
-		for _, condition := range object.Status.Conditions {
-			if condition.Type == "Programmed" && condition.Status == "True" {
-				return true, nil
-			}
-		}
-		return false, nil
+		return programmed(&object), nil
 	})
 	if err != nil {
 		return "", err
 	}
 	return object.Status.Addresses[0].Value, nil
+}
+
+// programmed says whether the Gateway is, at its present generation.
+func programmed(object *gateway.Gateway) bool {
+	for _, condition := range object.Status.Conditions {
+		if condition.Type == "Programmed" {
+			return condition.Status == "True" && condition.ObservedGeneration == object.Generation
+		}
+	}
+	return false
+}
+
+// proxiesEnd waits until a Gateway has no pods of its own any more.
+func (b *bench) proxiesEnd(ctx context.Context, name string) error {
+	return b.until(ctx, "end of the proxies of "+name, func() (bool, error) {
+		var pods core.PodList
+		of := client.MatchingLabels{"gateway.networking.k8s.io/gateway-name": name}
+		err := b.List(ctx, &pods, client.InNamespace(space), of)
+		return len(pods.Items) == 0, err
+	})
 }
 
 func route(namespace, name, parent string, port int, backend string) *gateway.TCPRoute {

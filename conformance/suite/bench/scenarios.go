@@ -9,6 +9,7 @@ import (
 	"time"
 
 	apps "k8s.io/api/apps/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gateway "sigs.k8s.io/gateway-api/apis/v1"
 )
@@ -222,6 +223,83 @@ func change(ctx context.Context, b *bench) error {
 	b.result["streams"], b.result["streams_broken"] = 10, broken.Load()
 	b.result["old_answers_p50_ms"], b.result["old_answers_max_ms"] = late[len(late)/2], late[len(late)-1]
 	return nil
+}
+
+// another creates n Gateways beside one that serves, one after the other, each with a listener and a
+// route of its own, and deletes it before the next. Measured: from the call until it is programmed at
+// its generation, as a watch tells, and until a client gets the right answer at the address it gives.
+func another(ctx context.Context, b *bench) error {
+	if err := b.place(ctx, 1); err != nil {
+		return err
+	}
+	if err := b.Create(ctx, route(space, "r", "gw-0", firstPort, "foo")); err != nil {
+		return err
+	}
+	address, err := b.address(ctx, "gw-0")
+	if err != nil {
+		return err
+	}
+	if _, _, err := firstAnswer(at(address, firstPort), "foo"); err != nil {
+		return err
+	}
+	var tells, answers []float64
+	for i := range b.n {
+		// A port of its own: nothing of the one before can answer in its place.
+		told, answer, err := b.rise(ctx, fmt.Sprintf("new-%d", i), firstPort+1+i)
+		if err != nil {
+			return err
+		}
+		tells, answers = append(tells, milliseconds(told)), append(answers, milliseconds(answer))
+	}
+	slices.Sort(tells)
+	slices.Sort(answers)
+	b.result["programmed_p50_ms"], b.result["programmed_max_ms"] = tells[len(tells)/2], tells[len(tells)-1]
+	b.result["answer_p50_ms"], b.result["answer_max_ms"] = answers[len(answers)/2], answers[len(answers)-1]
+	return nil
+}
+
+// rise makes a Gateway with a route and removes both again. It gives how long it took until the Gateway
+// was programmed, and until it answered.
+func (b *bench) rise(ctx context.Context, name string, port int) (told, answer time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	seen, err := b.Watch(ctx, &gateway.GatewayList{}, client.InNamespace(space), client.MatchingFields{"metadata.name": name})
+	if err != nil {
+		return 0, 0, err
+	}
+	defer seen.Stop()
+	begin := time.Now()
+	if err := b.listeners(ctx, name, port, 1); err != nil {
+		return 0, 0, err
+	}
+	made := route(space, name, name, port, "bar")
+	if err := b.Create(ctx, made); err != nil {
+		return 0, 0, err
+	}
+	address := ""
+	for address == "" {
+		event, more := <-seen.ResultChan()
+		if !more {
+			return 0, 0, fmt.Errorf("the watch ended before Gateway %s was programmed", name)
+		}
+		object, is := event.Object.(*gateway.Gateway)
+		if is && programmed(object) && len(object.Status.Addresses) > 0 {
+			address = object.Status.Addresses[0].Value
+		}
+	}
+	told = time.Since(begin)
+	if _, _, err := firstAnswer(at(address, port), "bar"); err != nil {
+		return 0, 0, fmt.Errorf("Gateway %s: %w", name, err)
+	}
+	answer = time.Since(begin)
+	if err := b.Delete(ctx, made); err != nil {
+		return 0, 0, err
+	}
+	old := gateway.Gateway{ObjectMeta: meta.ObjectMeta{Namespace: space, Name: name}}
+	if err := b.Delete(ctx, &old); err != nil {
+		return 0, 0, err
+	}
+	return told, answer, b.proxiesEnd(ctx, name)
 }
 
 // churn has 50 namespaces of n/50 routes and scales a backend between 2 and 4 pods every 3 seconds for

@@ -39,7 +39,7 @@ const fn row(
     }
 }
 
-const ROWS: [Row; 21] = [
+const ROWS: [Row; 26] = [
     row("routes created at once", "attached", "/n", ""),
     row("creating them, ms", "attached", "/create_ms", ""),
     row(
@@ -112,6 +112,26 @@ const ROWS: [Row; 21] = [
         "/old_answers_max_ms",
         "≤ 10",
     ),
+    row("new Gateways, one after the other", "gateway", "/n", ""),
+    row(
+        "create → Programmed, p50, ms",
+        "gateway",
+        "/programmed_p50_ms",
+        "≤ 3000",
+    ),
+    row(
+        "the same, at most, ms",
+        "gateway",
+        "/programmed_max_ms",
+        "≤ 3000",
+    ),
+    row(
+        "create → first right answer, p50, ms",
+        "gateway",
+        "/answer_p50_ms",
+        "",
+    ),
+    row("the same, at most, ms", "gateway", "/answer_max_ms", ""),
     row(
         "a minute of churn: controller, CPU seconds",
         "churn",
