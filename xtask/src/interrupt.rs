@@ -1,6 +1,6 @@
 //! Signals that ask us to end, heard at every wait, so that what was made can be removed.
 //!
-//! In: SIGINT, SIGTERM, SIGHUP. Out: an error from whatever waits. Never: an end in the middle: the
+//! In: [`SIGNALS`]. Out: an error from whatever waits. Never: an end in the middle: the
 //! one who made things unmakes them.
 
 use std::io::{self, BufRead, BufReader};
@@ -11,7 +11,29 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{
+    SIGABRT, SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+    SIGVTALRM, SIGXCPU, SIGXFSZ,
+};
+
+/// All that end a process which does not catch them, signal(7), and that somebody or a limit sends. Not
+/// those by which the processor tells of a defect: there is no going on after these.
+const SIGNALS: [i32; 14] = [
+    SIGABRT,
+    SIGALRM,
+    SIGHUP,
+    SIGINT,
+    SIGIO,
+    SIGPROF,
+    SIGQUIT,
+    SIGTERM,
+    SIGUSR1,
+    SIGUSR2,
+    SIGVTALRM,
+    SIGXCPU,
+    SIGXFSZ,
+    rustix::process::Signal::POWER.as_raw(),
+];
 
 /// How often a wait looks whether it is over. Most of what is waited for takes seconds.
 const LOOK: Duration = Duration::from_millis(25);
@@ -37,7 +59,7 @@ impl Interrupt {
     /// When the kernel refuses.
     pub(crate) fn listen() -> io::Result<Self> {
         let asked = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        for signal in SIGNALS {
             signal_hook::flag::register(signal, Arc::clone(&asked))?;
         }
         Ok(Self { asked })
@@ -140,3 +162,6 @@ pub(crate) fn end(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();
 }
+
+#[cfg(test)]
+mod tests;
