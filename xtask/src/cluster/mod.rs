@@ -17,6 +17,7 @@ mod host;
 pub(crate) mod images;
 pub(crate) mod kubectl;
 pub(crate) mod limits;
+mod network;
 pub(crate) mod objects;
 pub(crate) mod parts;
 mod record;
