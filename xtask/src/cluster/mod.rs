@@ -20,6 +20,7 @@ pub(crate) mod limits;
 mod network;
 pub(crate) mod objects;
 pub(crate) mod parts;
+mod prove;
 mod record;
 pub(crate) mod site;
 mod up;
@@ -43,7 +44,8 @@ use crate::tally::say;
 Examples:
   cargo xtask cluster up                       some 15 seconds once all is built
   cargo xtask cluster kubectl get gateways -A
-  cargo xtask cluster down")]
+  cargo xtask cluster down
+  cargo xtask cluster prove                    a minute: kill `up`, and see that `down` leaves nothing")]
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -59,6 +61,8 @@ enum Verb {
     },
     /// Remove it, or what is left of it
     Down,
+    /// Kill `up` at several moments, and see that `down` leaves nothing; none may be up
+    Prove,
     /// Say what of it runs
     Status,
     /// Run kubectl in it
@@ -107,6 +111,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             ensure_down(&site)?;
             Ok(ExitCode::SUCCESS)
         }
+        Verb::Prove => prove::run(&site),
         Verb::Status => status(&site),
         Verb::Kubectl { arguments } => {
             ensure_runs(&site)?;

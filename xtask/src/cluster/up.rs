@@ -48,10 +48,7 @@ const CONFIGURATION: [(&str, &str); 5] = [
 /// # Errors
 /// With the part that failed and its last lines; all that was made is gone again then.
 pub(crate) fn make(site: &Site, channel: &str, interrupt: &Interrupt) -> Result<()> {
-    let program = golang::CLUSTER.built(interrupt)?;
-    for other in [&golang::PAUSE, &golang::DNS, &golang::ECHO] {
-        other.built(interrupt)?;
-    }
+    let program = build(interrupt)?;
     objects::crds(channel)?;
     let mut record = Record::begin(site, channel);
     fs::create_dir_all(&site.dir).context("create target/cluster")?;
@@ -75,6 +72,18 @@ pub(crate) fn make(site: &Site, channel: &str, interrupt: &Interrupt) -> Result<
     }
     record.complete = true;
     record.write(site)
+}
+
+/// Builds what its parts and its images are made of, and gives the program of the parts.
+///
+/// # Errors
+/// When one does not build.
+pub(crate) fn build(interrupt: &Interrupt) -> Result<PathBuf> {
+    let program = golang::CLUSTER.built(interrupt)?;
+    for other in [&golang::PAUSE, &golang::DNS, &golang::ECHO] {
+        other.built(interrupt)?;
+    }
+    Ok(program)
 }
 
 /// A cluster on its way up.
