@@ -5,26 +5,39 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result, ensure};
 
 use crate::e2e::client::Load;
-use crate::e2e::manifest::{gateway, gateway_of, grant, route};
+use crate::e2e::manifest::{gateway, gateway_of, gateway_with, grant, route};
 use crate::e2e::place::{Place, condition, is_ending, name};
 
 /// A class of its own.
 const HELD: &str = "e2e-held";
 
-/// What a Gateway brings with it.
-const KINDS: &str = "deployments,services,serviceaccounts,configmaps,pods";
+/// What a Gateway brings with it, and what Kubernetes makes of that.
+const KINDS: &str = "deployments,services,serviceaccounts,configmaps,poddisruptionbudgets,\
+                     horizontalpodautoscalers,pods,replicasets,endpointslices";
+
+/// What of it is made for a Gateway that asks for all there is.
+const MADE: [&str; 7] = [
+    "Deployment",
+    "Service",
+    "ServiceAccount",
+    "ConfigMap",
+    "PodDisruptionBudget",
+    "HorizontalPodAutoscaler",
+    "Pod",
+];
 
 /// With the Gateway goes all that was made for it.
 pub(in crate::e2e) fn gateway_deleted(place: &Place<'_>) -> Result<()> {
-    place.apply(&(gateway("gw", &[("foo", 8080)]) + &route("r", "gw", "foo", "foo")))?;
+    let config = "{autoscaling: {maxReplicas: 2}, podDisruptionBudget: {maxUnavailable: 1}}";
+    let objects = gateway_with("gw", &[("foo", 8080)], config);
+    place.apply(&(objects + &route("r", "gw", "foo", "foo")))?;
     let at = SocketAddr::new(place.programmed("gw")?, 8080);
     place.answers(at, "foo")?;
     let made = place.provisioned(KINDS, "gw")?;
-    ensure!(
-        made.len() >= 5,
-        "only {} objects carry the Gateway's label",
-        made.len()
-    );
+    for kind in MADE {
+        let is_made = made.iter().any(|it| it["kind"] == kind);
+        ensure!(is_made, "no {kind} carries the Gateway's label");
+    }
     place.run(&["delete", "gateway", "gw", "--timeout=60s"])?;
     let silent = place.is_silent(at)?;
     place.until("end of all that was made", || {
