@@ -65,15 +65,8 @@ fn one(
     n_routes: usize,
     layout: Layout,
 ) -> Result<Value> {
-    let name = match layout {
-        Layout::FilePerRoute => "one per route",
-        Layout::OneFile => "one in all",
-    };
-    let dir = arena
-        .dir()
-        .join(format!("tables-{n_routes}-{}", name.replace(' ', "-")));
     let routes = routes(n_routes);
-    objects::write_all(&dir, &routes, layout)?;
+    let dir = lay_out(arena, &routes, layout)?;
     let (mut gateway, starts_ms) = start_often(arena, portway, &dir)?;
     let rss_bytes = rss(gateway.pid());
     let change = change(arena, load, &dir, (&routes, layout));
@@ -96,7 +89,7 @@ fn one(
         "kind": "table",
         "routes": n_routes,
         "endpoints": n_routes * ENDPOINTS_PER_ROUTE,
-        "layout": name,
+        "layout": name(layout),
         "starts_ms": starts_ms,
         "change_ms": change_ms,
         "why_no_change": why,
@@ -105,6 +98,21 @@ fn one(
         "rss_bytes_later": rss(gateway.pid()),
         "idle_cpu": idle_cpu,
     }))
+}
+
+const fn name(layout: Layout) -> &'static str {
+    match layout {
+        Layout::FilePerRoute => "one per route",
+        Layout::OneFile => "one in all",
+    }
+}
+
+/// Writes the objects, and gives where they are.
+fn lay_out(arena: &Arena, routes: &[Route], layout: Layout) -> Result<PathBuf> {
+    let name = format!("tables-{}-{}", routes.len(), name(layout));
+    let dir = arena.dir().join(name.replace(' ', "-"));
+    objects::write_all(&dir, routes, layout)?;
+    Ok(dir)
 }
 
 fn to_json(spread: Option<Spread>) -> Value {
@@ -149,12 +157,26 @@ fn start_often(arena: &Arena, portway: &Path, dir: &Path) -> Result<(Running, Ve
     }
 }
 
-fn start_gateway(arena: &Arena, portway: &Path, dir: &Path) -> Result<Running> {
+/// How a gateway is started that has a table of so many routes, each in a file of its own.
+///
+/// # Errors
+/// When its objects cannot be written.
+pub(crate) fn start_of(arena: &Arena, portway: &Path, n_routes: usize) -> Result<Command> {
+    let dir = lay_out(arena, &routes(n_routes), Layout::FilePerRoute)?;
+    gateway(arena, portway, &dir)
+}
+
+fn gateway(arena: &Arena, portway: &Path, dir: &Path) -> Result<Command> {
     let mut command = arena.command(Place::Gateway, portway)?;
     command
         .args(["run", "-f"])
         .arg(dir)
         .args(["--workers", "2", "--log-format", "json"]);
+    Ok(command)
+}
+
+fn start_gateway(arena: &Arena, portway: &Path, dir: &Path) -> Result<Running> {
+    let command = gateway(arena, portway, dir)?;
     let mut running = Running::start("portway", command, &arena.dir().join("tables.log"))?;
     wait_until_ready(&mut running)?;
     Ok(running)
