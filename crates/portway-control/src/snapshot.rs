@@ -188,10 +188,19 @@ impl Facts {
 /// What a cluster says about itself and about the proxies in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClusterFacts {
-    /// `gateway.networking.k8s.io/bundle-version` of the installed CRDs; `None` = not annotated.
-    pub bundle_version: Option<String>,
+    /// The installed CRDs of Gateway API.
+    pub bundle: Bundle,
     /// By Gateway; one that is absent has no proxies yet.
     pub gateways: BTreeMap<ObjectKey, GatewayFacts>,
+}
+
+/// What the CRDs of Gateway API say of themselves; `None` = not annotated.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Bundle {
+    /// `gateway.networking.k8s.io/bundle-version`: their release.
+    pub version: Option<String>,
+    /// `gateway.networking.k8s.io/channel`: `standard` or `experimental`.
+    pub channel: Option<String>,
 }
 
 /// What became of one Gateway.

@@ -410,7 +410,8 @@ fn take_fact(fact: &str, facts: &mut Facts) {
             let addresses = more.split_whitespace().map(|ip| ip.parse().unwrap());
             facts.resolved.insert(Arc::from(first), addresses.collect());
         }
-        "crds" => cluster(facts).bundle_version = Some(rest.to_owned()),
+        "crds" => cluster(facts).bundle.version = Some(rest.to_owned()),
+        "channel" => cluster(facts).bundle.channel = Some(rest.to_owned()),
         "address" => {
             fleet(facts, first).addresses = vec![GatewayAddress {
                 kind: "IPAddress".to_owned(),

@@ -236,7 +236,7 @@ impl Controller {
     }
 
     fn translate(&mut self, led_since: Instant, now: Instant) {
-        self.facts.bundle_version = self.store.bundle_version().map(str::to_owned);
+        self.facts.bundle = self.store.bundle().clone();
         let snapshot = Snapshot {
             target: Target::Cluster,
             controller_name: Arc::clone(&self.controller_name),

@@ -15,7 +15,7 @@ use portway_control::api::{
 };
 use portway_control::origin::{Given, ObjectKey, Origin, Sourced};
 use portway_control::provision::{ProvisionKind, names};
-use portway_control::snapshot::Objects;
+use portway_control::snapshot::{Bundle, Objects};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::warn;
@@ -109,7 +109,7 @@ pub(crate) struct Store {
     stored: BTreeMap<ObjectKey, Stored>,
     fleet: BTreeMap<FleetKey, Arc<Value>>,
     slices: BTreeMap<(String, String), FleetSlice>,
-    bundle_version: Option<String>,
+    bundle: Bundle,
     changes: Changes,
     /// Whether objects keep what they were read from; only people who ask need it.
     keeps_given: bool,
@@ -134,9 +134,9 @@ impl Store {
         self.objects
     }
 
-    /// The version of the installed CRDs.
-    pub(crate) fn bundle_version(&self) -> Option<&str> {
-        self.bundle_version.as_deref()
+    /// The installed CRDs of Gateway API.
+    pub(crate) fn bundle(&self) -> &Bundle {
+        &self.bundle
     }
 
     /// A status as it is stored.
@@ -172,10 +172,10 @@ impl Store {
         std::mem::take(&mut self.changes)
     }
 
-    /// Takes the version of the CRDs.
-    pub(crate) fn see_bundle_version(&mut self, version: Option<String>) {
-        self.changes.meaning |= self.bundle_version != version;
-        self.bundle_version = version;
+    /// Takes what the CRDs of Gateway API say of themselves.
+    pub(crate) fn see_bundle(&mut self, bundle: Bundle) {
+        self.changes.meaning |= self.bundle != bundle;
+        self.bundle = bundle;
     }
 
     /// Takes what a watch of `scope` saw: a namespace, or all.

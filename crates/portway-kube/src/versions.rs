@@ -1,15 +1,19 @@
 //! Which kinds and which Gateway API a cluster has.
 //!
-//! In: a client. Out: the version of a kind that is served; the version of the CRDs. Never: an
-//! error for what is merely not installed.
+//! In: a client. Out: the version of a kind that is served; release and channel of the CRDs. Never:
+//! an error for what is merely not installed.
 
 use kube::Client;
 use portway_control::api::GATEWAY_GROUP;
+use portway_control::snapshot::Bundle;
 
 use crate::call::{self, CallError, Place};
 
 /// The annotation of the CRDs that says which release they are of.
 const BUNDLE_VERSION: &str = "gateway.networking.k8s.io/bundle-version";
+
+/// The one that says which channel of it.
+const CHANNEL: &str = "gateway.networking.k8s.io/channel";
 
 /// The first of `versions` in which the cluster serves a kind.
 pub(crate) async fn served(
@@ -33,8 +37,9 @@ pub(crate) async fn served(
     Ok(None)
 }
 
-/// The release of Gateway API that is installed, as the CRD of GatewayClass says it.
-pub(crate) async fn of_bundle(client: &Client) -> Result<Option<String>, CallError> {
+/// The Gateway API that is installed, as the CRD of GatewayClass says it; nothing is said by what is
+/// not there.
+pub(crate) async fn of_bundle(client: &Client) -> Result<Bundle, CallError> {
     let crds = Place {
         group: "apiextensions.k8s.io",
         version: "v1",
@@ -44,10 +49,17 @@ pub(crate) async fn of_bundle(client: &Client) -> Result<Option<String>, CallErr
     let name = format!("gatewayclasses.{GATEWAY_GROUP}");
     match call::get(client, &crds.one(&name)).await {
         Ok(found) => {
-            let version = &found["metadata"]["annotations"][BUNDLE_VERSION];
-            Ok(version.as_str().map(str::to_owned))
+            let annotations = &found["metadata"]["annotations"];
+            let text = |name: &str| annotations[name].as_str().map(str::to_owned);
+            Ok(Bundle {
+                version: text(BUNDLE_VERSION),
+                channel: text(CHANNEL),
+            })
         }
-        Err(error) if error.is_absent() => Ok(None),
+        Err(error) if error.is_absent() => Ok(Bundle::default()),
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ use portway_control::api::{
     ReferenceGrant, Service, TcpRoute,
 };
 use portway_control::provision::{ProvisionKind, names};
+use portway_control::snapshot::Bundle;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::mpsc::Sender;
@@ -120,7 +121,7 @@ impl Watches {
         watches.object::<Service>(namespaces, builtin("", "Service", "services"));
         let slices = builtin("discovery.k8s.io", "EndpointSlice", "endpointslices");
         watches.object::<EndpointSlice>(namespaces, slices);
-        watches.bundle_version();
+        watches.bundle();
         watches
     }
 
@@ -182,17 +183,23 @@ impl Watches {
         }
     }
 
-    /// The version is no object of its own to watch, but it is part of the input all the same.
-    fn bundle_version(&mut self) {
+    /// What the CRDs say of themselves is no object of its own to watch, but part of the input all the
+    /// same.
+    fn bundle(&mut self) {
         let (client, edits, id) = (self.client.clone(), self.edits.clone(), self.n_watches);
         self.n_watches += 1;
         self.tasks.spawn(async move {
+            let mut told = Bundle::default();
             loop {
                 let wait = match versions::of_bundle(&client).await {
-                    Ok(version) => {
+                    Ok(bundle) => {
+                        if bundle != told {
+                            tell_bundle(&bundle);
+                            told = bundle.clone();
+                        }
                         let edit = Edit {
                             complete: Some(id),
-                            edit: Box::new(|store| store.see_bundle_version(version)),
+                            edit: Box::new(|store| store.see_bundle(bundle)),
                         };
                         if edits.send(edit).await.is_err() {
                             return;
@@ -200,7 +207,7 @@ impl Watches {
                         VERSION_INTERVAL
                     }
                     Err(error) => {
-                        warn!(error = %crate::chain(&error), "version of the CRDs not read");
+                        warn!(error = %crate::chain(&error), "annotations of the CRDs not read");
                         ABSENT_RETRY
                     }
                 };
@@ -354,6 +361,12 @@ impl Watch {
         };
         self.edits.send(edit).await
     }
+}
+
+fn tell_bundle(bundle: &Bundle) {
+    let [version, channel] =
+        [&bundle.version, &bundle.channel].map(|it| it.as_deref().unwrap_or("not said"));
+    info!(version, channel, "CRDs of Gateway API");
 }
 
 /// Whether there is no such kind, or not in this version: for an object alone it is never said here.

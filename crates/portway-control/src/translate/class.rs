@@ -11,7 +11,7 @@ use super::plan::Refusal;
 use super::report::{Report, error, note, warning};
 use crate::api::{Gateway, GatewayClass};
 use crate::origin::Sourced;
-use crate::snapshot::{ClusterFacts, Snapshot, Target};
+use crate::snapshot::{Bundle, ClusterFacts, Snapshot, Target};
 use crate::status::SupportedFeature;
 use crate::status::reason::{self, kind};
 use crate::status::{Condition, ConditionStatus, GatewayClassStatus, Status, Statuses};
@@ -204,16 +204,20 @@ fn version(cluster: Option<&ClusterFacts>) -> (ConditionStatus, &'static str, St
         return (ConditionStatus::True, reason::SUPPORTED_VERSION, read_as);
     };
     let minor = |version: &str| version.split('.').take(2).collect::<Vec<_>>().join(".");
-    match &facts.bundle_version {
+    let Bundle { version, channel } = &facts.bundle;
+    // The experimental ones hold kinds and fields that the standard ones do not.
+    let channel = channel.as_ref().map(|it| format!(" ({it} channel)"));
+    let channel = channel.unwrap_or_default();
+    match version {
         Some(installed) if minor(installed) == minor(BUNDLE_VERSION) => {
-            let message = format!("the CRDs are Gateway API {installed}");
+            let message = format!("the CRDs are Gateway API {installed}{channel}");
             (ConditionStatus::True, reason::SUPPORTED_VERSION, message)
         }
         installed => {
             let installed = installed
                 .as_deref()
                 .unwrap_or("of a version that is not said");
-            let message = format!("the CRDs are Gateway API {installed}, {read_as}");
+            let message = format!("the CRDs are Gateway API {installed}{channel}, {read_as}");
             (ConditionStatus::False, reason::UNSUPPORTED_VERSION, message)
         }
     }
