@@ -1,7 +1,8 @@
 //! Events: what changed, for people who look at an object.
 //!
 //! In: a status before and after a write. Out: [`Event`]s, fewer than the bounds in
-//! [`crate::limits`]. Never: an Event for what stays; one for every route of a thousand that are fine.
+//! [`crate::limits`]. Never: an Event for what stays; one for every route of a thousand that are fine,
+//! or for every listener of what their Gateway says.
 //! Spec: core/v1 Event.
 
 use std::time::Instant;
@@ -11,7 +12,7 @@ use portway_control::origin::ObjectKey;
 use serde_json::{Value, json};
 
 use crate::call::Place;
-use crate::limits::{EVENTS_BURST, EVENTS_PER_SECOND};
+use crate::limits::{EVENTS_BURST, EVENTS_PER_SECOND, LISTENER_EVENTS_MAX, LISTENERS_NAMED_MAX};
 use crate::status_writer::Write;
 
 /// An Event to write.
@@ -28,56 +29,136 @@ pub(crate) struct Event {
 
 /// The conditions that a write changes, as Events.
 pub(crate) fn of_write(write: &Write, controller_name: &str) -> Vec<Event> {
-    let mut events = Vec::new();
-    let mut add = |before: &Value, after: &Value| {
-        for condition in after["conditions"].as_array().into_iter().flatten() {
-            let mut known = before["conditions"].as_array().into_iter().flatten();
-            let known = known.find(|known| known["type"] == condition["type"]);
-            let is_same = |known: &Value| {
-                known["status"] == condition["status"] && known["reason"] == condition["reason"]
-            };
-            if !known.is_some_and(is_same) {
-                let was_true = known.is_some_and(|known| known["status"] == "True");
-                events.extend(event(write, condition, was_true));
-            }
-        }
+    let events = |before: &Value, after: &Value| -> Vec<Event> {
+        let changed = changed(before, after).into_iter();
+        let events = changed.filter_map(|(condition, was)| event(write, condition, was));
+        events.collect()
     };
-    add(&write.before, &write.after);
+    let mut all = events(&write.before, &write.after);
     let ours = |parent: &&Value| parent["controllerName"] == *controller_name;
-    let after = write.after["parents"].as_array().into_iter().flatten();
-    for parent in after.filter(ours) {
-        let mut before = write.before["parents"].as_array().into_iter().flatten();
+    for parent in items(&write.after, "parents").filter(ours) {
         let is_same = |before: &&Value| ours(before) && before["parentRef"] == parent["parentRef"];
-        add(before.find(is_same).unwrap_or(&Value::Null), parent);
+        let before = items(&write.before, "parents").find(is_same);
+        all.extend(events(before.unwrap_or(&Value::Null), parent));
     }
-    events
+    all.extend(of_listeners(write));
+    all
 }
 
-/// For routes only what is wrong: a thousand that are fine are no news. What is pending is no cause
-/// to worry, unless it `was_true` before.
-fn event(write: &Write, condition: &Value, was_true: bool) -> Option<Event> {
-    let text = |field: &str| condition[field].as_str().unwrap_or_default();
-    // Conflicted and the like are bad when they are true.
-    let is_negative = matches!(
-        text("type"),
-        "Conflicted" | "OverlappingTLSConfig" | "PartiallyInvalid"
-    );
-    let is_fine = (text("status") == "True") != is_negative;
-    let is_pending = matches!(text("reason"), "Pending" | "AddressNotAssigned") && !was_true;
-    if is_fine && write.key.kind == Kind::TcpRoute {
+/// Whether a condition was true before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Was {
+    True,
+    NotTrue,
+}
+
+/// The conditions of `after` that say something else than before.
+fn changed<'a>(before: &Value, after: &'a Value) -> Vec<(&'a Value, Was)> {
+    let changed = items(after, "conditions").filter_map(|condition| {
+        let known = items(before, "conditions").find(|it| it["type"] == condition["type"]);
+        let is_same = |known: &Value| {
+            known["status"] == condition["status"] && known["reason"] == condition["reason"]
+        };
+        let was = match known {
+            Some(known) if is_same(known) => return None,
+            Some(known) if known["status"] == "True" => Was::True,
+            _ => Was::NotTrue,
+        };
+        Some((condition, was))
+    });
+    changed.collect()
+}
+
+/// For routes only what is wrong: a thousand that are fine are no news.
+fn event(write: &Write, condition: &Value, was: Was) -> Option<Event> {
+    if is_fine(condition) && write.key.kind == Kind::TcpRoute {
         return None;
     }
     Some(Event {
         key: write.key.clone(),
         uid: write.uid.clone(),
-        kind: if is_fine || is_pending {
+        kind: if is_fine(condition) || is_pending(condition, was) {
             "Normal"
         } else {
             "Warning"
         },
-        reason: text("reason").to_owned(),
-        message: format!("{}={}: {}", text("type"), text("status"), text("message")),
+        reason: text(condition, "reason").to_owned(),
+        message: words(condition),
     })
+}
+
+/// What is wrong with listeners, and only that. What many share is one Event that names them; what the
+/// Gateway or another condition of the listener says in the same words is no news.
+fn of_listeners(write: &Write) -> Vec<Event> {
+    let mut told: Vec<(&Value, Vec<&str>)> = Vec::new();
+    for listener in items(&write.after, "listeners") {
+        let is_it = |before: &&Value| before["name"] == listener["name"];
+        let before = items(&write.before, "listeners").find(is_it);
+        for (condition, was) in changed(before.unwrap_or(&Value::Null), listener) {
+            let earlier = items(listener, "conditions").take_while(|it| *it != condition);
+            let mut said = items(&write.after, "conditions").chain(earlier);
+            let is_said = said.any(|it| !is_fine(it) && it["message"] == condition["message"]);
+            if is_fine(condition) || is_pending(condition, was) || is_said {
+                continue;
+            }
+            let name = text(listener, "name");
+            let is_same =
+                |it: &Value| words(it) == words(condition) && it["reason"] == condition["reason"];
+            match told.iter_mut().find(|(it, _)| is_same(it)) {
+                Some((_, names)) => names.push(name),
+                None => told.push((condition, vec![name])),
+            }
+        }
+    }
+    let told = told.into_iter().take(LISTENER_EVENTS_MAX);
+    let events = told.map(|(condition, names)| Event {
+        key: write.key.clone(),
+        uid: write.uid.clone(),
+        kind: "Warning",
+        reason: text(condition, "reason").to_owned(),
+        message: format!("{}: {}", named(&names), words(condition)),
+    });
+    events.collect()
+}
+
+/// Listeners by their names, as many as one reads.
+fn named(names: &[&str]) -> String {
+    let shown = names.iter().take(LISTENERS_NAMED_MAX);
+    let shown: Vec<String> = shown.map(|name| format!("`{name}`")).collect();
+    let plural = if names.len() == 1 { "" } else { "s" };
+    let more = match names.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("listener{plural} {}{more}", shown.join(", "))
+}
+
+fn words(condition: &Value) -> String {
+    let [kind, status, message] = ["type", "status", "message"].map(|it| text(condition, it));
+    format!("{kind}={status}: {message}")
+}
+
+/// Conflicted and the like are bad when they are true.
+fn is_fine(condition: &Value) -> bool {
+    let is_negative = matches!(
+        text(condition, "type"),
+        "Conflicted" | "OverlappingTLSConfig" | "PartiallyInvalid"
+    );
+    (text(condition, "status") == "True") != is_negative
+}
+
+/// What is pending is no cause to worry, unless it was true before.
+fn is_pending(condition: &Value, was: Was) -> bool {
+    let is_pending = matches!(text(condition, "reason"), "Pending" | "AddressNotAssigned");
+    is_pending && was == Was::NotTrue
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_default()
+}
+
+fn items<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
+    value[field].as_array().into_iter().flatten()
 }
 
 /// Lets a burst of Events through and then so many a second.

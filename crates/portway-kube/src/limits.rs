@@ -100,6 +100,13 @@ pub(crate) const EVENTS_BURST: u32 = 50;
 /// See [`EVENTS_BURST`].
 pub(crate) const EVENTS_PER_SECOND: u32 = 5;
 
+/// Events that one write of a Gateway gives for its listeners, of which it may have 64: all of them
+/// are in its status.
+pub(crate) const LISTENER_EVENTS_MAX: usize = 8;
+
+/// Listeners that one Event names.
+pub(crate) const LISTENERS_NAMED_MAX: usize = 8;
+
 /// Events that wait to be written; more are counted and dropped.
 pub(crate) const EVENTS_WAITING_MAX: usize = 256;
 
