@@ -91,6 +91,13 @@ struct FleetSlice {
     endpoints: Vec<Endpoint>,
 }
 
+/// Whether it was known of a namespace that it is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missed {
+    Anew,
+    Already,
+}
+
 /// What changed since it was last asked.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
@@ -110,6 +117,8 @@ pub(crate) struct Store {
     fleet: BTreeMap<FleetKey, Arc<Value>>,
     slices: BTreeMap<(String, String), FleetSlice>,
     bundle: Bundle,
+    /// Namespaces that are to be watched and are not there.
+    missed: BTreeSet<String>,
     changes: Changes,
     /// Whether objects keep what they were read from; only people who ask need it.
     keeps_given: bool,
@@ -178,6 +187,15 @@ impl Store {
         self.bundle = bundle;
     }
 
+    /// Takes that a namespace which is to be watched is not there; known until the namespace is seen.
+    pub(crate) fn miss_namespace(&mut self, name: &str) -> Missed {
+        if self.missed.insert(name.to_owned()) {
+            Missed::Anew
+        } else {
+            Missed::Already
+        }
+    }
+
     /// Takes what a watch of `scope` saw: a namespace, or all.
     pub(crate) fn see<T: Watchable>(&mut self, scope: Option<&str>, seen: Seen<T>) {
         match seen {
@@ -239,6 +257,7 @@ impl Store {
             // It may have been, and lost its labels: then it is missing, and is applied again.
             Kind::Service => self.remove_fleet(&fleet_key(ProvisionKind::Service, &watched)),
             Kind::EndpointSlice => self.put_slice(&key, &watched.given),
+            Kind::Namespace => _ = self.missed.remove(&*key.name),
             _ => {}
         }
         let object = match watched.object {

@@ -2,7 +2,8 @@
 //!
 //! In: a client and the namespaces to look at. Out: [`Edit`]s, the first of each watch being all
 //! there is. Never: an end. A watch that breaks or is too old (410 Gone) lists again; a kind that the
-//! cluster does not serve counts as empty and is looked for again.
+//! cluster does not serve counts as empty and is looked for again, and so does a namespace that was
+//! named and is not there. Whatever else may not be read is waited for.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -26,8 +27,9 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use crate::call::{self, Place};
 use crate::limits::{ABSENT_RETRY, RETRY_FIRST, RETRY_MAX, VERSION_INTERVAL, WATCH_SECONDS_MAX};
-use crate::store::{Seen, Store, Watchable};
+use crate::store::{Missed, Seen, Store, Watchable};
 use crate::versions;
 use crate::watched::Watched;
 
@@ -277,10 +279,15 @@ impl Watch {
                 Ok(Event::InitDone) => (Some(self.id), Seen::All(std::mem::take(&mut listed))),
                 Ok(Event::Apply(object)) => (None, Seen::Here(object)),
                 Ok(Event::Delete(object)) => (None, Seen::Gone(object)),
-                Err(error) if !self.source.is_builtin && is_absent(&error) => {
+                // No such kind, or not in this version: it is never said of an object here.
+                Err(error) if !self.source.is_builtin && code(&error) == Some(404) => {
                     return ControlFlow::Continue(());
                 }
                 Err(error) => {
+                    if code(&error) == Some(403) && self.is_nowhere().await {
+                        self.forget_namespace(see).await;
+                        continue;
+                    }
                     let kind = self.source.kind;
                     warn!(kind, error = %crate::chain(&error), "watch broken, tried again");
                     continue;
@@ -291,6 +298,43 @@ impl Watch {
             }
         }
         ControlFlow::Break(())
+    }
+
+    /// Whether the namespace is named and not there. Only the API knows: a watch of all namespaces may
+    /// not have told yet.
+    async fn is_nowhere(&self) -> bool {
+        let Some(scope) = &self.scope else {
+            return false;
+        };
+        let namespaces = Place {
+            group: "",
+            version: "v1",
+            plural: "namespaces",
+            namespace: None,
+        };
+        let found = call::named(&self.client, &namespaces.all(), scope).await;
+        found.is_ok_and(|found| found.is_empty())
+    }
+
+    /// Our rights in a namespace go with it, and then nobody tells that its objects did. What is in the
+    /// others must not wait for it.
+    async fn forget_namespace<T: Send + 'static>(
+        &self,
+        see: impl Fn(&mut Store, Option<&str>, Seen<T>) + Copy + Send + 'static,
+    ) {
+        let see = move |store: &mut Store, scope: Option<&str>, seen| {
+            see(store, scope, seen);
+            let namespace = scope.unwrap_or_default();
+            if store.miss_namespace(namespace) == Missed::Anew {
+                warn!(
+                    namespace,
+                    "to be watched and not there, so it counts as empty: create it and apply the \
+                     chart again for the rights in it, or watch it no more"
+                );
+            }
+        };
+        // The receiver is gone only at the end.
+        _ = self.send(Some(self.id), Seen::All(Vec::new()), see).await;
     }
 
     /// Waits until the cluster serves the kind, and says which version of it. What is not served counts
@@ -369,15 +413,15 @@ fn tell_bundle(bundle: &Bundle) {
     info!(version, channel, "CRDs of Gateway API");
 }
 
-/// Whether there is no such kind, or not in this version: for an object alone it is never said here.
-fn is_absent(error: &watcher::Error) -> bool {
+/// The HTTP status, if the API answered.
+fn code(error: &watcher::Error) -> Option<u16> {
     use watcher::Error;
     match error {
         Error::InitialListFailed(kube::Error::Api(status))
         | Error::WatchStartFailed(kube::Error::Api(status))
         | Error::WatchFailed(kube::Error::Api(status))
-        | Error::WatchError(status) => status.code == 404,
-        _ => false,
+        | Error::WatchError(status) => Some(status.code),
+        _ => None,
     }
 }
 

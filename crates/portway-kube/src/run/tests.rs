@@ -29,7 +29,8 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(forbidden: &'static str) -> Self {
+    /// Of all namespaces, or of those given.
+    fn new(forbidden: &'static str, namespaces: &[&str]) -> Self {
         let (service, mut api) = mock::pair::<Request<Body>, Response<Body>>();
         let (forbidden, forbids) = watch::channel(forbidden);
         let (lease_calls, n_lease_calls) = watch::channel(0);
@@ -48,10 +49,9 @@ impl Scene {
         });
         let (stop, stopping) = watch::channel(false);
         let client = Client::new(service, "default");
+        let config = config(namespaces);
         let running = tokio::spawn(async move {
-            run(client, config(), health_sender, stopping)
-                .await
-                .unwrap();
+            run(client, config, health_sender, stopping).await.unwrap();
         });
         Self {
             forbidden,
@@ -69,6 +69,10 @@ impl Scene {
         let is_ready = self.health.borrow().is_synced;
         assert!(!is_ready, "and it says so");
         self.forbidden.send_replace("none");
+        self.leads().await;
+    }
+
+    async fn leads(mut self) {
         let leads = self.health.wait_for(|it| it.role == Role::Leader);
         let leads = timeout(LONG, leads).await.unwrap().unwrap().is_synced;
         assert!(leads);
@@ -77,10 +81,10 @@ impl Scene {
     }
 }
 
-fn config() -> Config {
+fn config(namespaces: &[&str]) -> Config {
     Config {
         controller_name: Arc::from("portway.dev/controller"),
-        watch_namespaces: Vec::new(),
+        watch_namespaces: namespaces.iter().map(|it| (*it).to_owned()).collect(),
         namespace: "own".to_owned(),
         identity: "me".to_owned(),
         feed_addr: "127.0.0.1:0".parse().unwrap(),
@@ -89,7 +93,7 @@ fn config() -> Config {
     }
 }
 
-/// What an empty cluster answers. A watch stays open: it is handed back.
+/// What a cluster answers that has the namespace `here` and nothing else. A watch stays open: it is handed back.
 fn answer(
     request: &Request<Body>,
     send: SendResponse<Response<Body>>,
@@ -106,6 +110,10 @@ fn answer(
         (StatusCode::CREATED, json!({}))
     } else if one || path.starts_with("/apis/gateway") || path.contains("customresource") {
         (StatusCode::NOT_FOUND, failure(404))
+    } else if query.is_some_and(|it| it.contains("metadata.name%3Dhere")) {
+        let mut list = empty_list();
+        list["items"] = json!([{"metadata": {"name": "here"}}]);
+        (StatusCode::OK, list)
     } else {
         (StatusCode::OK, empty_list())
     };
@@ -126,10 +134,26 @@ fn failure(code: u16) -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn without_authorities_nobody_takes_part() {
-    Scene::new("/secrets").leads_only_once_allowed().await;
+    let scene = Scene::new("/secrets", &[]);
+    scene.leads_only_once_allowed().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn whoever_may_not_see_everything_does_not_take_part() {
-    Scene::new("/services").leads_only_once_allowed().await;
+    let scene = Scene::new("/services", &[]);
+    scene.leads_only_once_allowed().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_may_not_see_a_namespace_that_is_there_does_not_take_part() {
+    let scene = Scene::new("/namespaces/here/", &["here", "other"]);
+    scene.leads_only_once_allowed().await;
+}
+
+/// The Role in a namespace goes with it; the others are served on.
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_is_gone_keeps_nobody_from_the_lead() {
+    Scene::new("/namespaces/gone/", &["gone", "here"])
+        .leads()
+        .await;
 }

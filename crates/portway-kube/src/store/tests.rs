@@ -4,7 +4,7 @@ use portway_control::api::{EndpointSlice, Namespace, SERVICE_NAME_LABEL, Service
 use portway_control::provision::names;
 use serde_json::{Value, json};
 
-use super::{Seen, Store, Watchable};
+use super::{Missed, Seen, Store, Watchable};
 
 /// A store without changes that has seen `object`.
 fn store_with<T: Watchable>(object: &Value) -> Store {
@@ -67,6 +67,17 @@ fn a_slice_that_loses_its_labels_has_no_proxies() {
     see::<EndpointSlice>(&mut store, &slice(&json!({})));
     assert_eq!(store.endpoints("shop", "web").count(), 0);
     assert!(store.take_changes().fleets);
+}
+
+/// Each of its watches hears of it, again and again.
+#[test]
+fn a_namespace_is_missed_once_until_it_is_seen() {
+    let mut store = Store::default();
+    let missed = |store: &mut Store| [(); 2].map(|()| store.miss_namespace("shop"));
+    let once = [Missed::Anew, Missed::Already];
+    assert_eq!(missed(&mut store), once);
+    see::<Namespace>(&mut store, &namespace(&json!({})));
+    assert_eq!(missed(&mut store), once);
 }
 
 /// Whether an object with `after` for metadata is a change to one with `before`.

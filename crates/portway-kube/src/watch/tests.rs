@@ -54,6 +54,10 @@ struct Scene {
 
 impl Scene {
     fn new(source: Source) -> Self {
+        Self::of(source, None)
+    }
+
+    fn of(source: Source, scope: Option<&str>) -> Self {
         let (service, api) = mock::pair::<Request<Body>, Response<Body>>();
         let (sender, edits) = mpsc::channel(16);
         let watch = Watch {
@@ -61,7 +65,7 @@ impl Scene {
             edits: sender,
             id: 0,
             source,
-            scope: None,
+            scope: scope.map(str::to_owned),
             labels: None,
         };
         let run = watch.run::<Gateway>(|store, scope, seen| store.see(scope, seen));
@@ -253,6 +257,44 @@ async fn objects_of_a_kind_that_is_gone_for_long_are_forgotten() {
     let told = timeout(ABSENT_RETRY * 2, scene.edit()).await;
     assert_eq!(told, Ok(true));
     assert_eq!(scene.names(), Vec::<String>::new());
+}
+
+/// When a namespace goes, our rights in it may go before its objects: nobody tells of these then.
+#[tokio::test(start_paused = true)]
+async fn objects_of_a_namespace_that_is_gone_are_forgotten() {
+    let mut scene = Scene::of(gateway_api("Gateway", "gateways"), Some("shop"));
+    serve(&mut scene.api, KINDS, "", served()).await;
+    let gateways = "/apis/gateway.networking.k8s.io/v1/namespaces/shop/gateways";
+    let all = answer(StatusCode::OK, &list(&[gateway("a", 1)], 1));
+    serve(&mut scene.api, gateways, "limit=", all).await;
+    assert!(scene.edit().await);
+    let forbidden = || {
+        let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {},
+            "status": "Failure", "message": "no", "reason": "Forbidden", "code": 403});
+        answer(StatusCode::FORBIDDEN, &body)
+    };
+    let namespaces = |names: &[&str]| {
+        let items: Vec<Value> = names
+            .iter()
+            .map(|it| json!({"metadata": {"name": it}}))
+            .collect();
+        answer(StatusCode::OK, &list(&items, 5))
+    };
+    // While it is there, objects that we may not see are as they were.
+    for found in [&["shop"][..], &[]] {
+        serve(&mut scene.api, gateways, "watch=true", forbidden()).await;
+        let query = "fieldSelector=metadata.name%3Dshop";
+        let found = namespaces(found);
+        serve(&mut scene.api, "/api/v1/namespaces?", query, found).await;
+    }
+    assert!(scene.edit().await);
+    assert_eq!(scene.names(), Vec::<String>::new());
+    // It is looked at again and again, and is there again one day.
+    let back = json!({"type": "ADDED", "object": gateway("b", 9)}).to_string() + "\n";
+    let back = Response::new(Body::from(back.into_bytes()));
+    serve(&mut scene.api, gateways, "watch=true", back).await;
+    assert!(!scene.edit().await);
+    assert_eq!(scene.names(), ["b"]);
 }
 
 /// An object that we cannot read takes no other with it.
