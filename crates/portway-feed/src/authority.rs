@@ -28,6 +28,7 @@ use crate::limits::{
 const SECRET_NAMES: [[&str; 2]; 2] = [["ca.crt", "ca.key"], ["next.crt", "next.key"]];
 
 /// One authority, or two while the one follows the other.
+#[derive(Clone)]
 pub struct Authorities {
     /// Oldest first; never empty.
     all: Vec<Authority>,
@@ -66,6 +67,7 @@ pub enum AuthorityError {
     },
 }
 
+#[derive(Clone)]
 struct Authority {
     certificate: String,
     key: String,

@@ -1,7 +1,8 @@
 //! The authorities of the feed, in a Secret of the controller's namespace.
 //!
 //! In: the Secret, the time. Out: [`Authorities`], in the Secret before anywhere else. Never: two
-//! controllers with different ones; who writes second reads what the first wrote.
+//! controllers with different ones; who writes second reads what the first wrote. Nor an end of the
+//! feed because somebody damaged the Secret: it is written anew.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -10,6 +11,7 @@ use k8s_openapi::ByteString;
 use kube::Client;
 use portway_feed::{Authorities, AuthorityError, Renewal};
 use serde_json::{Value, json};
+use tracing::warn;
 
 use crate::call::{self, CallError, Place};
 
@@ -30,8 +32,13 @@ pub(crate) enum LoadError {
     Contended,
 }
 
-/// Reads the authorities; makes and renews them where needed.
-pub(crate) async fn load(client: &Client, namespace: &str) -> Result<Authorities, LoadError> {
+/// Reads the authorities; makes and renews them where needed. `known` are those that were read before,
+/// if any were.
+pub(crate) async fn load(
+    client: &Client,
+    namespace: &str,
+    known: Option<&Authorities>,
+) -> Result<Authorities, LoadError> {
     let place = Place {
         group: "",
         version: "v1",
@@ -58,8 +65,15 @@ pub(crate) async fn load(client: &Client, namespace: &str) -> Result<Authorities
                 (made, call::post(client, &place.all(), &secret).await)
             }
             Some(mut stored) => {
-                let mut read = Authorities::from_secret(&decoded(&stored["data"]))?;
-                if read.renew(now)? == Renewal::Kept {
+                let (mut read, mended) = match Authorities::from_secret(&decoded(&stored["data"])) {
+                    Ok(read) => (read, Renewal::Kept),
+                    Err(error) => {
+                        let error = crate::chain(&error);
+                        warn!(secret = SECRET, namespace, error, "damaged, written anew");
+                        (in_place_of_damaged(known, now)?, Renewal::Changed)
+                    }
+                };
+                if (read.renew(now)?, mended) == (Renewal::Kept, Renewal::Kept) {
                     return Ok(read);
                 }
                 stored["data"] = encoded(&read);
@@ -75,6 +89,15 @@ pub(crate) async fn load(client: &Client, namespace: &str) -> Result<Authorities
     Err(LoadError::Contended)
 }
 
+/// What proxies believe, as far as it is known. Else a new authority, as where there is no Secret:
+/// proxies serve on meanwhile, and follow again when they have read of it.
+fn in_place_of_damaged(
+    known: Option<&Authorities>,
+    now: SystemTime,
+) -> Result<Authorities, AuthorityError> {
+    known.map_or_else(|| Authorities::generate(now), |known| Ok(known.clone()))
+}
+
 fn encoded(authorities: &Authorities) -> Value {
     let entries = authorities.to_secret().into_iter();
     let entries: BTreeMap<String, ByteString> = entries
@@ -88,3 +111,6 @@ fn decoded(entries: &Value) -> BTreeMap<String, Vec<u8>> {
     let entries = entries.unwrap_or_default().into_iter();
     entries.map(|(name, bytes)| (name, bytes.0)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,7 +91,11 @@ pub async fn run(
     };
     let (leaf_sender, leaf) = watch::channel(leaf);
     let (pem_sender, pem) = watch::channel(authorities.bundle_pem());
-    let renewal = renew_authorities(client.clone(), config.clone(), leaf_sender, pem_sender);
+    let shown = Shown {
+        leaf: leaf_sender,
+        pem: pem_sender,
+    };
+    let renewal = renew_authorities(client.clone(), config.clone(), authorities, shown);
     let renewal = tokio::spawn(renewal);
     let reviews = client.clone();
     let authenticate = move |token| reviewer::review(reviews.clone(), accounts.clone(), token);
@@ -258,7 +262,7 @@ async fn first_authorities(
 ) -> Option<(Authorities, Arc<Leaf>)> {
     let mut wait = TICK;
     loop {
-        match authorities(client, config).await {
+        match authorities(client, config, None).await {
             Ok(found) => return Some(found),
             Err(error) => {
                 warn!(error = %crate::chain(&error), "no authorities for the feed yet");
@@ -274,38 +278,41 @@ async fn first_authorities(
 async fn authorities(
     client: &Client,
     config: &Config,
+    known: Option<&Authorities>,
 ) -> Result<(Authorities, Arc<Leaf>), LoadError> {
-    let authorities = authority::load(client, &config.namespace).await?;
+    let authorities = authority::load(client, &config.namespace, known).await?;
     let host = names::feed_host(&config.namespace);
     let leaf = authorities.leaf(&[host], SystemTime::now())?;
     Ok((authorities, Arc::new(leaf)))
 }
 
-async fn renew_authorities(
-    client: Client,
-    config: Config,
+/// What the feed shows, and what proxies check it against.
+struct Shown {
     leaf: watch::Sender<Arc<Leaf>>,
     pem: watch::Sender<String>,
-) {
+}
+
+async fn renew_authorities(client: Client, config: Config, mut known: Authorities, shown: Shown) {
     let mut leaf_at = Instant::now();
     loop {
         tokio::time::sleep(AUTHORITY_INTERVAL).await;
-        let (found, fresh) = match authorities(&client, &config).await {
+        let (found, fresh) = match authorities(&client, &config, Some(&known)).await {
             Ok(found) => found,
             Err(error) => {
                 warn!(error = %crate::chain(&error), "authorities of the feed not renewed");
                 continue;
             }
         };
-        let bundle = found.bundle_pem();
-        let changed = pem.send_if_modified(|known| {
-            let changed = *known != bundle;
-            *known = bundle;
+        known = found;
+        let bundle = known.bundle_pem();
+        let changed = shown.pem.send_if_modified(|shown| {
+            let changed = *shown != bundle;
+            *shown = bundle;
             changed
         });
         if changed || leaf_at.elapsed() >= LEAF_INTERVAL {
             info!("certificate of the feed renewed");
-            leaf.send_replace(fresh);
+            shown.leaf.send_replace(fresh);
             leaf_at = Instant::now();
         }
     }
