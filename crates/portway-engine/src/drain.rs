@@ -9,6 +9,9 @@
 //! backend, else of its route. If the table says nothing because whoever would have said it is gone
 //! (the route, or what the backend named), what was said last holds. Otherwise it is kept.
 //!
+//! Before all that: if a grant permitted its route to use its backend and none does now, it ends. Both are
+//! asked by name, so that it may have lost its place, or its route, long before.
+//!
 //! This is asked again whenever something about its route is different, so a drain that is changed
 //! acts on connections that already drain, and one whose endpoint comes back may stay. While the
 //! same is said, one that drains keeps the end it was given first: drawn again with every change,
@@ -21,7 +24,7 @@ use std::time::Duration;
 
 use crate::conn::Connection;
 use crate::limits::DRAIN_CLOSES_PER_SECOND;
-use crate::table::{Drain, DrainSpec, RejectReason, Route, RoutingTable, TargetSpec};
+use crate::table::{Drain, DrainSpec, GrantSpec, RejectReason, Route, RoutingTable, TargetSpec};
 use crate::time::Moment;
 
 /// What the way from one table to another means for open connections.
@@ -29,6 +32,10 @@ use crate::time::Moment;
 pub struct Drains {
     /// By name, the routes about which anything is different.
     routes: BTreeMap<Arc<str>, Step>,
+    /// Grants of before that are not there any more.
+    revoked: Vec<GrantSpec>,
+    /// Those that are, if any is not.
+    granted: Vec<GrantSpec>,
 }
 
 /// A route before and after.
@@ -48,11 +55,13 @@ struct Said {
 impl Drains {
     /// Between these two tables; `None`: none before.
     pub fn between(before: Option<&RoutingTable>, after: &RoutingTable) -> Self {
+        let (revoked, granted) = before.and_then(|it| grants(it, after)).unwrap_or_default();
         let mut routes: BTreeMap<Arc<str>, Step> = BTreeMap::new();
         let mut old = before.map(said).unwrap_or_default();
         for (name, after) in said(after) {
             let before = old.remove(&name).unwrap_or_default();
-            if before != after {
+            // Who loses a grant may still have its place in a route that is as it was.
+            if before != after || !revoked.is_empty() {
                 routes.insert(name, Step { before, after });
             }
         }
@@ -61,28 +70,43 @@ impl Drains {
             (name, Step { before, after })
         });
         routes.extend(gone);
-        Self { routes }
+        Self {
+            routes,
+            revoked,
+            granted,
+        }
     }
 
     /// Whether any connection may have to end. If not, the only connections that it can concern are
     /// those that drain already.
     pub fn may_end(&self) -> bool {
         let mut said = self.routes.values().flat_map(|it| [&it.before, &it.after]);
-        said.any(|it| it.drains.iter().any(|it| it.drain != Drain::Keep))
+        !self.revoked.is_empty()
+            || said.any(|it| it.drains.iter().any(|it| it.drain != Drain::Keep))
     }
 
     /// What `connection` gets; `None`: nothing about it is different.
     pub fn verdict(&self, connection: &Connection) -> Option<Drain> {
         let route = connection.listener().route.as_ref()?;
         let (backend, endpoint) = (connection.backend()?, connection.endpoint()?);
-        let Step { before, after } = self.routes.get(&route.name)?;
-        if after.has_place(endpoint) {
+        let step = self.routes.get(&route.name);
+        if step.is_some_and(|it| it.after.has_place(endpoint)) {
             return Some(Drain::Keep);
         }
+        if self.revokes(&route.name, &backend.name) {
+            return Some(Drain::Now);
+        }
+        let Step { before, after } = step?;
         let said = before.verdict(&backend.name);
         let verdict = after.verdict(&backend.name).or(said);
         let has_its_end = connection.is_draining() && !before.has_place(endpoint);
         verdict.filter(|_| !has_its_end || verdict != said)
+    }
+
+    fn revokes(&self, route: &str, backend: &str) -> bool {
+        let permits =
+            |it: &GrantSpec| route.starts_with(&*it.routes) && backend.starts_with(&*it.backends);
+        self.revoked.iter().any(permits) && !self.granted.iter().any(permits)
     }
 }
 
@@ -106,6 +130,18 @@ impl Said {
         let is_gone = planned.target == TargetSpec::Reject(RejectReason::InvalidBackend);
         (!is_gone).then_some(Drain::Keep)
     }
+}
+
+/// The grants that `after` has no more, and if there are any, those that it has. `None`: not known.
+fn grants(before: &RoutingTable, after: &RoutingTable) -> Option<(Vec<GrantSpec>, Vec<GrantSpec>)> {
+    let (before, after) = (before.grants()?, after.grants()?);
+    let is_gone = |it: &&GrantSpec| after.binary_search(it).is_err();
+    let revoked: Vec<GrantSpec> = before.iter().filter(is_gone).cloned().collect();
+    let granted = match revoked.is_empty() {
+        true => Vec::new(),
+        false => after.to_vec(),
+    };
+    Some((revoked, granted))
 }
 
 fn said(table: &RoutingTable) -> BTreeMap<Arc<str>, Said> {

@@ -51,6 +51,10 @@ pub const NAME_BYTES_MAX: usize = 640;
 /// Drains of one table: one for each route, and one for each backend there can be.
 pub const DRAINS_MAX: usize = ROUTES_MAX * (1 + BACKENDS_PER_ROUTE_MAX);
 
+/// Grants of one table: at some 100 bytes all of them fit one message of the feed. Of more nothing is
+/// known, and who loses one is found only while its route still has the backend.
+pub const GRANTS_MAX: usize = 4096;
+
 /// Longest time over which ends of connections are spread: a day, after which nobody remembers why.
 pub const DRAIN_SPREAD_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 

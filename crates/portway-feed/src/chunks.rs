@@ -26,17 +26,17 @@ const CHANGE_FRAME_BYTES_MAX: usize = 6;
 #[derive(Debug)]
 pub(crate) struct Chunks {
     nonce: u64,
-    generation: u64,
+    commit: wire::Commit,
     steps: vec::IntoIter<Step>,
     ready: VecDeque<wire::Change>,
     is_complete: bool,
 }
 
 impl Chunks {
-    pub(crate) fn new(nonce: u64, generation: u64, steps: Vec<Step>) -> Self {
+    pub(crate) fn new(nonce: u64, commit: wire::Commit, steps: Vec<Step>) -> Self {
         Self {
             nonce,
-            generation,
+            commit,
             steps: steps.into_iter(),
             ready: VecDeque::new(),
             is_complete: false,
@@ -72,10 +72,11 @@ impl Iterator for Chunks {
             }
             chunk.changes.push(change);
         }
+        if n_bytes + self.commit.encoded_len() > MESSAGE_BYTES_MAX && !chunk.changes.is_empty() {
+            return Some(chunk);
+        }
         self.is_complete = true;
-        chunk.commit = Some(wire::Commit {
-            generation: self.generation,
-        });
+        chunk.commit = Some(std::mem::take(&mut self.commit));
         Some(chunk)
     }
 }

@@ -10,6 +10,7 @@ use crate::chunks::Chunks;
 use crate::diff::{Step, diff};
 use crate::known::{Announced, Resumed};
 use crate::resources::Resources;
+use crate::wire::{self, grants_to_wire};
 
 /// A state of a table that is to be sent.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Follower {
     has: Arc<Resources>,
     /// Takes away what it has beside that.
     stale: Vec<Step>,
+    /// It has grants, not those of the table.
+    has_other_grants: bool,
     on_way: Option<Sent>,
     acknowledged: Option<Sent>,
     /// What it answered last; nothing is sent until something else is published.
@@ -40,10 +43,15 @@ struct Sent {
 impl Follower {
     /// A proxy that announced what it has; compared with `newest`.
     pub(crate) fn new(announced: Announced, newest: &Published) -> Self {
-        let Resumed { same, stale } = announced.compare(&newest.resources);
+        let Resumed {
+            same,
+            stale,
+            has_other_grants,
+        } = announced.compare(&newest.resources);
         Self {
             has: Arc::new(same),
             stale,
+            has_other_grants,
             on_way: None,
             acknowledged: None,
             answered: None,
@@ -64,7 +72,14 @@ impl Follower {
             nonce: self.n_sent,
             table: Arc::clone(newest),
         });
-        Some(Chunks::new(self.n_sent, newest.generation, steps))
+        let grants = &newest.resources.grants;
+        let are_other = self.has_other_grants || self.has.grants != *grants;
+        let grants = grants.as_ref().map(|it| &***it);
+        let commit = wire::Commit {
+            generation: newest.generation,
+            grants: are_other.then(|| grants_to_wire(grants)),
+        };
+        Some(Chunks::new(self.n_sent, commit, steps))
     }
 
     /// It routes by the table of this update. Gives the generation, unless it answers to nothing.
@@ -72,6 +87,7 @@ impl Follower {
         if let Some(sent) = self.on_way.take_if(|it| it.nonce == nonce) {
             self.has = Arc::clone(&sent.table.resources);
             self.stale = Vec::new();
+            self.has_other_grants = false;
             self.answered = Some(Arc::clone(&sent.table));
             self.acknowledged = Some(sent);
         }

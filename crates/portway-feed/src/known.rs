@@ -10,15 +10,15 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use portway_engine::limits::{LISTENERS_MAX, ROUTES_MAX};
-use portway_engine::table::{DrainSpec, ListenerSpec, RouteSpec};
+use portway_engine::table::{DrainSpec, GrantSpec, ListenerSpec, RouteSpec};
 use prost::Message;
 
 use crate::diff::Step;
 use crate::limits::{KNOWN_BYTES_MAX, MESSAGE_BYTES_MAX};
 use crate::resources::Resources;
 use crate::wire::{
-    self, Kind, Known, KnownResource, addr_to_bytes, drains_to_wire, listener_to_wire,
-    route_to_wire,
+    self, Kind, Known, KnownResource, addr_to_bytes, drains_to_wire, grants_to_wire,
+    listener_to_wire, route_to_wire,
 };
 
 /// Tag and length of a resource in a message.
@@ -37,9 +37,11 @@ pub(crate) fn announce(held: &Resources) -> Vec<Known> {
     let routes = routes.map(|(name, it)| known(Kind::Route, name, route_version(it)));
     let drains = held.drains.iter();
     let drains = drains.map(|(name, it)| known(Kind::Drains, name, drains_version(it)));
+    let grants = held.grants.iter();
+    let grants = grants.map(|it| known(Kind::Grants, &Arc::from(""), grants_version(it)));
     let mut messages = vec![Known::default()];
     let (mut n_bytes, mut n_bytes_all) = (0, 0);
-    for resource in listeners.chain(routes).chain(drains) {
+    for resource in listeners.chain(routes).chain(drains).chain(grants) {
         let n = RESOURCE_FRAME_BYTES_MAX + resource.encoded_len();
         (n_bytes, n_bytes_all) = (n_bytes + n, n_bytes_all + n);
         if n_bytes > MESSAGE_BYTES_MAX / 2 {
@@ -73,6 +75,8 @@ pub(crate) struct Resumed {
     pub(crate) same: Resources,
     /// What takes away that of which only the name is known.
     pub(crate) stale: Vec<Step>,
+    /// Whether it has grants, and not those of the table.
+    pub(crate) has_other_grants: bool,
 }
 
 /// A proxy announces more than it may.
@@ -86,7 +90,7 @@ impl Announced {
         self.n_bytes += message.encoded_len();
         self.resources.extend(message.resources);
         let is_too_much = self.n_bytes > KNOWN_BYTES_MAX + MESSAGE_BYTES_MAX
-            || self.resources.len() > LISTENERS_MAX + 2 * ROUTES_MAX;
+            || self.resources.len() > LISTENERS_MAX + 2 * ROUTES_MAX + 1;
         if is_too_much {
             return Err(TooMuchKnown);
         }
@@ -96,7 +100,11 @@ impl Announced {
     /// Compares with the table that is to be sent.
     pub(crate) fn compare(self, table: &Resources) -> Resumed {
         let mut resumed = Resumed::default();
-        let Resumed { same, stale } = &mut resumed;
+        let Resumed {
+            same,
+            stale,
+            has_other_grants,
+        } = &mut resumed;
         for known in &self.resources {
             let gone = || Arc::<str>::from(&*known.name);
             match known.kind() {
@@ -117,6 +125,12 @@ impl Announced {
                     if !is_same(known, all, same, |it| drains_version(it)) {
                         stale.push(Step::RemoveDrains(gone()));
                     }
+                }
+                Kind::Grants => {
+                    let grants = table.grants.as_ref();
+                    let grants = grants.filter(|it| grants_version(it) == known.version);
+                    *has_other_grants = grants.is_none();
+                    same.grants = grants.map(Arc::clone);
                 }
                 Kind::Unspecified => {}
             }
@@ -166,6 +180,10 @@ fn route_version(route: &RouteSpec) -> Vec<u8> {
 
 fn drains_version(drains: &[DrainSpec]) -> Vec<u8> {
     version(&drains_to_wire(drains).encode_to_vec())
+}
+
+fn grants_version(grants: &[GrantSpec]) -> Vec<u8> {
+    version(&grants_to_wire(Some(grants)).encode_to_vec())
 }
 
 fn version(content: &[u8]) -> Vec<u8> {

@@ -16,7 +16,9 @@ use portway_engine::table::{BackendSpec, RouteSpec, RoutingTable, TableVersion, 
 use crate::refusal::Refusal;
 use crate::resources::Resources;
 use crate::wire::change::Kind;
-use crate::wire::{self, addr_from_bytes, drains_from_wire, listener_from_wire, route_from_wire};
+use crate::wire::{
+    self, addr_from_bytes, drains_from_wire, grants_from_wire, listener_from_wire, route_from_wire,
+};
 
 /// The state of one Gateway's table here.
 #[derive(Debug, Default)]
@@ -103,6 +105,10 @@ impl Replica {
             return Taken::Waiting;
         };
         let applied = chunk.changes.iter().try_for_each(|it| stage.change(it));
+        let applied = applied.and_then(|()| {
+            let grants = chunk.commit.as_ref().and_then(|it| it.grants.as_ref());
+            grants.map_or(Ok(()), |it| stage.set_grants(it))
+        });
         let outcome = match (applied, &chunk.commit) {
             (Err(refusal), _) => Err(refusal),
             (Ok(()), None) => Ok(None),
@@ -156,6 +162,7 @@ impl Stage {
             listeners,
             routes,
             drains,
+            grants: _,
         } = &mut self.resources;
         match &change.kind {
             Some(Kind::SetListener(message)) => {
@@ -189,6 +196,11 @@ impl Stage {
             }
             None => Err(Refusal::Unknown { what: "change" }),
         }
+    }
+
+    fn set_grants(&mut self, message: &wire::Grants) -> Result<(), Refusal> {
+        self.resources.grants = grants_from_wire(message)?.map(Arc::new);
+        Ok(())
     }
 
     fn set_route(&mut self, message: &wire::Route) -> Result<(), Refusal> {

@@ -1,5 +1,5 @@
 //! A table as resources: each listener, each route and the drains of each under the name that
-//! stays.
+//! stays, and the grants as one.
 //!
 //! In: a [`TableSpec`]. Out: the same in one form, whatever order it came in: listeners and routes
 //! by name, endpoints ascending, backends as given since their order decides whose turn it is.
@@ -8,15 +8,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use portway_engine::table::{DrainSpec, ListenerSpec, RouteSpec, TableSpec, TargetSpec};
+use portway_engine::table::{DrainSpec, GrantSpec, ListenerSpec, RouteSpec, TableSpec, TargetSpec};
 
-/// Listeners, routes and drains by name. What two states have in common they can share.
+/// Listeners, routes and drains by name, and grants. What two states have in common they can share.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resources {
     pub(crate) listeners: BTreeMap<Arc<str>, Arc<ListenerSpec>>,
     pub(crate) routes: BTreeMap<Arc<str>, Arc<RouteSpec>>,
     /// By route; never an empty list.
     pub(crate) drains: BTreeMap<Arc<str>, Arc<Vec<DrainSpec>>>,
+    /// `None`: not known.
+    pub(crate) grants: Option<Arc<Vec<GrantSpec>>>,
 }
 
 impl Resources {
@@ -43,6 +45,10 @@ impl Resources {
             listeners: listeners.collect(),
             routes: routes.collect(),
             drains: drains.collect(),
+            grants: spec.grants.as_ref().map(|grants| {
+                let shared = shared(before.grants.as_ref(), grants);
+                shared.unwrap_or_else(|| Arc::new(grants.clone()))
+            }),
         }
     }
 
@@ -56,6 +62,7 @@ impl Resources {
                 .values()
                 .flat_map(|it| it.iter().cloned())
                 .collect(),
+            grants: self.grants.as_deref().cloned(),
         }
     }
 }

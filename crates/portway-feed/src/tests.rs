@@ -6,7 +6,7 @@ mod random;
 use std::sync::Arc;
 
 use portway_engine::table::{
-    BackendSpec, ListenerSpec, Protocol, RejectReason, RouteSpec, TableSpec, TargetSpec,
+    BackendSpec, GrantSpec, ListenerSpec, Protocol, RejectReason, RouteSpec, TableSpec, TargetSpec,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -110,6 +110,7 @@ fn thousand_routes() -> TableSpec {
         listeners: (0..1000).map(listener).collect(),
         routes: (0..1000).map(route).collect(),
         drains: Vec::new(),
+        grants: None,
     }
 }
 
@@ -252,7 +253,10 @@ fn an_update_that_was_cut_off_leaves_no_trace() {
     let empty = wire::Chunk {
         nonce: 3,
         changes: Vec::new(),
-        commit: Some(wire::Commit { generation: 1 }),
+        commit: Some(wire::Commit {
+            generation: 1,
+            grants: None,
+        }),
     };
     assert!(matches!(replica.take(&empty), Taken::Complete(_)));
     assert_eq!(replica.held().to_spec().routes.len(), 1000);
@@ -317,7 +321,13 @@ fn check_refused(kind: Option<Kind>, want: &str) {
         panic!("{taken:?}, not refused: {want}");
     };
     assert!(refusal.to_string().contains(want), "{refusal}, not {want}");
-    let end = chunk(Vec::new(), Some(wire::Commit { generation: 2 }));
+    let end = chunk(
+        Vec::new(),
+        Some(wire::Commit {
+            generation: 2,
+            grants: None,
+        }),
+    );
     assert!(
         matches!(replica.take(&end), Taken::Waiting),
         "the rest counts for nothing"
@@ -395,4 +405,40 @@ fn what_does_not_fit_is_refused() {
 
 fn thousand_routes_in_order() -> TableSpec {
     Resources::of(&thousand_routes(), &Resources::default()).to_spec()
+}
+
+fn grants(n: usize, n_bytes: usize) -> TableSpec {
+    let grant = |at| GrantSpec {
+        routes: format!("{at:0n_bytes$}").into(),
+        backends: "b".into(),
+    };
+    TableSpec {
+        grants: Some((0..n).map(grant).collect()),
+        ..TableSpec::default()
+    }
+}
+
+/// A controller or proxy of a version that knows no grants says nothing of them, and what was known stays.
+#[test]
+fn a_commit_without_grants_leaves_them() {
+    let mut replica = replica_of(&grants(1, 1));
+    let commit = wire::Commit {
+        generation: 2,
+        grants: None,
+    };
+    replica.take(&wire::Chunk {
+        nonce: 2,
+        changes: Vec::new(),
+        commit: Some(commit),
+    });
+    assert_eq!(replica.held().to_spec(), grants(1, 1));
+}
+
+/// Many travel in a chunk of their own, and too many not at all: then nothing is known.
+#[test]
+fn grants_fit_a_message_or_are_not_known() {
+    let mut spec = thousand_routes();
+    spec.grants = grants(1000, 500).grants;
+    assert_eq!(replica_of(&spec).held().to_spec().grants, spec.grants);
+    assert_eq!(replica_of(&grants(1200, 500)).held().to_spec().grants, None);
 }

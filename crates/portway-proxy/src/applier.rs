@@ -242,7 +242,7 @@ impl Applier {
     }
 
     /// What the way to `table` means for open connections. As long as nobody asked for a drain that
-    /// ends connections, nobody looks for any.
+    /// ends connections and no grant came or went, nobody looks for any.
     fn drains(
         &mut self,
         before: Option<&RoutingTable>,
@@ -252,7 +252,8 @@ impl Applier {
             let mut drains = table.drains().iter();
             drains.any(|it| it.drain != Drain::Keep)
         };
-        self.has_drained |= ends(table) || before.is_some_and(ends);
+        let is_other = |before: &RoutingTable| before.grants() != table.grants();
+        self.has_drained |= ends(table) || before.is_some_and(|it| ends(it) || is_other(it));
         let drains = self.has_drained.then(|| Drains::between(before, table));
         drains.map(Arc::new)
     }

@@ -1,12 +1,18 @@
 //! ReferenceGrants: which namespaces let TCPRoutes of which others refer to their Services.
 //!
-//! In: all grants. Out: yes or no for a reference. Never: whether its target exists, which nobody
+//! In: all grants. Out: yes or no for a reference, and what a table is told of
+//! them. Never: whether its target exists, which nobody
 //! without a grant may learn. Spec: `referencegrant_types.go` (v1.7.0).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use portway_engine::limits::GRANTS_MAX;
+use portway_engine::table::GrantSpec;
 
 use super::listener::TCP_ROUTE;
 use crate::api::{GATEWAY_GROUP, ReferenceGrant};
+use crate::limits::OBJECT_NAME_BYTES_MAX;
 use crate::origin::Sourced;
 use crate::snapshot::Objects;
 
@@ -61,6 +67,28 @@ impl<'a> Grants<'a> {
     pub(super) fn allow(&self, from: &str, to: &str, name: &str) -> bool {
         let granted = self.granted.get(&(to, from));
         from == to || granted.is_some_and(|to| to.every || to.names.contains(name))
+    }
+
+    /// All of them for a table, by how routes and backends are named there; `None`: more than one holds.
+    pub(super) fn specs(&self) -> Option<Vec<GrantSpec>> {
+        let others = self.granted.iter().filter(|((to, from), _)| to != from);
+        let all = others.flat_map(|((to, from), granted)| {
+            let routes: Arc<str> = format!("{TCP_ROUTE} {from}/").into();
+            let every = granted.every.then(|| format!("{to}/"));
+            // What is longer than a name can be names nothing.
+            let names = granted.names.iter();
+            let names = names.filter(|name| name.len() <= OBJECT_NAME_BYTES_MAX);
+            let backends = every
+                .into_iter()
+                .chain(names.map(move |name| format!("{to}/{name}:")));
+            let backends = backends.filter(|_| from.len() <= OBJECT_NAME_BYTES_MAX);
+            backends.map(move |backends| GrantSpec {
+                routes: Arc::clone(&routes),
+                backends: backends.into(),
+            })
+        });
+        let all: BTreeSet<GrantSpec> = all.take(GRANTS_MAX + 1).collect();
+        (all.len() <= GRANTS_MAX).then(|| all.into_iter().collect())
     }
 
     /// The grants in a namespace, fitting or not.

@@ -10,6 +10,7 @@ use portway_engine::table::{ListenerSpec, Protocol, RouteSpec, TableSpec};
 
 use super::backend::Backends;
 use super::drain::{self, Own};
+use super::grant::Grants;
 use super::index::Index;
 use super::plan::{GatewayPlan, RoutePlan};
 use crate::origin::ObjectKey;
@@ -27,9 +28,11 @@ pub(super) fn one_each(
             of_gateway[gateway].push(Own { at, lacks_listener });
         }
     }
+    let grants = Grants::of(&index.snapshot.objects).specs();
     let tables = gateways.iter().zip(of_gateway).map(|(gateway, own)| {
         let plans = (std::slice::from_ref(gateway), routes);
-        let table = of(index, plans, &own, backends);
+        let mut table = of(index, plans, &own, backends);
+        table.grants.clone_from(&grants);
         (gateway.source.key.clone(), table)
     });
     tables.collect()
@@ -47,7 +50,9 @@ pub(super) fn one(
         lacks_listener: parents(route).values().any(|lacks| *lacks),
     });
     let all: Vec<Own> = all.collect();
-    of(index, (gateways, routes), &all, backends)
+    let mut table = of(index, (gateways, routes), &all, backends);
+    table.grants = Grants::of(&index.snapshot.objects).specs();
+    table
 }
 
 /// The Gateways that a route names, and whether a listener of theirs that it names is not there.
@@ -59,7 +64,7 @@ fn parents(route: &RoutePlan<'_>) -> BTreeMap<usize, bool> {
     all
 }
 
-/// The table of these Gateways, of which `own` are the routes.
+/// The table of these Gateways, of which `own` are the routes, but for grants.
 fn of(
     index: &Index<'_>,
     (gateways, routes): (&[GatewayPlan<'_>], &[RoutePlan<'_>]),

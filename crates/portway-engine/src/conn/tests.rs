@@ -135,6 +135,7 @@ fn listener_of(backends: Option<Vec<BackendSpec>>) -> Arc<Listener> {
     };
     let spec = TableSpec {
         drains: Vec::new(),
+        grants: None,
         listeners: vec![ListenerSpec {
             name: "listener".into(),
             protocol: Protocol::Tcp,

@@ -12,15 +12,16 @@ use crate::health::Avoidance;
 use crate::limits::{DIAL_TIMEOUT, DRAIN_CLOSES_PER_SECOND};
 use crate::record::DialError;
 use crate::table::{
-    BackendSpec, Drain, DrainSpec, ListenerSpec, Protocol, RejectReason, RouteSpec, RoutingTable,
-    TableSpec, TableVersion, TargetSpec,
+    BackendSpec, Drain, DrainSpec, GrantSpec, ListenerSpec, Protocol, RejectReason, RouteSpec,
+    RoutingTable, TableSpec, TableVersion, TargetSpec,
 };
 use crate::time::Moment;
 
 const HERE: &str = "10.0.0.1:1";
 
 /// A table by lines: `route`, then its backends as `weight name endpoint…` or `weight name
-/// !reason`, then `drain [backend] keep|now|5s`. The one listener leads to the route, if there is
+/// !reason`, then `drain [backend] keep|now|5s`, then `grants`, none being known otherwise, or
+/// `grant routes backends`. The one listener leads to the route, if there is
 /// one.
 fn table(lines: &[&str]) -> RoutingTable {
     let mut spec = TableSpec::default();
@@ -31,6 +32,11 @@ fn table(lines: &[&str]) -> RoutingTable {
                 name: "route".into(),
                 backends: Vec::new(),
             }),
+            ["grant", routes, backends] => spec.grants.get_or_insert_default().push(GrantSpec {
+                routes: routes.into(),
+                backends: backends.into(),
+            }),
+            ["grants"] => _ = spec.grants.get_or_insert_default(),
             ["drain", drain] => spec.drains.push(drain_of(None, drain)),
             ["drain", backend, drain] => spec.drains.push(drain_of(Some(backend), drain)),
             [weight, name, ref target @ ..] => {
@@ -117,6 +123,60 @@ const NOW: Option<Drain> = Some(Drain::Now);
 fn who_is_not_concerned_is_not_judged() {
     let with_both = ["route", "1 a 10.0.0.1:1 10.0.0.2:1"];
     check(&[&with_both, &with_both], None);
+}
+
+const GRANT: &str = "grant rou db/";
+
+/// With the grant its route or backendRef may go in one save.
+#[test]
+fn a_grant_revoked_together_with_what_used_it_ends_connections() {
+    let before = ["route", "1 db/a:1 10.0.0.1:1", GRANT];
+    check(&[&before, &["grants"]], NOW);
+    check(&[&before, &["route", "1 b 10.0.0.2:1", "grants"]], NOW);
+    let keeps = ["route", "1 b 10.0.0.2:1", "drain keep", "grants"];
+    check(&[&before, &keeps], NOW);
+}
+
+#[test]
+fn a_grant_revoked_later_ends_the_connections_that_were_kept() {
+    let before = ["route", "1 db/a:1 10.0.0.1:1", GRANT];
+    let without = ["route", "1 b 10.0.0.2:1", GRANT];
+    check(&[&before, &without], KEEP);
+    check(&[&before, &without, &without], None);
+    check(
+        &[&before, &without, &["route", "1 b 10.0.0.2:1", "grants"]],
+        NOW,
+    );
+    check(&[&before, &[GRANT], &["grants"]], NOW);
+}
+
+#[test]
+fn a_grant_revokes_no_more_than_it_gave() {
+    let before = ["route", "1 db/a:1 10.0.0.1:1", GRANT, "grant rou db/a:"];
+    check(&[&before, &["grant rou db/"]], KEEP);
+    check(&[&before, &["grant rou db/a:"]], KEEP);
+    check(&[&before, &["grant r d"]], KEEP);
+    check(&[&before, &["grant rou db/b:"]], NOW);
+    let of_others = [
+        "route",
+        "1 db/a:1 10.0.0.1:1",
+        "grant rou db/b:",
+        "grant x db/",
+    ];
+    check(&[&of_others, &["grants"]], KEEP);
+    // What is not known is not revoked.
+    check(&[&before, &[]], KEEP);
+    check(&[&["route", "1 db/a:1 10.0.0.1:1"], &["grants"]], KEEP);
+}
+
+/// Its endpoint is there by another backend, for which the grant was not needed.
+#[test]
+fn who_has_its_endpoint_without_the_grant_stays() {
+    let before = ["route", "1 db/a:1 10.0.0.1:1", "1 b 10.0.0.1:1", GRANT];
+    check(&[&before, &["route", "1 b 10.0.0.1:1", "grants"]], KEEP);
+    let without = ["route", "1 b 10.0.0.1:1", GRANT];
+    let revoked = ["route", "1 b 10.0.0.1:1", "grants"];
+    check(&[&before, &without, &revoked], KEEP);
 }
 
 #[test]

@@ -28,6 +28,7 @@ impl RoutingTable {
             listeners,
             routes,
             drains: spec.drains.clone(),
+            grants: spec.grants.clone(),
         };
         table.check_invariants();
         Ok(table)
@@ -65,6 +66,7 @@ impl RoutingTable {
             listeners: self.listeners.iter().map(listener).collect(),
             routes: self.routes.iter().map(route).collect(),
             drains: self.drains.clone(),
+            grants: self.grants.clone(),
         };
         table.check_invariants();
         Ok(table)

@@ -8,11 +8,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::{
-    BackendSpec, Drain, DrainSpec, ListenerSpec, Protocol, Route, RouteSpec, TableSpec, TargetSpec,
+    BackendSpec, Drain, DrainSpec, GrantSpec, ListenerSpec, Protocol, Route, RouteSpec, TableSpec,
+    TargetSpec,
 };
 use crate::limits::{
     BACKENDS_PER_ROUTE_MAX, BINDS_PER_LISTENER_MAX, DRAIN_SPREAD_MAX, DRAINS_MAX, ENDPOINTS_MAX,
-    ENDPOINTS_PER_BACKEND_MAX, LISTENERS_MAX, NAME_BYTES_MAX, ROUTES_MAX, WEIGHT_MAX,
+    ENDPOINTS_PER_BACKEND_MAX, GRANTS_MAX, LISTENERS_MAX, NAME_BYTES_MAX, ROUTES_MAX, WEIGHT_MAX,
 };
 
 /// Why a spec is no table. It means a defect in what made the spec: keep the table before.
@@ -151,6 +152,18 @@ pub enum TableError {
         /// The route of the first that is not.
         route: Arc<str>,
     },
+    /// More grants than [`GRANTS_MAX`].
+    #[error("the table has {n} grants, more than {GRANTS_MAX}")]
+    TooManyGrants {
+        /// How many.
+        n: usize,
+    },
+    /// The grants are not in ascending order, or one is there twice.
+    #[error("the grant of routes `{routes}…` is not in its place")]
+    GrantOrder {
+        /// The routes of the first that is not.
+        routes: Arc<str>,
+    },
     /// A drain is spread over more than [`DRAIN_SPREAD_MAX`].
     #[error("the drain of route `{route}` is spread over more than {DRAIN_SPREAD_MAX:?}")]
     SpreadTooLong {
@@ -169,6 +182,7 @@ pub(super) fn check(spec: &TableSpec) -> Result<(), TableError> {
         check_route(route)?;
     }
     check_drains(&spec.drains)?;
+    check_grants(spec.grants.as_deref().unwrap_or_default())?;
     check_names_differ(spec)?;
     check_binds_differ(&spec.listeners)
 }
@@ -291,6 +305,23 @@ fn check_drains(drains: &[DrainSpec]) -> Result<(), TableError> {
         }
         if matches!(it.drain, Drain::Spread(time) if time > DRAIN_SPREAD_MAX) {
             return Err(TableError::SpreadTooLong { route });
+        }
+    }
+    Ok(())
+}
+
+fn check_grants(grants: &[GrantSpec]) -> Result<(), TableError> {
+    let n = grants.len();
+    if n > GRANTS_MAX {
+        return Err(TableError::TooManyGrants { n });
+    }
+    for (at, it) in grants.iter().enumerate() {
+        check_name(&it.routes)?;
+        check_name(&it.backends)?;
+        let before = at.checked_sub(1).and_then(|at| grants.get(at));
+        if before.is_some_and(|before| before >= it) {
+            let routes = it.routes.clone();
+            return Err(TableError::GrantOrder { routes });
         }
     }
     Ok(())

@@ -36,6 +36,20 @@ pub struct TableSpec {
     /// ascending, no pair of route and backend twice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drains: Vec<DrainSpec>,
+    /// All that permits a route of one place to use a backend of another; ascending, none twice. `None`:
+    /// not known, and then nothing is taken for revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grants: Option<Vec<GrantSpec>>,
+}
+
+/// A permission, that of routes for backends. It stands apart from both, since who lost it may be in no
+/// table any more: a backend that its route gave up before, say, whose connections were kept.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GrantSpec {
+    /// How the names of the routes begin.
+    pub routes: Arc<str>,
+    /// How the names of the backends begin.
+    pub backends: Arc<str>,
 }
 
 /// What open connections of a route get when their endpoint is no longer the route's. A route that
@@ -145,6 +159,7 @@ pub struct RoutingTable {
     listeners: Vec<Arc<Listener>>,
     routes: Vec<Arc<Route>>,
     drains: Vec<DrainSpec>,
+    grants: Option<Vec<GrantSpec>>,
 }
 
 /// A planned listener. A connection keeps the one it was born with, never the whole table.
@@ -190,6 +205,11 @@ impl RoutingTable {
     /// What is said of connections that have lost their place, in the order of the spec.
     pub fn drains(&self) -> &[DrainSpec] {
         &self.drains
+    }
+
+    /// All that permits routes to use backends of other places, ascending; `None`: not known.
+    pub fn grants(&self) -> Option<&[GrantSpec]> {
+        self.grants.as_deref()
     }
 }
 

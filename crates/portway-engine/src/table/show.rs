@@ -9,6 +9,7 @@
 //!   70% shop/blue:80 -> 10.0.0.1:80 10.0.0.2:80
 //!   30% shop/green:80 -> reject no_endpoint
 //! drain shop/web shop/green:80 spread=120s
+//! grant shop/* -> db/*
 //! ```
 //!
 //! A share that is no whole percentage is shown as it is: weight by sum, `1/3`. A route without any
@@ -17,11 +18,11 @@
 use std::fmt;
 
 use super::{
-    BackendSpec, Drain, DrainSpec, Listener, ListenerKey, ListenerSpec, Protocol, RejectReason,
-    Route, RouteSpec, RoutingTable, TableSpec, TargetSpec,
+    BackendSpec, Drain, DrainSpec, GrantSpec, Listener, ListenerKey, ListenerSpec, Protocol,
+    RejectReason, Route, RouteSpec, RoutingTable, TableSpec, TargetSpec,
 };
 
-/// Every listener with its sockets and its route, every route with its backends, then the drains.
+/// Every listener with its sockets and its route, every route with its backends, then the drains and the grants.
 pub fn show(spec: &TableSpec) -> String {
     spec.to_string()
 }
@@ -30,7 +31,8 @@ impl fmt::Display for RoutingTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_lines(f, &self.listeners)?;
         write_lines(f, &self.routes)?;
-        write_lines(f, &self.drains)
+        write_lines(f, &self.drains)?;
+        write_lines(f, self.grants.as_deref().unwrap_or_default())
     }
 }
 
@@ -38,7 +40,8 @@ impl fmt::Display for TableSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_lines(f, &self.listeners)?;
         write_lines(f, &self.routes)?;
-        write_lines(f, &self.drains)
+        write_lines(f, &self.drains)?;
+        write_lines(f, self.grants.as_deref().unwrap_or_default())
     }
 }
 
@@ -106,6 +109,12 @@ impl fmt::Display for DrainSpec {
             write!(f, " {backend}")?;
         }
         write!(f, " {}", self.drain)
+    }
+}
+
+impl fmt::Display for GrantSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "grant {}* -> {}*", self.routes, self.backends)
     }
 }
 

@@ -9,12 +9,12 @@ use expect_test::{Expect, expect};
 use super::diff::{Changes, diff};
 use super::show::show;
 use super::{
-    BackendSpec, Drain, DrainSpec, ListenerSpec, Protocol, RejectReason, RouteSpec, RoutingTable,
-    TableError, TableSpec, TableVersion, TargetSpec,
+    BackendSpec, Drain, DrainSpec, GrantSpec, ListenerSpec, Protocol, RejectReason, RouteSpec,
+    RoutingTable, TableError, TableSpec, TableVersion, TargetSpec,
 };
 use crate::limits::{
     BACKENDS_PER_ROUTE_MAX, BINDS_PER_LISTENER_MAX, DRAINS_MAX, ENDPOINTS_MAX,
-    ENDPOINTS_PER_BACKEND_MAX, LISTENERS_MAX, NAME_BYTES_MAX, ROUTES_MAX, WEIGHT_MAX,
+    ENDPOINTS_PER_BACKEND_MAX, GRANTS_MAX, LISTENERS_MAX, NAME_BYTES_MAX, ROUTES_MAX, WEIGHT_MAX,
 };
 
 mod random;
@@ -30,6 +30,11 @@ fn spec(text: &str) -> TableSpec {
                 name: name.into(),
                 backends: Vec::new(),
             }),
+            ["grant", routes, "->", backends] => {
+                spec.grants
+                    .get_or_insert_default()
+                    .push(grant(routes, backends));
+            }
             [weight, name, "->", ref target @ ..] => {
                 let route = spec.routes.last_mut().unwrap();
                 route.backends.push(backend(weight, name, target));
@@ -51,6 +56,13 @@ fn listener(name: &str, rest: &[&str]) -> ListenerSpec {
             ["->", "reject", _] => None,
             _ => Some(to[1].into()),
         },
+    }
+}
+
+fn grant(routes: &str, backends: &str) -> GrantSpec {
+    GrantSpec {
+        routes: routes.trim_end_matches('*').into(),
+        backends: backends.trim_end_matches('*').into(),
     }
 }
 
@@ -176,6 +188,18 @@ fn a_broken_spec_is_refused_with_its_reason() {
         expect!["the drain of route `a` is not in its place"],
     );
     check(
+        "grant b/* -> x/* \n grant a/* -> x/*",
+        expect!["the grant of routes `a/…` is not in its place"],
+    );
+    check(
+        "grant a/* -> x/* \n grant a/* -> x/*",
+        expect!["the grant of routes `a/…` is not in its place"],
+    );
+    check(
+        "grant a/* -> *",
+        expect!["the name `…` has 0 bytes, not 1 to 640"],
+    );
+    check(
         "drain a spread=86401s",
         expect!["the drain of route `a` is spread over more than 86400s"],
     );
@@ -225,6 +249,7 @@ fn every_bound_holds() {
     use TableError as E;
     let listeners = |n| TableSpec {
         drains: Vec::new(),
+        grants: None,
         listeners: (0..n)
             .map(|i| listener(&i.to_string(), &["->", "reject", "x"]))
             .collect(),
@@ -235,6 +260,7 @@ fn every_bound_holds() {
     });
     let routes = |n| TableSpec {
         drains: Vec::new(),
+        grants: None,
         listeners: Vec::new(),
         routes: (0..n).map(|i| route(&i.to_string(), 1, 1)).collect(),
     };
@@ -266,6 +292,13 @@ fn every_bound_holds() {
     };
     check(DRAINS_MAX, &drains, |it| {
         matches!(it, E::TooManyDrains { .. })
+    });
+    let grants = |n| TableSpec {
+        grants: Some((0..n).map(|i| grant(&format!("{i:7}"), "b")).collect()),
+        ..TableSpec::default()
+    };
+    check(GRANTS_MAX, &grants, |it| {
+        matches!(it, E::TooManyGrants { .. })
     });
     let weight = |n| spec(&format!("route r \n {n} a -> 1.1.1.1:1"));
     let weight_max = usize::try_from(WEIGHT_MAX).unwrap();
@@ -322,6 +355,7 @@ fn an_empty_name_is_refused() {
 fn one_route(route: RouteSpec) -> TableSpec {
     TableSpec {
         drains: Vec::new(),
+        grants: None,
         listeners: Vec::new(),
         routes: vec![route],
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portway_engine::table::{
-    BackendSpec, Drain, DrainSpec, ListenerSpec, Protocol, RejectReason, RouteSpec, TableSpec,
-    TargetSpec,
+    BackendSpec, Drain, DrainSpec, GrantSpec, ListenerSpec, Protocol, RejectReason, RouteSpec,
+    TableSpec, TargetSpec,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -80,11 +80,20 @@ fn listeners(
     chosen.into_iter().zip(0..).map(listener)
 }
 
-/// Up to nine listeners, some of up to seven routes, some drains.
+fn grants() -> impl Strategy<Value = Option<Vec<GrantSpec>>> {
+    let grant = |(routes, backends): (String, String)| GrantSpec {
+        routes: routes.into(),
+        backends: backends.into(),
+    };
+    let all = btree_set(("route-[0-3]?", "[ab]"), 0..4);
+    option::of(all.prop_map(move |it| it.into_iter().map(grant).collect()))
+}
+
+/// Up to nine listeners, some of up to seven routes, some drains, some grants or none known.
 pub(super) fn spec() -> impl Strategy<Value = TableSpec> {
     let routes = btree_map(0..7_u8, vec(backend(), 0..5), 0..7);
     let chosen = vec((option::of(any::<Index>()), any::<bool>()), 0..9);
-    (routes, chosen, drains()).prop_map(|(routes, chosen, drains)| {
+    (routes, chosen, drains(), grants()).prop_map(|(routes, chosen, drains, grants)| {
         let route = |(n, backends)| RouteSpec {
             name: format!("route-{n}").into(),
             backends,
@@ -94,6 +103,7 @@ pub(super) fn spec() -> impl Strategy<Value = TableSpec> {
             listeners: listeners(chosen, &routes).collect(),
             routes,
             drains,
+            grants,
         }
     })
 }

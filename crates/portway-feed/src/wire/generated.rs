@@ -71,11 +71,33 @@ pub struct Chunk {
     #[prost(message, optional, tag = "3")]
     pub commit: ::core::option::Option<Commit>,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Commit {
     /// Which state of the configuration the table shows; for logs.
     #[prost(uint64, tag = "1")]
     pub generation: u64,
+    /// Replaces what is known of grants. None: nothing about them is different.
+    #[prost(message, optional, tag = "2")]
+    pub grants: ::core::option::Option<Grants>,
+}
+/// What permits routes of one place to use backends of another.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Grants {
+    /// Whether these are all. If not, nothing is taken for revoked.
+    #[prost(bool, tag = "1")]
+    pub are_all: bool,
+    /// Ascending, none twice.
+    #[prost(message, repeated, tag = "2")]
+    pub grants: ::prost::alloc::vec::Vec<Grant>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Grant {
+    /// How the names of the routes begin.
+    #[prost(string, tag = "1")]
+    pub routes: ::prost::alloc::string::String,
+    /// How the names of the backends begin.
+    #[prost(string, tag = "2")]
+    pub backends: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Change {
@@ -192,6 +214,8 @@ pub enum Kind {
     Route = 2,
     /// The drains of a route, under its name.
     Drains = 3,
+    /// All grants, under no name.
+    Grants = 4,
 }
 impl Kind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -204,6 +228,7 @@ impl Kind {
             Self::Listener => "KIND_LISTENER",
             Self::Route => "KIND_ROUTE",
             Self::Drains => "KIND_DRAINS",
+            Self::Grants => "KIND_GRANTS",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -213,6 +238,7 @@ impl Kind {
             "KIND_LISTENER" => Some(Self::Listener),
             "KIND_ROUTE" => Some(Self::Route),
             "KIND_DRAINS" => Some(Self::Drains),
+            "KIND_GRANTS" => Some(Self::Grants),
             _ => None,
         }
     }

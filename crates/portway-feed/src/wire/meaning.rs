@@ -1,4 +1,4 @@
-//! Listeners, routes and drains as messages.
+//! Listeners, routes, drains and grants as messages.
 //!
 //! In: specs. Out: messages; and specs from messages, or a [`Refusal`] naming what is wrong with
 //! them. Endpoints travel beside the route they belong to, so they are not here.
@@ -7,13 +7,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portway_engine::limits::{BACKENDS_PER_ROUTE_MAX, BINDS_PER_LISTENER_MAX, NAME_BYTES_MAX};
-use portway_engine::table::{
-    BackendSpec, Drain, DrainSpec, ListenerSpec, Protocol, RejectReason, RouteSpec, TargetSpec,
+use portway_engine::limits::{
+    BACKENDS_PER_ROUTE_MAX, BINDS_PER_LISTENER_MAX, GRANTS_MAX, NAME_BYTES_MAX,
 };
+use portway_engine::table::{
+    BackendSpec, Drain, DrainSpec, GrantSpec, ListenerSpec, Protocol, RejectReason, RouteSpec,
+    TargetSpec,
+};
+use prost::Message;
 
 use super::{addr_from_bytes, addr_to_bytes, generated as wire};
-use crate::limits::DRAINS_PER_ROUTE_MAX;
+use crate::limits::{DRAINS_PER_ROUTE_MAX, GRANTS_BYTES_MAX};
 use crate::refusal::Refusal;
 
 pub(crate) fn listener_to_wire(spec: &ListenerSpec) -> wire::Listener {
@@ -153,6 +157,40 @@ pub(crate) fn drains_from_wire(message: &wire::Drains) -> Result<Vec<DrainSpec>,
         })
     };
     message.drains.iter().map(drain).collect()
+}
+
+/// Those that would take up too much of a message are not known.
+pub(crate) fn grants_to_wire(specs: Option<&[GrantSpec]>) -> wire::Grants {
+    let grant = |it: &GrantSpec| wire::Grant {
+        routes: it.routes.to_string(),
+        backends: it.backends.to_string(),
+    };
+    let message = wire::Grants {
+        are_all: specs.is_some(),
+        grants: specs.unwrap_or_default().iter().map(grant).collect(),
+    };
+    match message.encoded_len() {
+        n_bytes if n_bytes > GRANTS_BYTES_MAX => wire::Grants::default(),
+        _ => message,
+    }
+}
+
+pub(crate) fn grants_from_wire(message: &wire::Grants) -> Result<Option<Vec<GrantSpec>>, Refusal> {
+    if message.grants.len() > GRANTS_MAX {
+        return Err(Refusal::TooMany { what: "grants" });
+    }
+    let grant = |it: &wire::Grant| {
+        Ok(GrantSpec {
+            routes: name_from_wire(&it.routes)?,
+            backends: name_from_wire(&it.backends)?,
+        })
+    };
+    let grants: Vec<GrantSpec> = message
+        .grants
+        .iter()
+        .map(grant)
+        .collect::<Result<_, Refusal>>()?;
+    Ok(message.are_all.then_some(grants))
 }
 
 pub(crate) fn name_from_wire(name: &str) -> Result<Arc<str>, Refusal> {

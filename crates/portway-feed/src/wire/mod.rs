@@ -23,6 +23,6 @@ pub use generated::*;
 
 pub(crate) use addr::{addr_from_bytes, addr_to_bytes};
 pub(crate) use meaning::{
-    drains_from_wire, drains_to_wire, listener_from_wire, listener_to_wire, route_from_wire,
-    route_to_wire,
+    drains_from_wire, drains_to_wire, grants_from_wire, grants_to_wire, listener_from_wire,
+    listener_to_wire, route_from_wire, route_to_wire,
 };

@@ -28,6 +28,7 @@ pub(crate) fn table(n_routes: u16, n_endpoints: u8) -> TableSpec {
         listeners: (0..n_routes).map(listener).collect(),
         routes: (0..n_routes).map(route).collect(),
         drains: Vec::new(),
+        grants: None,
     }
 }
 

@@ -185,6 +185,56 @@ fn a_drain_ends_connections_of_an_endpoint_that_is_gone() {
     assert_eq!(live.answer(), "bar");
 }
 
+/// A ReferenceGrant for the Services of namespace `data`.
+const GRANT: &str = "\
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: ReferenceGrant
+metadata: {name: routes, namespace: data}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: TCPRoute, namespace: default}]
+  to: [{group: \"\", kind: Service}]
+";
+
+/// Alone, in one save with the last reference that needed it, or after that.
+#[test]
+fn a_revoked_grant_ends_the_connections_that_needed_it() {
+    let mut live = Live::start();
+    let services = services(live.endpoints);
+    let (foo, bar) = services
+        .split_once("kind: Service\nmetadata:\n  name: my-bar")
+        .unwrap();
+    let foo = foo.replace("metadata:\n", "metadata:\n  namespace: data\n");
+    let services = format!("{foo}kind: Service\nmetadata:\n  name: my-bar{bar}");
+    let guide = guide(live.ports);
+    let there = "name: my-foo-service\n      namespace: data\n";
+    let used = replace_once(&guide, "name: my-foo-service\n", there);
+    let unused = replace_once(&guide, "name: my-foo-service\n", "name: my-bar-service\n");
+    let with_grant = |guide: &str| format!("{guide}{GRANT}");
+    live.write("services.yaml", &services);
+    live.running.wait_for(APPLIED);
+    for edits in [
+        vec![used.clone()],
+        vec![unused.clone()],
+        vec![with_grant(&unused), unused],
+    ] {
+        live.write("guide.yaml", &with_grant(&used));
+        live.running.wait_for(APPLIED);
+        let mut open = live.open();
+        let (last, others) = edits.split_last().unwrap();
+        for edit in others {
+            live.write("guide.yaml", edit);
+            live.running.wait_for(APPLIED);
+            assert!(open.is_alive());
+        }
+        live.write("guide.yaml", last);
+        live.running.wait_for("lost their place, draining");
+        let end = open.answers.read(&mut [0]).map_err(|error| error.kind());
+        assert!(matches!(end, Err(ErrorKind::ConnectionReset)), "{end:?}");
+        live.running.wait_for(APPLIED);
+    }
+}
+
 /// A listener that goes and comes back is a new socket on the same port.
 #[test]
 fn a_gateway_that_is_deleted_and_written_again_serves_again() {

@@ -124,6 +124,7 @@ fn table(listener: SocketAddr, endpoint: SocketAddr) -> TableSpec {
             }],
         }],
         drains: Vec::new(),
+        grants: None,
     }
 }
 

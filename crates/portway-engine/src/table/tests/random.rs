@@ -81,6 +81,7 @@ fn spec() -> impl Strategy<Value = TableSpec> {
             listeners,
             routes,
             drains,
+            grants: None,
         }
     })
 }
