@@ -12,6 +12,9 @@ pub(crate) const DIRECTORY_DEPTH_MAX: usize = 32;
 /// Entries looked at below all given paths: pointing at `/` by mistake must end soon.
 pub(crate) const DIRECTORY_ENTRIES_MAX: usize = 1_000_000;
 
+/// Symlinks that lead to each other, of which each is watched: the kernel follows no more (`ELOOP`).
+pub(crate) const SYMLINKS_FOLLOWED_MAX: usize = 40;
+
 /// Looks at directories that become more while they are looked at, before what is there counts.
 pub(crate) const WALKS_MAX: usize = 8;
 

@@ -337,10 +337,10 @@ impl Tracked {
     }
 
     /// Whether what happened at a path may change what other paths lead to: it is a directory, or
-    /// was one, or a symlink through which files are reached, or what was given.
+    /// was one, or a symlink through which files are reached, or what was given or is above that.
     fn may_lead_elsewhere(&self, path: &Path) -> bool {
-        let is_given = |path: &PathBuf| self.paths.contains(path);
-        if self.directories.contains_key(path) || self.called(path).iter().any(is_given) {
+        let is_on_way = |path: &PathBuf| self.paths.iter().any(|given| given.starts_with(path));
+        if self.directories.contains_key(path) || self.called(path).iter().any(is_on_way) {
             return true;
         }
         let name = path.file_name().unwrap_or_default().as_bytes();

@@ -9,8 +9,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::{SourceError, is_manifest, is_stdin, metadata, too_many, unreadable};
-use crate::limits::{DIRECTORY_DEPTH_MAX, DIRECTORY_ENTRIES_MAX, FILES_MAX};
+use super::{SourceError, is_absent, is_manifest, is_stdin, metadata, too_many, unreadable};
+use crate::limits::{DIRECTORY_DEPTH_MAX, DIRECTORY_ENTRIES_MAX, FILES_MAX, SYMLINKS_FOLLOWED_MAX};
 use crate::watch::{FileId, file_id};
 
 /// Directories by their true names, and what each is called here.
@@ -36,6 +36,8 @@ pub(super) struct Walk {
     /// Files below directories that lead nowhere, a dangling symlink say; the others are read.
     pub(super) unread: Vec<Unread>,
     entries_left: usize,
+    /// Paths on whose way all symlinks are noted.
+    ways: BTreeSet<PathBuf>,
 }
 
 /// A file.
@@ -71,11 +73,13 @@ impl Walk {
             errors: Vec::new(),
             unread: Vec::new(),
             entries_left: DIRECTORY_ENTRIES_MAX,
+            ways: BTreeSet::new(),
         };
         for (argument, path) in paths.iter().enumerate().filter(|(_, it)| !is_stdin(it)) {
             if let Some(parent) = path.parent() {
                 walk.note_directory(parent);
             }
+            walk.note_links(path, 0);
             match walk.argument(argument, path) {
                 Ok(files) => {
                     for path in files {
@@ -169,16 +173,40 @@ impl Walk {
     }
 
     fn note_directory(&mut self, path: &Path) {
-        let here = Path::new(".");
-        let named = if path.as_os_str().is_empty() {
-            here
-        } else {
-            path
-        };
-        if let Ok(directory) = fs::canonicalize(named) {
+        if let Ok(directory) = fs::canonicalize(or_here(path)) {
             self.note_place(&directory);
             let called = self.directories.entry(directory).or_default();
             called.insert(path.to_owned());
+        }
+    }
+
+    /// A directory that is on the way of no path here by a name of its own.
+    fn note_uncalled(&mut self, directory: &Path) {
+        self.note_place(directory);
+        self.directories.entry(directory.to_owned()).or_default();
+    }
+
+    /// Where each symlink is on the way along a path, and along those that they lead to: another may come
+    /// in its place, or the first in the place of none.
+    fn note_links(&mut self, path: &Path, n_followed: usize) {
+        for way in path.ancestors().filter(|it| !it.as_os_str().is_empty()) {
+            // What is known of a path is known of all above it.
+            if n_followed > SYMLINKS_FOLLOWED_MAX || !self.ways.insert(way.to_owned()) {
+                return;
+            }
+            let target = fs::read_link(way);
+            let is_absent = target.as_ref().is_err_and(is_absent);
+            let Some(parent) = way.parent().filter(|_| target.is_ok() || is_absent) else {
+                continue;
+            };
+            if n_followed == 0 {
+                self.note_directory(parent);
+            } else if let Ok(directory) = fs::canonicalize(or_here(parent)) {
+                self.note_uncalled(&directory);
+            }
+            if let Ok(target) = target {
+                self.note_links(&parent.join(target), n_followed + 1);
+            }
         }
     }
 
@@ -194,13 +222,23 @@ impl Walk {
         let is_linked = fs::symlink_metadata(&path).is_ok_and(|it| it.is_symlink());
         let target = is_linked.then(|| fs::canonicalize(&path).ok()).flatten();
         if let Some(directory) = target.as_deref().and_then(Path::parent) {
-            self.note_place(directory);
-            self.directories.entry(directory.to_owned()).or_default();
+            self.note_uncalled(directory);
+        }
+        if is_linked {
+            self.note_links(&path, 0);
         }
         self.files.push(Found {
             argument,
             path,
             target,
         });
+    }
+}
+
+/// The directory that no name at all means.
+fn or_here(path: &Path) -> &Path {
+    match path.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => path,
     }
 }

@@ -164,6 +164,29 @@ fn a_mounted_configmap_is_swapped() {
     assert_eq!(live.answer(), "bar");
 }
 
+/// `-f current/gw.yaml`, where `current` is a symlink to one of many releases.
+#[test]
+fn a_release_is_swapped_by_a_symlink_above_the_given_file() {
+    let ports = [free_port(), free_port()];
+    let [foo, bar] = [backend::start("foo"), backend::start("bar")];
+    let dir = Dir::new();
+    for (release, endpoints) in [("r1", [foo, bar]), ("r2", [bar, foo])] {
+        fs::create_dir(dir.0.join(release)).unwrap();
+        let text = format!("{}---\n{}", guide(ports), services(endpoints));
+        fs::write(dir.0.join(release).join("gw.yaml"), text).unwrap();
+    }
+    symlink("r1", dir.0.join("current")).unwrap();
+    let mut run = command(&["run", "-f", "current/gw.yaml", "--workers", "2"]);
+    run.current_dir(&dir.0);
+    let mut running = Running::start(run);
+    running.wait_for("INFO ready");
+    assert_eq!(talk(loopback(ports[0])[0]), "foo");
+    symlink("r2", dir.0.join("t")).unwrap();
+    fs::rename(dir.0.join("t"), dir.0.join("current")).unwrap();
+    running.wait_for(APPLIED);
+    assert_eq!(talk(loopback(ports[0])[0]), "bar");
+}
+
 #[test]
 fn a_drain_ends_connections_of_an_endpoint_that_is_gone() {
     let mut live = Live::start();

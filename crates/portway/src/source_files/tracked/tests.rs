@@ -254,6 +254,69 @@ fn a_mounted_configmap_is_swapped_as_a_whole() {
     assert_eq!(told, "in place");
 }
 
+/// A symlink in place of another, as a deployment does it.
+fn swap(link: &Path, target: &str) {
+    let beside = link.with_extension("new");
+    symlink(target, &beside).unwrap();
+    fs::rename(beside, link).unwrap();
+}
+
+fn releases(dir: &Path) {
+    fs::create_dir(dir.join("far")).unwrap();
+    for release in ["one", "two", "three"] {
+        fs::create_dir_all(dir.join("releases").join(release)).unwrap();
+        write(dir.join("releases").join(release).join("gw.yaml"), release);
+    }
+    symlink("../releases/one", dir.join("far/latest")).unwrap();
+}
+
+#[test]
+fn a_symlink_above_a_given_file_is_swapped() {
+    let mut stage = Stage::new("release", &["given", "way/current/gw.yaml"], |dir| {
+        releases(dir);
+        fs::create_dir(dir.join("way")).unwrap();
+        symlink("../far/latest", dir.join("way/current")).unwrap();
+    });
+    // One that it leads to, then itself.
+    let told = stage.after(|dir| swap(&dir.join("far/latest"), "../releases/two"));
+    assert_eq!(told, "two");
+    let told = stage.after(|dir| swap(&dir.join("way/current"), "../releases/three"));
+    assert_eq!(told, "three");
+    // What is in the directory it leads to by now is followed, too.
+    let told = stage.after(|dir| write(dir.join("releases/three/gw.yaml"), "3"));
+    assert_eq!(told, "3");
+    let told = stage.after(|dir| fs::remove_file(dir.join("way/current")).unwrap());
+    assert_eq!(told, "unreadable");
+    let told = stage.after(|dir| symlink("../releases/one", dir.join("way/current")).unwrap());
+    assert_eq!(told, "one");
+}
+
+/// A file of a directory is a symlink, on whose way another is swapped.
+#[test]
+fn a_symlink_on_the_way_of_a_symlink_is_swapped() {
+    let mut stage = Stage::new("chain", &["given"], |dir| {
+        releases(dir);
+        symlink("../far/latest/gw.yaml", dir.join("given/gw.yaml")).unwrap();
+    });
+    let told = stage.after(|dir| swap(&dir.join("far/latest"), "../releases/two"));
+    assert_eq!(told, "two");
+}
+
+/// The kernel follows them 40 times and no more, and here nobody follows them for ever.
+#[test]
+fn symlinks_in_a_circle_are_left() {
+    let mut stage = Stage::new("circle", &["given"], |_| {});
+    let told = stage.after(|dir| {
+        symlink(".", dir.join("given/here")).unwrap();
+        symlink("here/again.yaml", dir.join("given/again.yaml")).unwrap();
+        symlink("one", dir.join("given/two")).unwrap();
+        symlink("two", dir.join("given/one")).unwrap();
+        symlink("one/a.yaml", dir.join("given/a.yaml")).unwrap();
+        write(dir.join("given/b.yaml"), "b");
+    });
+    assert!(told.split(", ").any(|it| it == "b"), "{told}");
+}
+
 #[test]
 fn directories_come_and_go() {
     let mut stage = Stage::new("directories", &["given"], |dir| {
