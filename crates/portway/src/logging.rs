@@ -110,8 +110,8 @@ impl Log {
     fn start(out: impl Write + Send + 'static, n_max: usize) -> io::Result<Self> {
         let (messages, waiting) = bounded(n_max);
         let dropped = Arc::new(AtomicU64::new(0));
-        let sheet = Sheet::new(out, Arc::clone(&dropped));
-        let write = move || write_all(sheet, &waiting);
+        let lost = Arc::clone(&dropped);
+        let write = move || write_all(Sheet::new(out), &waiting, &lost);
         thread::Builder::new().name("log".into()).spawn(write)?;
         Ok(Self {
             messages,
@@ -154,8 +154,8 @@ impl Log {
     }
 }
 
-/// Writes what comes, all that waits at once.
-fn write_all(mut sheet: Sheet<impl Write>, messages: &Receiver<Message>) {
+/// Writes what comes, all that waits at once. Where the log cannot be written there is nobody to tell.
+fn write_all(mut sheet: Sheet<impl Write>, messages: &Receiver<Message>, dropped: &AtomicU64) {
     while let Ok(first) = messages.recv() {
         let mut ends = Vec::new();
         for message in std::iter::once(first).chain(messages.try_iter()) {
@@ -163,39 +163,58 @@ fn write_all(mut sheet: Sheet<impl Write>, messages: &Receiver<Message>) {
                 Message::Text(text) => sheet.put(&text),
                 Message::End(end) => ends.push(end),
             }
-            if sheet.batch.len() >= LOG_BATCH_BYTES {
+            if sheet.len() >= LOG_BATCH_BYTES {
                 break;
             }
         }
-        sheet.write();
+        let Written { lost, .. } = sheet.write();
+        dropped.fetch_add(lost, Ordering::Relaxed);
         drop(ends);
     }
 }
 
-/// What is written, and how much of it could be.
-struct Sheet<W> {
-    out: W,
+/// Lines that are written together, and how many of them could be.
+#[derive(Debug)]
+pub(crate) struct Sheet<W> {
+    /// Where they are written. Whoever replaces it by what ends in half a line replaces no more.
+    pub(crate) out: W,
     /// Texts to write.
     batch: Vec<u8>,
     /// Where in the batch each of them ends.
     ends: Vec<usize>,
     /// The last text that was written is not whole.
     is_torn: bool,
-    dropped: Arc<AtomicU64>,
+}
+
+/// What became of the texts of a [`Sheet`].
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// Those that are there.
+    pub(crate) whole: u64,
+    /// Those that are not, or not as a whole.
+    pub(crate) lost: u64,
+    /// Why not.
+    pub(crate) error: Option<io::Error>,
 }
 
 impl<W: Write> Sheet<W> {
-    fn new(out: W, dropped: Arc<AtomicU64>) -> Self {
+    /// Nothing is to be written.
+    pub(crate) fn new(out: W) -> Self {
         Self {
             out,
             batch: Vec::new(),
             ends: Vec::new(),
             is_torn: false,
-            dropped,
         }
     }
 
-    fn put(&mut self, text: &[u8]) {
+    /// How many bytes are to be written.
+    pub(crate) fn len(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// Adds a text: a line, or several.
+    pub(crate) fn put(&mut self, text: &[u8]) {
         // What comes after half a line is no part of it.
         if self.is_torn && self.batch.is_empty() {
             self.batch.push(b'\n');
@@ -204,33 +223,39 @@ impl<W: Write> Sheet<W> {
         self.ends.push(self.batch.len());
     }
 
-    /// Writes all of it, or what can be: where the log cannot be written there is nobody to tell, and
-    /// what is not there as a whole is counted.
-    fn write(&mut self) {
+    /// Writes all of it, or what can be; nothing of it is left.
+    pub(crate) fn write(&mut self) -> Written {
         let mut n_written = 0;
-        while n_written < self.batch.len() {
+        let mut error = None;
+        while n_written < self.batch.len() && error.is_none() {
             match self.out.write(&self.batch[n_written..]) {
-                Ok(0) => break,
+                Ok(0) => error = Some(io::ErrorKind::WriteZero.into()),
                 Ok(n) => n_written += n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => break,
+                Err(it) if it.kind() == io::ErrorKind::Interrupted => {}
+                Err(it) => error = Some(it),
             }
         }
         let _ = self.out.flush();
-        let lost = self.ends.iter().filter(|end| n_written < **end).count();
-        self.dropped.fetch_add(lost as u64, Ordering::Relaxed);
+        let whole = self.ends.iter().filter(|end| **end <= n_written).count();
+        let lost = self.ends.len() - whole;
         if n_written > 0 {
             self.is_torn = !self.ends.contains(&n_written);
         }
         self.ends.clear();
         self.batch.clear();
         self.batch.shrink_to(LOG_BATCH_BYTES);
+        Written {
+            whole: whole as u64,
+            lost: lost as u64,
+            error,
+        }
     }
 }
 
 /// Writes where somebody else may have asked for no waiting: whoever has the other end of stderr or stdout
 /// shares that with us. It waits all the same, as a line is whole or it is none; who puts lines waits for
 /// none of that, and the end of the process only for so long ([`LOG_END_TIMEOUT`]).
+#[derive(Debug)]
 pub(crate) struct Waiting<W>(pub(crate) W);
 
 impl<W: Write + AsFd> Write for Waiting<W> {

@@ -10,16 +10,18 @@ mod tests;
 
 pub(crate) use line::Form;
 
+use std::cell::LazyCell;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
+use std::time::Instant;
 
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use portway_engine::record::ConnRecord;
 use portway_proxy::Observer;
 use rustix::fs::OFlags;
@@ -28,7 +30,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 use crate::limits::{ACCESS_LOG_BATCH_BYTES, ACCESS_LOG_END_TIMEOUT, ACCESS_LOG_RECORDS_MAX};
-use crate::logging::Waiting;
+use crate::logging::{Sheet, Waiting, Written};
 
 /// Where records go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,15 +60,15 @@ pub(crate) struct Tally {
 #[derive(Debug)]
 pub(crate) struct AccessLog {
     pen: Pen,
-    /// What the watch for SIGHUP borrows, so that it does not keep the writer waiting for more.
-    hangups: Arc<SyncSender<Note>>,
-    ended: Receiver<()>,
+    /// What a [`Reopening`] borrows, so that it does not keep the writer waiting for more.
+    notes: Arc<Sender<Note>>,
+    is_stale: Arc<AtomicBool>,
 }
 
 /// Puts records into a log.
 #[derive(Debug, Clone)]
 pub(crate) struct Pen {
-    records: SyncSender<Note>,
+    notes: Sender<Note>,
     tally: Arc<Tally>,
 }
 
@@ -74,7 +76,17 @@ pub(crate) struct Pen {
 #[derive(Debug)]
 enum Note {
     Record(Box<ConnRecord>),
-    Reopen,
+    /// It may have something else to do.
+    Wake,
+    /// To be dropped when all that came before is written.
+    End(Sender<()>),
+}
+
+/// Has the file of a log opened again.
+#[derive(Debug)]
+struct Reopening {
+    notes: Weak<Sender<Note>>,
+    is_stale: Arc<AtomicBool>,
 }
 
 impl To {
@@ -145,33 +157,30 @@ impl AccessLog {
             source,
         };
         let file = to.open().map_err(failed)?;
-        let (records, received) = mpsc::sync_channel(ACCESS_LOG_RECORDS_MAX);
-        let (end, ended) = mpsc::sync_channel(1);
+        let (notes, received) = bounded(ACCESS_LOG_RECORDS_MAX);
         let tally = Arc::<Tally>::default();
+        let is_stale = Arc::<AtomicBool>::default();
         let writer = Writer {
             form,
             to: to.clone(),
-            file: Waiting(file),
+            sheet: Sheet::new(Waiting(file)),
             observer,
             tally: Arc::clone(&tally),
+            is_stale: Arc::clone(&is_stale),
             fails: false,
         };
-        let write = move || {
-            writer.run(&received);
-            let _ = end.send(());
-        };
+        let write = move || writer.run(&received);
         let thread = thread::Builder::new().name("access-log".into());
         thread.spawn(write).map_err(failed)?;
-        let hangups = Arc::new(records.clone());
+        let log = Self {
+            notes: Arc::new(notes.clone()),
+            pen: Pen { notes, tally },
+            is_stale,
+        };
         if matches!(to, To::File(_)) {
-            reopen_on_hangup(Arc::downgrade(&hangups)).map_err(failed)?;
+            reopen_on_hangup(log.reopening()).map_err(failed)?;
         }
-        let pen = Pen { records, tally };
-        Ok(Self {
-            pen,
-            hangups,
-            ended,
-        })
+        Ok(log)
     }
 
     /// What becomes of records.
@@ -184,19 +193,24 @@ impl AccessLog {
         self.pen.clone()
     }
 
+    fn reopening(&self) -> Reopening {
+        Reopening {
+            notes: Arc::downgrade(&self.notes),
+            is_stale: Arc::clone(&self.is_stale),
+        }
+    }
+
     /// Waits until all records are written, a moment at most: who reads them may have stopped to.
     pub(crate) fn finish(self) {
-        let Self {
-            pen,
-            hangups,
-            ended,
-        } = self;
-        let tally = Arc::clone(&pen.tally);
-        drop((pen, hangups));
-        if ended.recv_timeout(ACCESS_LOG_END_TIMEOUT) == Err(RecvTimeoutError::Timeout) {
+        let deadline = Instant::now() + ACCESS_LOG_END_TIMEOUT;
+        // Nothing is ever sent back: the other end is dropped, or the time is over.
+        let (end, is_written) = bounded::<()>(0);
+        let is_put = self.pen.notes.send_deadline(Note::End(end), deadline);
+        let is_late = || is_written.recv_deadline(deadline) == Err(RecvTimeoutError::Timeout);
+        if is_put.is_err() || is_late() {
             warn!("the access log is not taken, its last records are lost");
         }
-        let n = tally.dropped();
+        let n = self.pen.tally.dropped();
         if n > 0 {
             warn!(n, "records were dropped from the access log");
         }
@@ -207,14 +221,25 @@ impl Pen {
     /// Puts a record in, or counts it as dropped.
     pub(crate) fn tell(&self, record: &ConnRecord) {
         let note = Note::Record(Box::new(record.clone()));
-        if self.records.try_send(note).is_err() {
+        if self.notes.try_send(note).is_err() {
             self.tally.lose(1);
         }
     }
 }
 
+impl Reopening {
+    /// Asks for it; `None`: the log is over. The writer sees that between two batches: where it cannot
+    /// be woken because much waits, it is awake.
+    fn ask(&self) -> Option<()> {
+        let notes = self.notes.upgrade()?;
+        self.is_stale.store(true, Ordering::Release);
+        let _ = notes.try_send(Note::Wake);
+        Some(())
+    }
+}
+
 /// Watches for SIGHUP on a thread of its own.
-fn reopen_on_hangup(records: Weak<SyncSender<Note>>) -> io::Result<()> {
+fn reopen_on_hangup(reopening: Reopening) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
@@ -225,12 +250,8 @@ fn reopen_on_hangup(records: Weak<SyncSender<Note>>) -> io::Result<()> {
     let watch = move || {
         runtime.block_on(async {
             while let Some(()) = hangups.recv().await
-                && let Some(records) = records.upgrade()
-            {
-                if records.try_send(Note::Reopen).is_err() {
-                    warn!("the access log is not taken, and was not opened again");
-                }
-            }
+                && let Some(()) = reopening.ask()
+            {}
         });
     };
     let thread = thread::Builder::new().name("access-log-hup".into());
@@ -241,58 +262,67 @@ fn reopen_on_hangup(records: Weak<SyncSender<Note>>) -> io::Result<()> {
 struct Writer {
     form: Form,
     to: To,
-    file: Waiting<File>,
+    sheet: Sheet<Waiting<File>>,
     observer: Arc<OnceLock<Observer>>,
     tally: Arc<Tally>,
+    /// The file was moved away, or may have been.
+    is_stale: Arc<AtomicBool>,
     /// The last write failed, and that was said.
     fails: bool,
 }
 
 impl Writer {
     fn run(mut self, notes: &Receiver<Note>) {
-        let mut batch = String::new();
+        let mut line = String::new();
         while let Ok(first) = notes.recv() {
-            let (mut next, mut n_records) = (Some(first), 0);
-            let calendar = line::Calendar::of(self.observer.wait());
-            while let Some(note) = next {
+            // Where there are records there is a data plane, or will be at once.
+            let calendar = LazyCell::new(|| line::Calendar::of(self.observer.wait()));
+            let mut ends = Vec::new();
+            for note in std::iter::once(first).chain(notes.try_iter()) {
                 match note {
                     Note::Record(record) => {
-                        line::push(&mut batch, self.form, &record, calendar);
-                        n_records += 1;
+                        line.clear();
+                        line::push(&mut line, self.form, &record, *calendar);
+                        self.sheet.put(line.as_bytes());
                     }
-                    Note::Reopen => {
-                        self.write(&mut batch, std::mem::take(&mut n_records));
-                        self.reopen();
-                    }
+                    Note::Wake => {}
+                    Note::End(end) => ends.push(end),
                 }
-                let is_full = batch.len() >= ACCESS_LOG_BATCH_BYTES;
-                next = (!is_full).then(|| notes.try_recv().ok()).flatten();
+                if self.sheet.len() >= ACCESS_LOG_BATCH_BYTES {
+                    break;
+                }
             }
-            self.write(&mut batch, n_records);
+            self.write();
+            if self.is_stale.swap(false, Ordering::Acquire) {
+                self.reopen();
+            }
+            drop(ends);
         }
     }
 
-    fn write(&mut self, batch: &mut String, n_records: u64) {
-        match self.file.write_all(batch.as_bytes()) {
-            Ok(()) => {
-                self.tally.written.fetch_add(n_records, Ordering::Relaxed);
-                self.fails = false;
-            }
-            Err(error) => {
-                self.tally.lose(n_records);
-                if !std::mem::replace(&mut self.fails, true) {
-                    warn!(%error, "the access log cannot be written, records are dropped");
-                }
-            }
+    fn write(&mut self) {
+        let Written { whole, lost, error } = self.sheet.write();
+        self.tally.written.fetch_add(whole, Ordering::Relaxed);
+        self.tally.lose(lost);
+        let Some(error) = error else {
+            self.fails = false;
+            return;
+        };
+        if !std::mem::replace(&mut self.fails, true) {
+            warn!(%error, "the access log cannot be written, records are dropped");
         }
-        batch.clear();
     }
 
     /// What was written to stays where it was moved to; if there is no new file it goes on there.
     fn reopen(&mut self) {
         match self.to.open() {
             Ok(file) => {
-                self.file = Waiting(file);
+                let is_new = file.metadata().is_ok_and(|it| it.len() == 0);
+                match is_new {
+                    // Half a line that the old file may end in is none of this one's.
+                    true => self.sheet = Sheet::new(Waiting(file)),
+                    false => self.sheet.out = Waiting(file),
+                }
                 info!("access log opened again");
             }
             Err(error) => warn!(%error, "the access log cannot be opened again, the old one stays"),

@@ -7,8 +7,9 @@ use std::num::NonZeroUsize;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, mpsc};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use crossbeam_channel::bounded;
 use expect_test::{Expect, expect};
 use portway_engine::limits::DIAL_TIMEOUT;
 use portway_engine::record::{CloseReason, ConnRecord, DialError, Path};
@@ -17,8 +18,8 @@ use portway_proxy::{Config, Observer, Proxy};
 use serde_json::Value;
 
 use super::line::{self, Calendar, FIELDS, Form};
-use super::{AccessLog, Note, Pen, Tally, To};
-use crate::limits::ACCESS_LOG_BATCH_BYTES;
+use super::{AccessLog, Pen, Tally, To};
+use crate::limits::{ACCESS_LOG_BATCH_BYTES, ACCESS_LOG_END_TIMEOUT, ACCESS_LOG_RECORDS_MAX};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -146,10 +147,10 @@ fn the_next_line_begins_afresh() {
 /// Nobody takes records: what has no room is counted, and whoever has it does not wait.
 #[test]
 fn a_record_without_room_is_counted_and_gone() {
-    let (records, _taken_by_nobody) = mpsc::sync_channel(2);
+    let (notes, _taken_by_nobody) = bounded(2);
     let tally = Arc::<Tally>::default();
     let pen = Pen {
-        records,
+        notes,
         tally: Arc::clone(&tally),
     };
     for _ in 0..5 {
@@ -185,9 +186,11 @@ fn a_file_is_appended_to_and_opened_again() {
         std::thread::yield_now();
     }
     fs::rename(&path, &moved).unwrap();
-    pen.records.send(Note::Reopen).unwrap();
+    log.reopening().ask().unwrap();
+    while !path.exists() {
+        std::thread::yield_now();
+    }
     pen.tell(&rejected());
-    drop(pen);
     log.finish();
     let old = fs::read_to_string(&moved).unwrap();
     assert!(old.starts_with("before\n{\"start\":"), "{old}");
@@ -201,6 +204,52 @@ fn a_file_is_appended_to_and_opened_again() {
     assert_eq!(tally.written(), 2);
     fs::remove_file(path).unwrap();
     fs::remove_file(moved).unwrap();
+}
+
+/// The writer comes to none of them before there is a data plane: what waits leaves no room for more.
+#[test]
+fn a_file_is_opened_again_though_nothing_more_can_wait() {
+    let name = format!("portway-full-queue-{}.log", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let moved = path.with_extension("1");
+    let observer = Arc::default();
+    let log = AccessLog::start(Form::Text, To::File(path.clone()), Arc::clone(&observer)).unwrap();
+    let (pen, tally) = (log.pen(), log.tally());
+    let mut n_told = 0;
+    while tally.dropped() == 0 {
+        pen.tell(&rejected());
+        n_told += 1;
+    }
+    assert!(n_told > ACCESS_LOG_RECORDS_MAX);
+    fs::rename(&path, &moved).unwrap();
+    log.reopening().ask().unwrap();
+    let (_proxy, of_proxy) = proxy();
+    observer.set(of_proxy.get().unwrap().clone()).unwrap();
+    log.finish();
+    let n_lines = |path| fs::read_to_string(path).unwrap().lines().count();
+    let (n_old, n_new) = (n_lines(&moved), n_lines(&path));
+    assert_eq!(n_old + n_new, n_told - 1);
+    assert!(n_new > n_old, "{n_old} {n_new}");
+    fs::remove_file(path).unwrap();
+    fs::remove_file(moved).unwrap();
+}
+
+/// A worker that died leaves others, which may have more to tell: what was told is written all the same.
+#[test]
+fn who_may_still_tell_holds_up_no_end() {
+    let path = std::env::temp_dir().join(format!("portway-held-{}.log", std::process::id()));
+    let (_proxy, observer) = proxy();
+    let log = AccessLog::start(Form::Text, To::File(path.clone()), observer).unwrap();
+    let (pen, tally) = (log.pen(), log.tally());
+    for _ in 0..100 {
+        pen.tell(&record());
+    }
+    let begin = Instant::now();
+    log.finish();
+    assert!(begin.elapsed() < ACCESS_LOG_END_TIMEOUT);
+    assert_eq!((tally.written(), tally.dropped()), (100, 0));
+    drop(pen);
+    fs::remove_file(path).unwrap();
 }
 
 /// They wait until there is a data plane, and are more than are written at once.

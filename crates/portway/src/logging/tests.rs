@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::{Log, Waiting};
+use super::{Log, Sheet, Waiting};
 
 #[derive(Clone, Default)]
 struct Paper(Arc<Mutex<Vec<u8>>>);
@@ -120,4 +120,23 @@ fn lines_that_cannot_be_written_are_counted_and_begin_no_other() {
     let text = full.0.0.lock().unwrap().clone();
     assert_eq!(String::from_utf8(text), Ok("one\ntw\nfour\n".into()));
     assert_eq!(log.dropped.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn of_lines_that_are_written_together_those_that_are_there_count_as_such() {
+    let full = Full::default();
+    let mut sheet = Sheet::new(full.clone());
+    for (room, lines, want) in [
+        (6, ["one\n", "two\n", "three\n"], (1, 2)),
+        (99, ["four\n", "five\n", "six\n"], (3, 0)),
+    ] {
+        *full.1.lock().unwrap() = room;
+        lines.iter().for_each(|it| sheet.put(it.as_bytes()));
+        let written = sheet.write();
+        assert_eq!((written.whole, written.lost), want);
+        assert_eq!(written.error.is_some(), want.1 > 0);
+    }
+    let text = full.0.0.lock().unwrap().clone();
+    let want = "one\ntw\nfour\nfive\nsix\n";
+    assert_eq!(String::from_utf8(text), Ok(want.into()));
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
@@ -391,6 +391,60 @@ fn the_access_log_has_a_record_for_each_connection() {
         "{new}"
     );
     assert_eq!(fs::read_to_string(&moved).unwrap().lines().count(), 1);
+}
+
+/// A file that may not grow is as a disk that is full: of a record there is half, and then none.
+#[test]
+fn a_record_after_half_a_line_begins_a_line_of_its_own() {
+    let ports = [free_port(), free_port()];
+    let endpoints = [backend::start("foo"), backend::start("bar")];
+    let dir = Dir::new()
+        .with("tcp-routing.yaml", guide(ports))
+        .with("services.yaml", services(endpoints));
+    let logs = Dir::new();
+    let path = logs.0.join("access.log");
+    // Whoever starts us says that no signal tells of it, as for a service of systemd.
+    let mut run = Command::new("sh");
+    run.args(["-c", "trap '' 25; exec \"$@\"", "sh"]);
+    run.arg(env!("CARGO_BIN_EXE_portway"));
+    run.args(["run", "-f", dir.path(), "--access-log", "json"]);
+    run.arg("--access-log-file").arg(&path);
+    run.args(["--admin", "127.0.0.1:0", "--admin-socket", "off"]);
+    let mut running = Running::start(run);
+    let line = running.wait_for("admin server listening at=127.0.0.1:");
+    let admin: SocketAddr = line.rsplit("at=").next().unwrap().parse().unwrap();
+    running.wait_for("INFO ready");
+    let is_told = |series: &str| {
+        let start = Instant::now();
+        while !ask(TcpStream::connect(admin).unwrap(), "/metrics")
+            .1
+            .contains(series)
+        {
+            assert!(start.elapsed() < DEADLINE, "{series}");
+        }
+    };
+    talk(loopback(ports[0])[0]);
+    is_told("portway_access_log_records_total 1\n");
+    let n_bytes = fs::metadata(&path).unwrap().len();
+    running.limit_files(Some(n_bytes + 20));
+    talk(loopback(ports[0])[0]);
+    is_told("portway_access_log_records_dropped_total 1\n");
+    running.wait_for("the access log cannot be written, records are dropped");
+    running.limit_files(None);
+    talk(loopback(ports[1])[0]);
+    is_told("portway_access_log_records_total 2\n");
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((lines.len(), lines[1].len()), (3, 20), "{text}");
+    for (line, listener) in [(lines[0], "foo"), (lines[2], "bar")] {
+        let record: Value = serde_json::from_str(line).unwrap();
+        let want = format!("default/my-tcp-gateway/{listener}");
+        assert_eq!(record["listener"], want);
+    }
+    running.signal(Signal::TERM);
+    assert_eq!(running.wait().code(), Some(0), "{}", running.seen());
+    let told = "records were dropped from the access log n=1";
+    assert!(running.seen().contains(told), "{}", running.seen());
 }
 
 /// On stdout, where the result of `run` stands; what people read is on stderr.
