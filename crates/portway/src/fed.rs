@@ -158,10 +158,7 @@ impl Fed {
         let open = self.proxy.open_connections();
         info!(open, timeout = ?self.drain_timeout, "draining");
         // Following ends first, so that no table opens a listener again.
-        drop(self.stop_following);
-        if self.following.join().is_err() {
-            warn!("the thread of the feed died");
-        }
+        end_following(self.stop_following, self.following);
         match Arc::into_inner(self.proxy) {
             Some(proxy) => {
                 signals::cut_when_asked(self.news, proxy.cutter());
@@ -170,6 +167,13 @@ impl Fed {
             None => warn!("the data plane is held by another thread, connections are cut"),
         }
         reports::end(self.hearing)
+    }
+
+    /// Ends at once; what connections came to is told as it is by [`Self::shutdown`].
+    pub(crate) fn cut(self) {
+        end_following(self.stop_following, self.following);
+        drop(self.proxy);
+        reports::cut(self.hearing);
     }
 
     fn learn_applied(&mut self, version: TableVersion, unbound: Vec<(ListenerKey, io::Error)>) {
@@ -229,6 +233,13 @@ fn start_following(
         runtime.shutdown_background();
     };
     thread::Builder::new().name("feed".into()).spawn(work)
+}
+
+fn end_following(stop: oneshot::Sender<()>, following: JoinHandle<()>) {
+    drop(stop);
+    if following.join().is_err() {
+        warn!("the thread of the feed died");
+    }
 }
 
 /// Gives each table to the workers.

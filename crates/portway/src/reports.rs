@@ -73,12 +73,17 @@ pub(crate) fn hear(
 /// Waits until the last connections are told: the workers are gone, so that this ends. A worker that
 /// died while connections finished is told as one that died before.
 pub(crate) fn end(hearing: JoinHandle<Exit>) -> Exit {
-    let exit = hearing.join().unwrap_or_else(|_| {
-        warn!("the thread of reports died, some connections are not told");
-        Exit::WorkerDied
-    });
+    let exit = cut(hearing);
     info!("stopped");
     exit
+}
+
+/// As [`end`], where it is known how it ends.
+pub(crate) fn cut(hearing: JoinHandle<Exit>) -> Exit {
+    hearing.join().unwrap_or_else(|_| {
+        warn!("the thread of reports died, some connections are not told");
+        Exit::WorkerDied
+    })
 }
 
 #[cfg(test)]

@@ -321,6 +321,12 @@ impl Standalone {
         reports::end(self.hearing)
     }
 
+    /// Ends at once; what connections came to is told as it is by [`Self::shutdown`].
+    pub(crate) fn cut(self) {
+        drop(self.proxy);
+        reports::cut(self.hearing);
+    }
+
     fn hear(&mut self, deadline: Option<Instant>) -> anyhow::Result<News> {
         let now = Instant::now();
         if self.is_overdue(now) {

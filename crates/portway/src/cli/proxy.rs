@@ -124,23 +124,35 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     let (mut fed, link) = Fed::start(config, signals, Arc::clone(&board), tell)?;
     board.observe(fed.observer());
     board.follow(link);
+    let exit = match serve(&mut fed, &board) {
+        Ok(Exit::Fine) => {
+            board.set_readiness(Readiness::Draining);
+            Ok(fed.shutdown())
+        }
+        other => {
+            fed.cut();
+            other
+        }
+    };
+    if let Some(access_log) = access_log {
+        access_log.finish();
+    }
+    drop(admin);
+    exit
+}
+
+/// Serves until there is a reason to end.
+fn serve(fed: &mut Fed, board: &Board) -> Result<Exit> {
     loop {
         match fed.next()? {
             Change::Applied => board.set_readiness(Readiness::Ready),
-            Change::Stop => break,
+            Change::Stop => return Ok(Exit::Fine),
             Change::WorkerDied => {
                 error!("a worker died: a defect of Portway, ending");
                 return Ok(Exit::WorkerDied);
             }
         }
     }
-    board.set_readiness(Readiness::Draining);
-    let exit = fed.shutdown();
-    if let Some(access_log) = access_log {
-        access_log.finish();
-    }
-    drop(admin);
-    Ok(exit)
 }
 
 /// Probes that nobody answers would end the Pod, so this door must open.

@@ -95,27 +95,51 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     let mut standalone = Standalone::start(&config, Some(signals), objects, Some(inputs), tell)?;
     board.observe(standalone.observer());
     let mut log = Log::new(strictness, format, Arc::clone(&board));
-    log.tell_findings(&standalone);
-    log.show_progress(&standalone);
-    if let Some(exit) = await_first_table(&mut standalone, &mut log)? {
-        return Ok(exit);
-    }
-    loop {
-        match standalone.next(None)? {
-            Change::Translated => log.tell(&standalone),
-            Change::Applied | Change::HandedOut => log.show_progress(&standalone),
-            Change::Stop => break,
-            Change::WorkerDied => return Ok(worker_died()),
+    let exit = match serve(&mut standalone, &mut log) {
+        Ok(End::Asked) => {
+            board.set_readiness(Readiness::Draining);
+            systemd::stopping();
+            Ok(standalone.shutdown())
         }
-    }
-    board.set_readiness(Readiness::Draining);
-    systemd::stopping();
-    let exit = standalone.shutdown();
+        Ok(End::AtOnce(exit)) => {
+            standalone.cut();
+            Ok(exit)
+        }
+        Err(error) => {
+            standalone.cut();
+            Err(error)
+        }
+    };
     if let Some(access_log) = access_log {
         access_log.finish();
     }
     drop(admin);
-    Ok(exit)
+    exit
+}
+
+/// How serving ends.
+enum End {
+    /// A signal asks for it: connections may finish.
+    Asked,
+    /// There is nothing to wait for.
+    AtOnce(Exit),
+}
+
+/// Serves until there is a reason to end.
+fn serve(standalone: &mut Standalone, log: &mut Log) -> Result<End> {
+    log.tell_findings(standalone);
+    log.show_progress(standalone);
+    if let Some(exit) = await_first_table(standalone, log)? {
+        return Ok(End::AtOnce(exit));
+    }
+    loop {
+        match standalone.next(None)? {
+            Change::Translated => log.tell(standalone),
+            Change::Applied | Change::HandedOut => log.show_progress(standalone),
+            Change::Stop => return Ok(End::Asked),
+            Change::WorkerDied => return Ok(End::AtOnce(worker_died())),
+        }
+    }
 }
 
 /// The start is over when the workers have the first table and something listens.

@@ -1,17 +1,20 @@
 //! Which sockets nobody can want on a host without IPv6; that statuses follow tables.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use portway_control::manifest;
 use portway_control::origin::Source;
 use portway_control::snapshot::Objects;
 use portway_engine::limits::DIAL_TIMEOUT;
+use portway_engine::record::CloseReason;
 use portway_engine::table::{ListenerSpec, Protocol, RoutingTable, TableSpec, TableVersion};
 
 use super::{Change, Config, FIRST, News, Standalone, beside_ipv4};
+use crate::conn_log::Heard;
 
 /// Changes that wait at any time, and those after which statuses are not waited for any more: some
 /// twenty times as many as it takes.
@@ -81,9 +84,16 @@ ports: [{port: 5432}]
 ";
 
 fn named(address: &str) -> Objects {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
-    let port = port.unwrap().port().to_string();
-    let text = NAMED.replace("ADDRESS", address).replace("PORT", &port);
+    let port = free_addr().port().to_string();
+    read(&NAMED.replace("ADDRESS", address).replace("PORT", &port))
+}
+
+fn free_addr() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+fn read(text: &str) -> Objects {
     let source = Source {
         name: "a.yaml".into(),
         text: text.into(),
@@ -93,6 +103,13 @@ fn named(address: &str) -> Objects {
 
 /// One worker, and nothing to serve.
 fn started() -> Standalone {
+    started_with(Objects::default(), |_| None)
+}
+
+fn started_with(
+    objects: Objects,
+    tell: impl FnMut(Heard<'_>) -> Option<Duration> + Send + 'static,
+) -> Standalone {
     let config = Config {
         proxy: portway_proxy::Config {
             workers: NonZeroUsize::MIN,
@@ -102,8 +119,7 @@ fn started() -> Standalone {
         drain_timeout: Duration::ZERO,
         admin: Vec::new(),
     };
-    let objects = Objects::default();
-    let mut standalone = Standalone::start(&config, None, objects, None, |_| None).unwrap();
+    let mut standalone = Standalone::start(&config, None, objects, None, tell).unwrap();
     while standalone.next(None).unwrap() != Change::Translated {}
     standalone
 }
@@ -120,6 +136,32 @@ fn a_table_is_told_of_before_the_workers_have_it() {
     let (version, time) = standalone.progress().unwrap();
     assert_eq!((version, time.is_some()), (TableVersion(2), true));
     standalone.shutdown();
+}
+
+/// A worker died, and what it had is over; what others had is told as it is at any other end.
+#[test]
+fn connections_that_are_cut_are_told_before_the_end() {
+    let backend = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (at, to) = (free_addr(), backend.local_addr().unwrap());
+    let text = NAMED.replace("ADDRESS", "127.0.0.1");
+    let text = text.replace("PORT", &at.port().to_string());
+    let text = text.replace("FQDN", "IPv4");
+    let text = text.replace("db.example.com", "127.0.0.1");
+    let (text, _) = text.rsplit_once("ports:").unwrap();
+    let objects = read(&format!("{text}ports: [{{port: {}}}]\n", to.port()));
+    let (told, ends) = mpsc::channel();
+    let standalone = started_with(objects, move |heard| {
+        if let Heard::Closed(record) = heard {
+            told.send((record.endpoint, record.reason)).unwrap();
+        }
+        None
+    });
+    let clients = [(); 50].map(|()| TcpStream::connect(at).unwrap());
+    let servers = [(); 50].map(|()| backend.accept().unwrap());
+    standalone.cut();
+    let ends: Vec<_> = ends.try_iter().collect();
+    assert_eq!(ends, [(Some(to), CloseReason::Shutdown); 50]);
+    drop((clients, servers));
 }
 
 /// A standby gets the address it shares when it takes over. 192.0.2.0/24 is nobody's. Spec: RFC 5737.
