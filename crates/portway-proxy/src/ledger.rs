@@ -55,7 +55,7 @@ pub(crate) struct Ledger {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamNumbers {
-    /// Name of the listener.
+    /// Name of the listener; see [`Self::is_of_others`].
     pub listener: Arc<str>,
     /// Name of the route, if any got them.
     pub route: Option<Arc<str>>,
@@ -97,6 +97,11 @@ pub struct EndpointNumbers {
 }
 
 impl StreamNumbers {
+    /// Whether these are of all listeners beyond the bound, and of none alone.
+    pub fn is_of_others(&self) -> bool {
+        *self.listener == *OTHERS
+    }
+
     /// Connections that ended for this reason; errno does not count.
     pub fn closed(&self, reason: CloseReason) -> u64 {
         let count = index_of(reason).and_then(|it| self.closed.get(it));

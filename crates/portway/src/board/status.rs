@@ -15,7 +15,7 @@ use portway_control::status::reason::kind;
 use portway_control::status::{Condition, GatewayStatus, RouteParentStatus, RouteStatus, Status};
 use portway_control::translate::Translation;
 use portway_engine::record::CloseReason;
-use portway_engine::table::{BackendSpec, TargetSpec};
+use portway_engine::table::{BackendSpec, TableSpec, TargetSpec};
 use portway_proxy::{EndpointNumbers, Observer, StreamNumbers};
 use serde_json::{Value, json};
 
@@ -144,6 +144,20 @@ struct Numbers {
     listeners: BTreeMap<Arc<str>, Sum>,
     routes: BTreeMap<Arc<str>, Sum>,
     endpoints: BTreeMap<(Arc<str>, SocketAddr), EndpointNumbers>,
+    /// Listeners with the routes that got their connections, of which there are own numbers.
+    pairs: BTreeSet<(Arc<str>, Option<Arc<str>>)>,
+    /// Other listeners, beyond the bound of series, are counted together.
+    has_more_listeners: bool,
+    /// Other endpoints are.
+    has_more_endpoints: bool,
+}
+
+/// What is served and counted together with others: its own numbers are not known.
+#[derive(Default)]
+struct Together<'a> {
+    listeners: BTreeSet<&'a str>,
+    routes: BTreeSet<&'a str>,
+    endpoints: BTreeSet<(&'a str, SocketAddr)>,
 }
 
 #[derive(Default)]
@@ -176,7 +190,10 @@ impl Numbers {
     fn of(observer: &Observer) -> Self {
         let mut numbers = Self::default();
         for stream in observer.streams() {
+            numbers.has_more_listeners |= stream.is_of_others();
             let listener = Arc::clone(&stream.listener);
+            let pair = (Arc::clone(&listener), stream.route.clone());
+            numbers.pairs.insert(pair);
             numbers.listeners.entry(listener).or_default().add(&stream);
             if let Some(route) = &stream.route {
                 let route = Arc::clone(route);
@@ -184,6 +201,7 @@ impl Numbers {
             }
         }
         for endpoint in observer.endpoints() {
+            numbers.has_more_endpoints |= endpoint.endpoint.is_none();
             if let Some(addr) = endpoint.endpoint {
                 let key = (Arc::clone(&endpoint.backend), addr);
                 numbers.endpoints.insert(key, endpoint);
@@ -197,7 +215,48 @@ impl Numbers {
     }
 }
 
+impl<'a> Together<'a> {
+    /// A route is known where all its listeners are.
+    fn of(table: &'a TableSpec, numbers: &Numbers) -> Self {
+        let mut together = Self::default();
+        for listener in table
+            .listeners
+            .iter()
+            .filter(|_| numbers.has_more_listeners)
+        {
+            let pair = (Arc::clone(&listener.name), listener.route.clone());
+            if !numbers.pairs.contains(&pair) {
+                together.listeners.insert(&listener.name);
+                together.routes.extend(listener.route.as_deref());
+            }
+        }
+        let routes = table.routes.iter().filter(|_| numbers.has_more_endpoints);
+        for backend in routes.flat_map(|it| &it.backends) {
+            let endpoints = backend.target.endpoints().iter();
+            let uncounted = endpoints.filter(|it| numbers.endpoint(&backend.name, **it).is_none());
+            let named = uncounted.map(|it| (&*backend.name, *it));
+            together.endpoints.extend(named);
+        }
+        together
+    }
+}
+
+/// What was counted of a listener or a route.
+fn counted(sum: Option<&Sum>, is_together: bool) -> Value {
+    match (is_together, sum) {
+        (true, _) => json!({
+            "open": null,
+            "accepted": null,
+            "bytesToBackend": null,
+            "bytesToClient": null,
+        }),
+        (false, Some(sum)) => sum.value(),
+        (false, None) => Sum::default().value(),
+    }
+}
+
 fn served(shown: &Shown, numbers: &Numbers) -> Value {
+    let together = Together::of(&shown.translation.host_table, numbers);
     let lines = outline::of(&shown.objects, &shown.translation);
     let refused = shown.refused.iter().map(|(addr, why)| {
         let address = addr.to_string();
@@ -205,10 +264,14 @@ fn served(shown: &Shown, numbers: &Numbers) -> Value {
     });
     let left_out = lines.len().saturating_sub(STATUS_LISTENERS_MAX);
     json!({
-        "gateways": gateways(shown, &lines, numbers),
+        "gateways": gateways(shown, &lines, (numbers, &together)),
         "listenersLeftOut": left_out,
-        "routes": routes(shown, numbers),
+        "routes": routes(shown, (numbers, &together)),
         "routesLeftOut": route_statuses(shown).skip(STATUS_ROUTES_MAX).count(),
+        "countedTogether": {
+            "listeners": together.listeners.len(),
+            "endpoints": together.endpoints.len(),
+        },
         "refusedSockets": refused.collect::<Vec<_>>(),
         "files": files(&shown.unused),
         "findings": findings(shown),
@@ -255,7 +318,10 @@ struct Sockets<'a> {
     absent: &'a BTreeSet<SocketAddr>,
 }
 
-fn gateways(shown: &Shown, lines: &[ListenerLine], numbers: &Numbers) -> Vec<Value> {
+/// What was counted, and of what that is not known.
+type Counts<'a> = (&'a Numbers, &'a Together<'a>);
+
+fn gateways(shown: &Shown, lines: &[ListenerLine], counts: Counts<'_>) -> Vec<Value> {
     let lines = &lines[..lines.len().min(STATUS_LISTENERS_MAX)];
     let statuses = shown.translation.statuses.iter();
     let gateways = statuses.filter_map(|(key, status)| match status {
@@ -275,7 +341,7 @@ fn gateways(shown: &Shown, lines: &[ListenerLine], numbers: &Numbers) -> Vec<Val
     };
     let value = |(key, status): (&ObjectKey, &GatewayStatus)| {
         let own = by_gateway.get(key).into_iter().flatten();
-        let listeners = own.map(|it| listener(it, status, numbers, &sockets));
+        let listeners = own.map(|it| listener(it, status, counts, &sockets));
         let addresses = status.addresses.iter().map(|it| it.value.clone());
         let mut value = json!({
             "namespace": key.namespace,
@@ -293,7 +359,7 @@ fn gateways(shown: &Shown, lines: &[ListenerLine], numbers: &Numbers) -> Vec<Val
 fn listener(
     line: &ListenerLine,
     status: &GatewayStatus,
-    numbers: &Numbers,
+    (numbers, together): Counts<'_>,
     sockets: &Sockets<'_>,
 ) -> Value {
     let name = format!(
@@ -309,7 +375,8 @@ fn listener(
     let (refused, absent) = (sockets.refused, sockets.absent);
     let bound = binds.iter();
     let bound = bound.filter(|it| !refused.contains_key(it) && !absent.contains(it));
-    let counted = numbers.listeners.get(name.as_str());
+    let sum = numbers.listeners.get(name.as_str());
+    let is_together = together.listeners.contains(name.as_str());
     let mut value = json!({
         "name": line.name,
         "fullName": name,
@@ -317,7 +384,7 @@ fn listener(
         "port": line.port,
         "sockets": bound.map(|it| it.to_string()).collect::<Vec<_>>(),
         "attachedRoutes": declared.map(|it| it.attached_routes),
-        "connections": counted.map_or_else(|| Sum::default().value(), Sum::value),
+        "connections": counted(sum, is_together),
     });
     extend(
         &mut value,
@@ -366,7 +433,7 @@ fn route_statuses(shown: &Shown) -> impl Iterator<Item = (&ObjectKey, &RouteStat
     })
 }
 
-fn routes(shown: &Shown, numbers: &Numbers) -> Vec<Value> {
+fn routes(shown: &Shown, (numbers, together): Counts<'_>) -> Vec<Value> {
     let planned = &shown.translation.host_table.routes;
     let planned: BTreeMap<&str, _> = planned.iter().map(|it| (&*it.name, it)).collect();
     let value = |(key, status): (&ObjectKey, &RouteStatus)| {
@@ -375,7 +442,8 @@ fn routes(shown: &Shown, numbers: &Numbers) -> Vec<Value> {
         let backends = route.map_or(&[][..], |it| &it.backends);
         let sum: u64 = backends.iter().map(|it| u64::from(it.weight)).sum();
         let backends = backends.iter().map(|it| backend(it, sum, numbers));
-        let counted = numbers.routes.get(name.as_str());
+        let traffic = numbers.routes.get(name.as_str());
+        let is_together = together.routes.contains(name.as_str());
         json!({
             "kind": key.kind.name(),
             "namespace": key.namespace,
@@ -383,7 +451,7 @@ fn routes(shown: &Shown, numbers: &Numbers) -> Vec<Value> {
             "fullName": name,
             "parents": status.parents.iter().map(parent).collect::<Vec<_>>(),
             "backends": backends.collect::<Vec<_>>(),
-            "connections": counted.map_or_else(|| Sum::default().value(), Sum::value),
+            "connections": counted(traffic, is_together),
         })
     };
     let routes = route_statuses(shown).take(STATUS_ROUTES_MAX);
@@ -425,16 +493,20 @@ fn backend(backend: &BackendSpec, weight_sum: u64, numbers: &Numbers) -> Value {
         "rejected": rejected,
         "endpointCount": all.len(),
         "failingCount": n_failing,
-        "endpoints": endpoints.into_iter().map(endpoint).collect::<Vec<_>>(),
+        "endpoints": endpoints
+            .into_iter()
+            .map(|(addr, counted)| endpoint(addr, counted, numbers))
+            .collect::<Vec<_>>(),
     })
 }
 
-fn endpoint((addr, counted): (SocketAddr, Option<&EndpointNumbers>)) -> Value {
+fn endpoint(addr: SocketAddr, counted: Option<&EndpointNumbers>, numbers: &Numbers) -> Value {
     let health = match counted {
-        Some(it) if it.failing_for > 0 && it.avoided_by > 0 => "avoided",
-        Some(it) if it.failing_for > 0 => "failing",
-        Some(it) if it.reached > 0 => "reached",
-        Some(_) | None => "untried",
+        Some(it) if it.failing_for > 0 && it.avoided_by > 0 => Some("avoided"),
+        Some(it) if it.failing_for > 0 => Some("failing"),
+        Some(it) if it.reached > 0 => Some("reached"),
+        None if numbers.has_more_endpoints => None,
+        Some(_) | None => Some("untried"),
     };
     let failed = counted.map(|it| it.failed().map(|(_, n)| n).sum::<u64>());
     json!({

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -16,6 +16,7 @@ use portway_control::translate::translate;
 use portway_engine::limits::DIAL_TIMEOUT;
 use portway_engine::table::{ListenerKey, Protocol, RoutingTable, TableVersion};
 use portway_feed::Link;
+use portway_proxy::limits::{ENDPOINT_SERIES_MAX, STREAM_SERIES_MAX};
 use portway_proxy::{Config, Proxy, Report};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -114,7 +115,10 @@ const STATUS: &[(&str, &str)] = &[
         "gateways[].listeners[].route",
         "the route that gets its connections",
     ),
-    ("gateways[].listeners[].connections.open", "open now"),
+    (
+        "gateways[].listeners[].connections.open",
+        "open now; null, as all below, where it is counted together with others",
+    ),
     (
         "gateways[].listeners[].connections.accepted",
         "accepted since it has this route",
@@ -182,7 +186,7 @@ const STATUS: &[(&str, &str)] = &[
     ),
     (
         "routes[].backends[].failingCount",
-        "how many of them the newest dial of any worker failed to reach",
+        "how many of them, as far as known, the newest dial of any worker failed to reach",
     ),
     (
         "routes[].backends[].endpoints[].address",
@@ -190,11 +194,11 @@ const STATUS: &[(&str, &str)] = &[
     ),
     (
         "routes[].backends[].endpoints[].health",
-        "`reached`, `avoided` (the newest dial failed, a moment ago), `failing` (the same, and it is tried again by now) or `untried`",
+        "`reached`, `avoided` (the newest dial failed, a moment ago), `failing` (the same, and it is tried again by now) or `untried`; null, as all below, where it is counted together with others",
     ),
     (
         "routes[].backends[].endpoints[].open",
-        "connections it serves now; null, as all below, beyond the bound of series",
+        "connections it serves now",
     ),
     (
         "routes[].backends[].endpoints[].reached",
@@ -214,7 +218,7 @@ const STATUS: &[(&str, &str)] = &[
     ),
     (
         "routes[].connections.open",
-        "connections of the route open now",
+        "connections of the route open now; null, as all below, where a listener of it is counted together with others",
     ),
     ("routes[].connections.accepted", "connections it got"),
     (
@@ -223,6 +227,11 @@ const STATUS: &[(&str, &str)] = &[
     ),
     ("routes[].connections.bytesToClient", "bytes to clients"),
     ("routesLeftOut", "routes beyond the 10,000 that are told of"),
+    (
+        "countedTogether.listeners",
+        "listeners beyond the bound of series (see [limits](limits.md)), of which only the sum is known: metrics have it as `(others)`",
+    ),
+    ("countedTogether.endpoints", "the same of endpoints"),
     (
         "files.unusedCount",
         "files that are not used as they are now, since they are broken",
@@ -422,12 +431,7 @@ impl Stage {
         let shown = shown(&text);
         let board = Board::new("run");
         let (sender, reports) = mpsc::sync_channel(100);
-        let config = Config {
-            workers: NonZeroUsize::MIN,
-            dial_timeout: DIAL_TIMEOUT,
-            measure_paths: false,
-        };
-        let proxy = Proxy::start(&config, sender).unwrap();
+        let proxy = Proxy::start(&one_worker(), sender).unwrap();
         board.observe(proxy.observer());
         let mut spec = shown.translation.host_table.clone();
         spec.listeners[0].binds = vec![any()];
@@ -451,6 +455,14 @@ impl Stage {
             std::thread::yield_now();
         }
         Self { board, proxy, open }
+    }
+}
+
+fn one_worker() -> Config {
+    Config {
+        workers: NonZeroUsize::MIN,
+        dial_timeout: DIAL_TIMEOUT,
+        measure_paths: false,
     }
 }
 
@@ -598,6 +610,114 @@ fn every_metric_of_the_data_plane_is_told() {
     for metric in here.filter(|it| !is_elsewhere(it.name)) {
         assert!(told(metric.name), "{}", metric.name);
     }
+}
+
+/// 65 listeners and routes with 64 endpoints each, and more listeners than are counted apart: of what is
+/// not known no zero is told.
+#[test]
+fn what_is_counted_together_is_not_told_as_zero() {
+    const ROUTES: usize = ENDPOINT_SERIES_MAX / 64 + 1;
+    const GATEWAYS: usize = STREAM_SERIES_MAX / 64 + 1;
+    portway_proxy::raise_fd_limit().unwrap();
+    let gateways = (0..GATEWAYS).map(gateway_of_64);
+    let routes = (0..ROUTES).map(route_to_64);
+    let shown = shown(&gateways.chain(routes).collect::<String>());
+    let mut spec = shown.translation.host_table.clone();
+    for (n, listener) in (256..).zip(&mut spec.listeners) {
+        let addr = Ipv4Addr::from_bits(0x7f00_0000 + n);
+        listener.binds = vec![(addr, 0).into()];
+    }
+    let (sender, reports) = mpsc::sync_channel(100);
+    let proxy = Proxy::start(&one_worker(), sender).unwrap();
+    let table = RoutingTable::build(TableVersion(1), &spec, None).unwrap();
+    proxy.apply(Arc::new(table));
+    reports.recv_timeout(PATIENCE).unwrap();
+    let board = Board::new("run");
+    board.observe(proxy.observer());
+    board.show(shown);
+
+    let status = board.status().unwrap();
+    let together = &status["countedTogether"];
+    let n_more = GATEWAYS * 64 - STREAM_SERIES_MAX;
+    assert_eq!(
+        (&together["listeners"], &together["endpoints"]),
+        (&n_more.into(), &64.into())
+    );
+    let gateways = status["gateways"].as_array().unwrap().iter();
+    let listeners: Vec<&Value> = gateways
+        .flat_map(|it| it["listeners"].as_array().unwrap())
+        .collect();
+    let nulls = |of: &[&Value], field: &str| of.iter().filter(|it| it[field].is_null()).count();
+    let counts: Vec<&Value> = listeners.iter().map(|it| &it["connections"]).collect();
+    let routes = status["routes"].as_array().unwrap().iter();
+    let endpoints = routes.flat_map(|it| it["backends"][0]["endpoints"].as_array().unwrap());
+    let endpoints: Vec<&Value> = endpoints.collect();
+    assert_eq!(
+        (counts.len(), endpoints.len()),
+        (GATEWAYS * 64, ROUTES * 64)
+    );
+    for field in ["open", "accepted", "bytesToBackend", "bytesToClient"] {
+        assert_eq!(nulls(&counts, field), n_more, "{field}");
+    }
+    for field in ["health", "open", "reached", "failedDials", "bytesToClient"] {
+        assert_eq!(nulls(&endpoints, field), 64, "{field}");
+    }
+    // A route is known where its listener is.
+    for route in status["routes"].as_array().unwrap() {
+        let mine = |it: &&&Value| it["route"] == route["fullName"];
+        let listener = listeners.iter().find(mine).unwrap();
+        assert_eq!(
+            listener["connections"]["open"],
+            route["connections"]["open"]
+        );
+    }
+}
+
+fn gateway_of_64(n: usize) -> String {
+    let listeners = (0..64).map(|it| {
+        let port = 1 + n * 64 + it;
+        format!("  - {{name: l{port}, protocol: TCP, port: {port}}}\n")
+    });
+    let listeners = listeners.collect::<String>();
+    format!(
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: g{n}, namespace: default}}
+spec:
+  gatewayClassName: portway
+  addresses: [{{type: IPAddress, value: 127.0.0.1}}]
+  listeners:
+{listeners}---"
+    )
+}
+
+fn route_to_64(n: usize) -> String {
+    let (gateway, port) = (n / 64, n + 1);
+    let endpoints = (0..64).map(|it| format!("{{addresses: [10.0.{n}.{it}]}}"));
+    let endpoints = endpoints.collect::<Vec<_>>().join(", ");
+    format!(
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: TCPRoute
+metadata: {{name: r{n}, namespace: default}}
+spec:
+  parentRefs: [{{name: g{gateway}, sectionName: l{port}}}]
+  rules: [{{backendRefs: [{{name: s{n}, port: 80}}]}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: s{n}, namespace: default}}
+spec: {{ports: [{{port: 80}}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: s{n}, namespace: default, labels: {{kubernetes.io/service-name: s{n}}}}}
+addressType: IPv4
+ports: [{{port: 80}}]
+endpoints: [{endpoints}]
+---"
+    )
 }
 
 /// Nobody takes reports of this stage any more.

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::page::{COLUMNS, Extent, Page, clean, list, number, shortened, whole, word};
+use super::page::{COLUMNS, Extent, Page, clean, known, list, number, shortened, whole, word};
 use super::paint::Paint;
 use super::words::{bytes, count, duration};
 use crate::limits::STATUS_ROWS;
@@ -81,6 +81,24 @@ impl Page {
                 "workers   {}, with {open}{more} open",
                 workers.len()
             ));
+        }
+        self.together(status);
+    }
+
+    /// What is served and whose own numbers nobody knows.
+    fn together(&mut self, status: &Value) {
+        let together = &status["countedTogether"];
+        let kinds = [("listeners", "listener"), ("endpoints", "endpoint")];
+        let such = kinds
+            .into_iter()
+            .filter(|(field, _)| whole(&together[field]) > 0);
+        let such: Vec<String> = such
+            .map(|(field, one)| count_of(&together[field], one))
+            .collect();
+        if !such.is_empty() {
+            let such = such.join(" and ");
+            let told = format!("{such} beyond the bound of series: only their sum is known");
+            self.sentence_after("together  ", 10, &told);
         }
     }
 
@@ -248,10 +266,10 @@ impl Page {
         };
         self.line(&format!(
             "  {name:<20} {port:>5} {:>6} {:>8} {:>8} {:>8}  {gets}",
-            whole(&traffic["open"]),
-            whole(&traffic["accepted"]),
-            bytes(whole(&traffic["bytesToBackend"])),
-            bytes(whole(&traffic["bytesToClient"])),
+            known(&traffic["open"], plain),
+            known(&traffic["accepted"], plain),
+            known(&traffic["bytesToBackend"], bytes),
+            known(&traffic["bytesToClient"], bytes),
         ));
         if listener["fate"] == "rejects" {
             self.wrapped(
@@ -290,8 +308,8 @@ impl Page {
         let traffic = &route["connections"];
         let head = format!(
             "  {name:<31} {:>6} {:>8}  ",
-            whole(&traffic["open"]),
-            whole(&traffic["accepted"]),
+            known(&traffic["open"], plain),
+            known(&traffic["accepted"], plain),
         );
         let backends = list(&route["backends"]);
         match backends {
@@ -365,16 +383,17 @@ impl Page {
         let (n_all, n) = (shown.len(), self.rows(shown.len()));
         for (backend, endpoint) in shown.into_values().take(n) {
             let address = shortened(&word(&endpoint["address"]), 24);
-            let health = format!("{:<8}", word(&endpoint["health"]));
+            let health = endpoint["health"].as_str().map_or("-".into(), clean);
+            let health = format!("{health:<8}");
             let health = match is_failing(endpoint) {
                 true => self.paint.bad(&health),
                 false => health,
             };
             self.line(&format!(
                 "  {address:<24} {health} {:>6} {:>8} {:>7}  {}",
-                whole(&endpoint["open"]),
-                whole(&endpoint["reached"]),
-                whole(&endpoint["failedDials"]),
+                known(&endpoint["open"], plain),
+                known(&endpoint["reached"], plain),
+                known(&endpoint["failedDials"], plain),
                 shortened(&word(&backend["name"]), 19),
             ));
         }
@@ -411,6 +430,10 @@ pub(crate) fn problems(route: &Value) -> Vec<&Value> {
         }
     });
     conditions.filter(|it| it["status"] == "False").collect()
+}
+
+fn plain(n: u64) -> String {
+    n.to_string()
 }
 
 fn count_of(value: &Value, one: &str) -> String {

@@ -106,6 +106,11 @@ pub(crate) fn whole(value: &Value) -> u64 {
     value.as_u64().unwrap_or(0)
 }
 
+/// A whole number as `shown`, or `-` where it is not known.
+pub(super) fn known(value: &Value, shown: impl Fn(u64) -> String) -> String {
+    value.as_u64().map_or_else(|| "-".to_owned(), shown)
+}
+
 /// A number; 0 of anything else.
 pub(crate) fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or(0.0)

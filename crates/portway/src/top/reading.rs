@@ -11,8 +11,8 @@ use super::sheet::{Cell, Row};
 use crate::render::instance::{is_failing, local, problems};
 use crate::render::page::{list, number, whole, word};
 
-/// What was counted of something: connections, bytes in, bytes out.
-type Counts = [u64; 3];
+/// What was counted of something, as far as known: connections, bytes in, bytes out.
+type Counts = [Option<u64>; 3];
 
 /// What an instance told at one time.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +20,7 @@ pub(super) struct Counted {
     started: String,
     uptime: f64,
     all: Counts,
-    failed_dials: u64,
+    failed_dials: Option<u64>,
     by_name: BTreeMap<String, Counts>,
 }
 
@@ -83,7 +83,7 @@ struct Rates<'a> {
 impl Rates<'_> {
     fn of(&self, name: &str, now: Counts) -> [Cell; 3] {
         // What is new began at nothing.
-        let before = |it: &Counted| it.by_name.get(name).copied().unwrap_or_default();
+        let before = |it: &Counted| it.by_name.get(name).copied().unwrap_or([Some(0); 3]);
         self.between(before, now)
     }
 
@@ -95,15 +95,20 @@ impl Rates<'_> {
         let mut pairs = now.into_iter().zip(before);
         let mut rate = || {
             let (now, before) = pairs.next()?;
-            Some(now.saturating_sub(before) as f64 / seconds)
+            Some(now?.saturating_sub(before?) as f64 / seconds)
         };
         [Cell::Rate(rate()), Cell::Rate(rate()), Cell::Rate(rate())]
     }
 }
 
+/// A word, or `-` where there is none.
+fn or_dash(value: &Value) -> String {
+    value.as_str().map_or("-".into(), |_| word(value))
+}
+
 /// Connections, bytes in and out, of anything that has `connections`.
 fn counts(traffic: &Value) -> Counts {
-    ["accepted", "bytesToBackend", "bytesToClient"].map(|it| whole(&traffic[it]))
+    ["accepted", "bytesToBackend", "bytesToClient"].map(|it| traffic[it].as_u64())
 }
 
 /// Reads a status; `before` is what was counted in the last one.
@@ -112,13 +117,13 @@ pub(super) fn read(status: &Value, before: Option<&Counted>) -> (Told, Counted) 
         started: word(&status["startedAt"]),
         uptime: number(&status["uptimeSeconds"]),
         all: counts(&status["connections"]),
-        failed_dials: whole(&status["dials"]["failed"]),
+        failed_dials: status["dials"]["failed"].as_u64(),
         by_name: BTreeMap::new(),
     };
     let since = before.and_then(|it| Some((it, counted.since(it)?)));
     let rates = Rates { before: since };
     let failed = counted.failed_dials;
-    let [failed_dials, ..] = rates.between(|it| [it.failed_dials, 0, 0], [failed, 0, 0]);
+    let [failed_dials, ..] = rates.between(|it| [it.failed_dials; 3], [failed; 3]);
     let head = Head {
         name: format!(
             "portway {} {}",
@@ -165,11 +170,11 @@ fn listeners(
             let cells = vec![
                 Cell::Text(name),
                 Cell::Number(whole(&listener["port"])),
-                Cell::Count(whole(&listener["connections"]["open"])),
+                Cell::Count(listener["connections"]["open"].as_u64()),
                 new,
                 to_backend,
                 to_client,
-                Cell::Count(whole(&listener["connections"]["accepted"])),
+                Cell::Count(listener["connections"]["accepted"].as_u64()),
                 Cell::Text(gets),
             ];
             rows.push(Row { cells, is_well });
@@ -191,13 +196,13 @@ fn routes(status: &Value, rates: &Rates<'_>, counted: &mut BTreeMap<String, Coun
         let problem = problems(route).first().map(|it| word(&it["reason"]));
         let cells = vec![
             Cell::Text(name),
-            Cell::Count(whole(&route["connections"]["open"])),
+            Cell::Count(route["connections"]["open"].as_u64()),
             new,
             to_backend,
             to_client,
-            Cell::Count(whole(&route["connections"]["accepted"])),
-            Cell::Count(sum("endpointCount")),
-            Cell::Count(sum("failingCount")),
+            Cell::Count(route["connections"]["accepted"].as_u64()),
+            Cell::Count(Some(sum("endpointCount"))),
+            Cell::Count(Some(sum("failingCount"))),
             Cell::Text(problem.as_ref().map_or("ok".into(), |it| format!("✗ {it}"))),
         ];
         let is_well = problem.is_none();
@@ -222,18 +227,19 @@ fn endpoints(
             if !seen.insert(key.clone()) {
                 continue;
             }
-            let now = ["reached", "bytesToBackend", "bytesToClient"].map(|it| whole(&endpoint[it]));
+            let now =
+                ["reached", "bytesToBackend", "bytesToClient"].map(|it| endpoint[it].as_u64());
             let [new, to_backend, to_client] = rates.of(&key, now);
             counted.insert(key, now);
             let cells = vec![
                 Cell::Text(address),
-                Cell::Text(word(&endpoint["health"])),
-                Cell::Count(whole(&endpoint["open"])),
+                Cell::Text(or_dash(&endpoint["health"])),
+                Cell::Count(endpoint["open"].as_u64()),
                 new,
                 to_backend,
                 to_client,
-                Cell::Count(whole(&endpoint["reached"])),
-                Cell::Count(whole(&endpoint["failedDials"])),
+                Cell::Count(endpoint["reached"].as_u64()),
+                Cell::Count(endpoint["failedDials"].as_u64()),
                 Cell::Text(name),
             ];
             let is_well = !is_failing(endpoint);
@@ -261,16 +267,12 @@ pub(super) fn read_connections(connections: &[Value], before: &Relayed) -> (Vec<
         };
         let cells = vec![
             Cell::Text(key.0),
-            Cell::Text(
-                it["endpoint"]
-                    .as_str()
-                    .map_or("-".into(), |_| word(&it["endpoint"])),
-            ),
+            Cell::Text(or_dash(&it["endpoint"])),
             Cell::Age(age),
             to_backend,
             to_client,
-            Cell::Count(now[0]),
-            Cell::Count(now[1]),
+            Cell::Count(Some(now[0])),
+            Cell::Count(Some(now[1])),
             Cell::Text(state),
             Cell::Text(key.1),
         ];

@@ -13,8 +13,8 @@ pub(super) enum Cell {
     Text(String),
     /// A number that is a name.
     Number(u64),
-    /// A number of things.
-    Count(u64),
+    /// A number of things, if it is known.
+    Count(Option<u64>),
     /// Something per second; not known before something was told twice.
     Rate(Option<f64>),
     /// An age, in seconds.
@@ -27,7 +27,7 @@ impl Cell {
         match self {
             Self::Text(text) => text.clone(),
             Self::Number(n) => n.to_string(),
-            Self::Count(n) => short(*n as f64),
+            Self::Count(n) => n.map_or_else(|| "-".to_owned(), |n| short(n as f64)),
             Self::Rate(Some(rate)) if *rate < 9.95 && *rate > 0.0 => format!("{rate:.1}"),
             Self::Rate(Some(rate)) => short(*rate),
             Self::Rate(None) => "-".to_owned(),
@@ -38,7 +38,8 @@ impl Cell {
     fn number(&self) -> f64 {
         match self {
             Self::Text(_) => 0.0,
-            Self::Number(n) | Self::Count(n) => *n as f64,
+            Self::Number(n) => *n as f64,
+            Self::Count(n) => n.map_or(-1.0, |n| n as f64),
             Self::Rate(rate) => rate.unwrap_or(-1.0),
             Self::Age(seconds) => *seconds,
         }

@@ -132,6 +132,32 @@ fn listeners_have_rates_between_two_statuses() {
     );
 }
 
+/// Beyond the bound of series, also once it is within.
+#[test]
+fn what_is_not_known_is_no_zero() {
+    let without = |seconds| {
+        let mut status = status(seconds, 1);
+        let listener = &mut status["gateways"][0]["listeners"][0];
+        for (_, it) in listener["connections"].as_object_mut().unwrap() {
+            *it = Value::Null;
+        }
+        status
+    };
+    let mut top = Top::default();
+    let mut line = |status| {
+        top.take_status(&status);
+        let picture = picture(&mut top, 80, 6);
+        picture.lines().nth(4).unwrap().to_owned()
+    };
+    let unknown = "default/edge/l1              5001      -      -      -      - r1";
+    assert_eq!(line(without(60)), unknown);
+    assert_eq!(line(without(62)), unknown);
+    let began = "default/edge/l1              5001      1      -      -      - r1";
+    assert_eq!(line(status(64, 1)), began);
+    let known = "default/edge/l1              5001      1    1.0   5.0k    50k r1";
+    assert_eq!(line(status(66, 1)), known);
+}
+
 #[test]
 fn another_process_has_no_rates_yet() {
     let mut top = looked_twice(1);

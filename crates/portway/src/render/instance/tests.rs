@@ -177,6 +177,50 @@ fn what_is_wrong_comes_first_and_with_its_place() {
     );
 }
 
+/// Beyond the bound of series: no zero stands for what is not known.
+#[test]
+fn what_is_counted_together_has_no_numbers_of_its_own() {
+    let mut listener = listener("sql", 5432, 0);
+    let mut route = route("sql", 0, 0);
+    for connections in [&mut listener["connections"], &mut route["connections"]] {
+        for (_, it) in connections.as_object_mut().unwrap() {
+            *it = Value::Null;
+        }
+    }
+    let endpoint = &mut route["backends"][0]["endpoints"][0];
+    for field in ["health", "open", "reached", "failedDials"] {
+        endpoint[field] = Value::Null;
+    }
+    let mut status = status(vec![listener], vec![route]);
+    status["countedTogether"] = json!({ "listeners": 6, "endpoints": 1 });
+    let text = show(&status, Extent::All, Paint::Plain);
+    fits(&text);
+    expect![[r#"
+        portway 0.1.0 run: ready, up 3h 12m
+        config    version 4, applied in 1.2 ms; 0 errors, 1 warning
+        traffic   12 open of 1204 connections; 1.2 MB to backends, 3.4 GB to clients
+                  ended otherwise: 2 client_reset
+        dials     1200 reached, 4 failed
+        workers   2, with 7, 5 open
+        together  6 listeners and 1 endpoint beyond the bound of series: only their sum
+                  is known
+
+        GATEWAY default/edge
+          LISTENER              PORT   OPEN    TOTAL       IN      OUT  GETS THEM
+          sql                   5432      -        -        -        -  sql
+
+        ROUTES
+          ROUTE                             OPEN    TOTAL  SENDS THEM TO
+          default/sql                          -        -  90% postgres:5432 (3)
+                                                          10% other/a-…name:5432 ✗ reset
+
+        ENDPOINTS
+          ENDPOINT                 HEALTH     OPEN  REACHED  FAILED  BACKEND
+          10.0.0.7:5432            -             -        -       -  default/p…gres:5432
+    "#]]
+    .assert_eq(&text);
+}
+
 /// 500 listeners and routes: a screen or two, the worst first, then the busiest.
 #[test]
 fn a_large_instance_is_cut_to_what_matters() {
