@@ -1,16 +1,22 @@
-//! One line per finished connection, and a warning when the client got nothing.
+//! One line per finished connection, a warning when the client got nothing, and that an endpoint answers
+//! again.
 //!
-//! In: [`ConnRecord`]s. Out: log lines: `debug` for every connection, `warn` when endpoints could
-//! not be reached or the stream was rejected, at most [`CONNECTION_WARNINGS_PER_SECOND`]. Never: a
-//! wait; a flood of bad connections must not become a flood of text.
+//! In: [`ConnRecord`]s, an [`Observer`]. Out: log lines: `debug` for every connection, `warn` when
+//! endpoints could not be reached or the stream was rejected, at most [`CONNECTION_WARNINGS_PER_SECOND`],
+//! and as many about endpoints that are reached again. Never: a wait; a flood of bad connections must
+//! not become a flood of text.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use portway_engine::record::{CloseReason, ConnRecord, DialError};
-use tracing::{debug, warn};
+use portway_proxy::Observer;
+use tracing::{debug, info, warn};
 
-use crate::limits::CONNECTION_WARNINGS_PER_SECOND;
+use crate::limits::{CONNECTION_WARNINGS_PER_SECOND, FAILING_ENDPOINTS_MAX};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -31,28 +37,39 @@ pub(crate) struct ConnLog {
     second: Instant,
     n_warned: u32,
     n_unsaid: u64,
+    observer: Arc<OnceLock<Observer>>,
+    /// Endpoints with their backends that could not be reached, as far as is known.
+    failing: BTreeSet<(Arc<str>, SocketAddr)>,
 }
 
 impl ConnLog {
-    /// Nothing is said yet.
-    pub(crate) fn new() -> Self {
+    /// Nothing is said yet. The data plane tells whether an endpoint is reached again: connections that
+    /// did may be open for a long time.
+    pub(crate) fn new(observer: Arc<OnceLock<Observer>>) -> Self {
         Self {
             second: Instant::now(),
             n_warned: 0,
             n_unsaid: 0,
+            observer,
+            failing: BTreeSet::new(),
         }
     }
 
     /// Tells what there is to tell. Gives the longest silence after which it wants to hear of it: what
-    /// was left out is told soon after its second, also when nothing follows.
+    /// was left out is told soon after its second, also when nothing follows, and endpoints that fail are
+    /// looked at each second.
     pub(crate) fn hear(&mut self, heard: Heard<'_>) -> Option<Duration> {
         match heard {
-            Heard::Closed(record) => self.tell(record),
+            Heard::Closed(record) => {
+                self.turn_second();
+                self.tell(record);
+            }
             Heard::Quiet => self.turn_second(),
             Heard::End => self.tell_unsaid(),
         }
         let left = SECOND.saturating_sub(self.second.elapsed());
-        (self.n_unsaid > 0).then_some(left)
+        let waits = self.n_unsaid > 0 || !self.failing.is_empty();
+        waits.then_some(left)
     }
 
     fn tell(&mut self, record: &ConnRecord) {
@@ -72,12 +89,52 @@ impl ConnLog {
         if deserves_warning(record) && self.may_warn() {
             warn_of(record);
         }
+        self.remember(record);
     }
 
-    /// Whether this second has room for one more warning; the first of a second tells what the
-    /// one before left out.
+    /// What this host lacked says nothing of an endpoint.
+    fn remember(&mut self, record: &ConnRecord) {
+        let Some(backend) = &record.backend else {
+            return;
+        };
+        let failed = record.failed_dials.iter();
+        for (addr, _) in failed.filter(|(_, error)| *error != DialError::OutOfResources) {
+            if self.failing.len() < FAILING_ENDPOINTS_MAX {
+                self.failing.insert((Arc::clone(backend), *addr));
+            }
+        }
+    }
+
+    /// Tells which endpoints are reached again; of some that is told later, and what nobody names any
+    /// more is forgotten.
+    fn tell_reached(&mut self) {
+        if self.failing.is_empty() {
+            return;
+        }
+        let Some(observer) = self.observer.get() else {
+            return;
+        };
+        let before = std::mem::take(&mut self.failing);
+        let mut n_told = 0;
+        for it in observer.endpoints() {
+            let Some(addr) = it.endpoint.filter(|_| it.is_named) else {
+                continue;
+            };
+            let key = (it.backend, addr);
+            if !before.contains(&key) {
+                continue;
+            }
+            if it.failing_for > 0 || it.reached == 0 || n_told == CONNECTION_WARNINGS_PER_SECOND {
+                self.failing.insert(key);
+                continue;
+            }
+            n_told += 1;
+            info!(backend = &*key.0, endpoint = %addr, "endpoint answers again");
+        }
+    }
+
+    /// Whether this second has room for one more warning.
     fn may_warn(&mut self) -> bool {
-        self.turn_second();
         if self.n_warned < CONNECTION_WARNINGS_PER_SECOND {
             self.n_warned += 1;
             return true;
@@ -86,11 +143,13 @@ impl ConnLog {
         false
     }
 
+    /// Each second begins with what the one before left out.
     fn turn_second(&mut self) {
         if self.second.elapsed() >= SECOND {
             self.second = Instant::now();
             self.n_warned = 0;
             self.tell_unsaid();
+            self.tell_reached();
         }
     }
 

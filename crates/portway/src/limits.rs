@@ -84,6 +84,9 @@ pub(crate) const REPORTS_MAX: usize = 4096;
 /// Warnings about connections within a second; what is beyond is counted and said once.
 pub(crate) const CONNECTION_WARNINGS_PER_SECOND: u32 = 10;
 
+/// Endpoints that failed of which the log waits to tell that they answer again: of more it does not.
+pub(crate) const FAILING_ENDPOINTS_MAX: usize = 1024;
+
 /// Wait for the first table to be applied before the start counts as failed.
 pub(crate) const FIRST_TABLE_TIMEOUT: Duration = Duration::from_secs(10);
 

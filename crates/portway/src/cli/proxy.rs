@@ -114,7 +114,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     let admin = admin::serve(&doors, Arc::<Board>::clone(&board))?;
     let access_log = plane.access_log(&board)?;
     let pen = access_log.as_ref().map(AccessLog::pen);
-    let mut connections = ConnLog::new();
+    let mut connections = ConnLog::new(board.observer());
     let tell = move |heard: Heard<'_>| {
         if let (Heard::Closed(record), Some(pen)) = (heard, &pen) {
             pen.tell(record);

@@ -11,7 +11,12 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Starts a server that lives as long as the test.
 pub(crate) fn start(name: &str) -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    start_at((Ipv4Addr::LOCALHOST, 0).into(), name)
+}
+
+/// The same at this address.
+pub(crate) fn start_at(addr: SocketAddr, name: &str) -> SocketAddr {
+    let listener = TcpListener::bind(addr).unwrap();
     let addr = listener.local_addr().unwrap();
     let greeting = format!("{name}\n");
     thread::spawn(move || {

@@ -190,7 +190,8 @@ fn a_release_is_swapped_by_a_symlink_above_the_given_file() {
 #[test]
 fn a_drain_ends_connections_of_an_endpoint_that_is_gone() {
     let mut live = Live::start();
-    let (mut open, [foo, bar]) = (live.open(), live.endpoints);
+    // So many that each of the workers has some.
+    let (mut open, [foo, bar]) = ([(); 32].map(|()| live.open()), live.endpoints);
     let annotated = replace_once(
         &guide(live.ports),
         "name: tcp-app-1\n",
@@ -198,14 +199,22 @@ fn a_drain_ends_connections_of_an_endpoint_that_is_gone() {
     );
     live.write("guide.yaml", &annotated);
     live.running.wait_for(APPLIED);
-    assert!(open.is_alive());
+    assert!(open.iter_mut().all(Open::is_alive));
     live.write("services.yaml", &services([bar, foo]));
-    live.running.wait_for("lost their place, draining");
-    let end = open.answers.read(&mut [0]).map_err(|error| error.kind());
-    assert!(matches!(end, Err(ErrorKind::ConnectionReset)), "{end:?}");
-    // One worker ended it; the other may have the table before, and accept the next one.
+    let told = live.running.wait_for("lost their place, draining");
+    let place = "route=\"TCPRoute default/tcp-app-1\" backend=\"default/my-foo-service:6000\"";
+    assert!(
+        told.ends_with(&format!("{place} now=32 spread=0")),
+        "{told}"
+    );
+    for open in &mut open {
+        let end = open.answers.read(&mut [0]).map_err(|error| error.kind());
+        assert!(matches!(end, Err(ErrorKind::ConnectionReset)), "{end:?}");
+    }
     live.running.wait_for(APPLIED);
     assert_eq!(live.answer(), "bar");
+    let n_told = live.running.seen().matches("lost their place").count();
+    assert_eq!(n_told, 1, "{}", live.running.seen());
 }
 
 /// A ReferenceGrant for the Services of namespace `data`.

@@ -351,6 +351,40 @@ fn a_failed_dial_is_said_with_the_endpoint_and_why() {
     assert!(line.contains(&format!("{closed} (refused)")), "{line}");
 }
 
+/// Once, while the connection that reached it is open; what failed before is said once, too.
+#[test]
+fn an_endpoint_that_answers_again_is_said_to() {
+    let at = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let ports = [free_port(), free_port()];
+    let dir = Dir::new()
+        .with("guide.yaml", guide(ports))
+        .with("services.yaml", services([at, backend::start("bar")]));
+    let mut running = Running::start(command(&["run", "-f", dir.path(), "--workers", "2"]));
+    running.wait_for(READY);
+    for _ in 0..4 {
+        expect_reset(loopback(ports[0])[0]);
+    }
+    running.wait_for("no endpoint reached");
+    backend::start_at(at, "foo");
+    // A worker that failed leaves it alone for a while.
+    let deadline = Instant::now() + DEADLINE;
+    let open = loop {
+        let mut client = TcpStream::connect(loopback(ports[0])[0]).unwrap();
+        if client.read(&mut [0]).is_ok_and(|n| n == 1) {
+            break client;
+        }
+        assert!(Instant::now() < deadline);
+    };
+    let line = running.wait_for("endpoint answers again");
+    let want = format!("backend=\"default/my-foo-service:6000\" endpoint={at}");
+    assert!(line.contains(&want), "{line}");
+    drop(open);
+    running.signal(Signal::TERM);
+    running.wait();
+    let n_said = running.seen().matches("endpoint answers again").count();
+    assert_eq!(n_said, 1, "{}", running.seen());
+}
+
 /// The first signal lets an open connection finish, and new ones find nobody.
 #[test]
 fn an_open_connection_finishes_before_the_end() {
