@@ -8,6 +8,7 @@
 //! wins. When all workers have acknowledged, the table is applied, and that is reported together
 //! with the sockets that could not be bound; these are tried again every second.
 
+mod drained;
 mod outbox;
 mod sockets;
 
@@ -22,6 +23,7 @@ use portway_engine::table::diff::{Unshared, unshared_listeners, unshared_routes}
 use portway_engine::table::{Drain, Listener, ListenerKey, Route, RoutingTable};
 use portway_engine::time::Moment;
 
+pub(crate) use self::drained::Drained;
 use self::outbox::Outbox;
 pub(crate) use self::sockets::{Bound, Sockets};
 use crate::clock::Clock;
@@ -35,8 +37,8 @@ use crate::slot::{Duty, Plan, Slot};
 pub(crate) enum Order {
     /// Move all workers to this table.
     Apply(Arc<RoutingTable>),
-    /// A worker has moved.
-    Acknowledge,
+    /// A worker has moved, and these drain for it.
+    Acknowledge(Drained),
     /// A worker has paused accepting.
     Pause,
     /// A worker that had paused accepts again.
@@ -81,6 +83,8 @@ pub(crate) struct Applier {
     /// The newest table, while workers still move to the one before.
     waiting: Option<Arc<RoutingTable>>,
     n_unacknowledged: usize,
+    /// What drains for the plan that is on its way, by what workers said so far.
+    drained: Drained,
     /// Some table had a drain that ends connections, so some may be about to end.
     has_drained: bool,
     /// That the table is applied, or what is bound now, has not been reported.
@@ -109,6 +113,7 @@ impl Applier {
             table: None,
             waiting: None,
             n_unacknowledged: 0,
+            drained: Drained::default(),
             has_drained: false,
             unsaid: false,
             n_paused: 0,
@@ -133,7 +138,13 @@ impl Applier {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Apply(table) => self.waiting = Some(table),
-            Order::Acknowledge => self.n_unacknowledged -= 1,
+            Order::Acknowledge(drained) => {
+                self.drained.merge(drained);
+                self.n_unacknowledged -= 1;
+                if self.n_unacknowledged == 0 {
+                    std::mem::take(&mut self.drained).tell();
+                }
+            }
             Order::Pause => {
                 self.n_paused += 1;
                 self.outbox.accept_paused(true);

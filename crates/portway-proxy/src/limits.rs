@@ -127,6 +127,10 @@ pub const DIAL_TIME_BOUNDS: [Duration; 14] = [
     Duration::from_secs(10),
 ];
 
+/// Backends of routes of which the log tells apart that a table takes the place of connections; the rest
+/// is one line.
+pub(crate) const DRAINS_TOLD_MAX: usize = 16;
+
 /// Listeners, each with its route, whose connections are counted on their own: what is beyond is
 /// counted together. Each costs 256 bytes a worker, and up to 24 lines of metrics.
 pub const STREAM_SERIES_MAX: usize = 1024;

@@ -1,7 +1,7 @@
 //! Ending connections whose place the configuration took away.
 //!
-//! In: [`Drains`] that come with a plan. Out: connections told when to end; those that are to end
-//! now end some in a turn, the others by their tick. Never: a look at connections when no drain can
+//! In: [`Drains`] that come with a plan. Out: connections told when to end, and how many of what; those
+//! that are to end now end some in a turn, the others by their tick. Never: a look at connections when no drain can
 //! concern any, more ends a second than [`portway_engine::drain::Pace`] allows.
 
 use std::collections::VecDeque;
@@ -11,6 +11,7 @@ use portway_engine::table::Drain;
 
 use super::Worker;
 use super::served::Served;
+use crate::applier::Drained;
 use crate::limits::DRAINS_PER_TURN;
 use crate::slab::Key;
 
@@ -32,11 +33,11 @@ impl Draining {
 
 impl Worker {
     /// Tells each connection that `drains` concerns when to end, or that it may stay after all.
-    pub(super) fn drain(&mut self, drains: &Drains) {
+    pub(super) fn drain(&mut self, drains: &Drains) -> Drained {
+        let mut drained = Drained::default();
         if !drains.may_end() && self.draining.n == 0 {
-            return;
+            return drained;
         }
-        let (mut n_now, mut n_spread) = (0_usize, 0_usize);
         self.draining.n = 0;
         for key in self.connections.keys() {
             let Some(served) = self.connections.get_mut(key) else {
@@ -48,19 +49,14 @@ impl Worker {
                 served.drain(key, end, &mut self.site);
             }
             self.draining.n += usize::from(served.is_draining());
-            match verdict {
-                Some(Drain::Now) => {
-                    n_now += 1;
-                    self.draining.ending.push_back(key);
-                }
-                Some(Drain::Spread(_)) => n_spread += 1,
-                Some(Drain::Keep) | None => {}
+            if let (Some(drain), Some((route, backend))) = (verdict, served.place()) {
+                drained.add((route, backend), drain);
+            }
+            if verdict == Some(Drain::Now) {
+                self.draining.ending.push_back(key);
             }
         }
-        if n_now + n_spread > 0 {
-            let (now, spread) = (n_now, n_spread);
-            tracing::info!(now, spread, "connections lost their place, draining");
-        }
+        drained
     }
 
     /// Ends some of those whose end is now; the others come after everybody's events.

@@ -1,6 +1,6 @@
 //! Moving to a new plan, and stopping.
 //!
-//! In: what is in the slot. Out: sockets opened and closed, an acknowledgement. Never: an open
+//! In: what is in the slot. Out: sockets opened and closed, an acknowledgement with what drains. Never: an open
 //! connection touched, but for those that a drain is for. A socket that goes away is emptied first,
 //! since the kernel resets whoever still waits on it.
 
@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 
 use super::Worker;
 use super::accept::{Queue, Socket};
-use crate::applier::Order;
+use crate::applier::{Drained, Order};
 use crate::limits::BACKLOG;
 use crate::slab::Key;
 use crate::slot::Plan;
@@ -20,8 +20,8 @@ impl Worker {
     pub(super) fn obey(&mut self) {
         let wishes = self.site.slot.take();
         if let Some(plan) = wishes.plan {
-            self.move_to(plan);
-            self.site.order(Order::Acknowledge);
+            let drained = self.move_to(plan);
+            self.site.order(Order::Acknowledge(drained));
         }
         for question in wishes.questions {
             self.answer(question);
@@ -35,7 +35,7 @@ impl Worker {
         }
     }
 
-    fn move_to(&mut self, plan: Plan) {
+    fn move_to(&mut self, plan: Plan) -> Drained {
         let closed = plan.closed.iter();
         let closed = closed.filter_map(|key| self.accepting.by_key.get(key).copied());
         let closed: Vec<Key> = closed.collect();
@@ -55,11 +55,11 @@ impl Worker {
             });
         }
         // Whoever waited on a socket that is closed now is among the connections by now.
-        if let Some(drains) = plan.drains {
-            self.drain(&drains);
-        }
+        let drains = plan.drains.as_deref();
+        let drained = drains.map(|it| self.drain(it)).unwrap_or_default();
         // Not before: no handshake is under way any more that began while they listened.
         drop(stopped);
+        drained
     }
 
     fn open(&mut self, socket: Socket) {

@@ -159,6 +159,12 @@ impl Served {
         drains.verdict(&self.machine)
     }
 
+    /// Its route and backend, by name.
+    pub(super) fn place(&self) -> Option<(&Arc<str>, &Arc<str>)> {
+        let route = self.machine.listener().route.as_ref()?;
+        Some((&route.name, &self.machine.backend()?.name))
+    }
+
     /// Whether it is to end for a drain.
     pub(super) fn is_draining(&self) -> bool {
         self.machine.is_draining()

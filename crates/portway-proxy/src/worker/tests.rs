@@ -72,7 +72,7 @@ fn planned_at(bind: SocketAddr, endpoint: SocketAddr) -> Arc<Listener> {
 }
 
 fn acknowledged(orders: &Receiver<Order>) -> bool {
-    matches!(orders.try_recv(), Ok(Order::Acknowledge))
+    matches!(orders.try_recv(), Ok(Order::Acknowledge(_)))
 }
 
 /// Lets the worker listen on any port; where that is.
