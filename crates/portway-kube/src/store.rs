@@ -3,7 +3,7 @@
 //!
 //! In: what watches saw. Out: [`Objects`] for a snapshot, and what changed. Never: a call to the
 //! API. An object of which nothing changed that a translation reads gives no new one: see
-//! `keep_meaning`.
+//! `keep_meaning` and `is_read`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -117,6 +117,8 @@ pub(crate) struct Store {
     fleet: BTreeMap<FleetKey, Arc<Value>>,
     slices: BTreeMap<(String, String), FleetSlice>,
     bundle: Bundle,
+    /// Services that routes name, by namespace and name; `None` = routes changed since.
+    named: Option<BTreeSet<(String, String)>>,
     /// Namespaces that are to be watched and are not there.
     missed: BTreeSet<String>,
     changes: Changes,
@@ -287,8 +289,10 @@ impl Store {
             origin: Origin::default(),
             given: Given::Json(Arc::new(given)),
         };
-        objects.insert(key, Arc::new(sourced));
-        self.changes.meaning = true;
+        let was_read = self.is_read(&key);
+        T::of(&mut self.objects).insert(key.clone(), Arc::new(sourced));
+        self.changes.meaning |= was_read | self.is_read(&key);
+        self.forget_named(T::KIND);
     }
 
     fn remove<T: Watchable>(&mut self, key: &ObjectKey) {
@@ -303,7 +307,34 @@ impl Store {
             Kind::EndpointSlice => self.changes.fleets |= self.slices.remove(&place).is_some(),
             _ => {}
         }
-        self.changes.meaning |= T::of(&mut self.objects).remove(key).is_some();
+        let was_read = self.is_read(key);
+        let removed = T::of(&mut self.objects).remove(key);
+        self.changes.meaning |= removed.is_some() && was_read;
+        self.forget_named(T::KIND);
+    }
+
+    /// Whether a translation depends on this object as it is here. Of a slice only where a route names
+    /// its Service: a cluster has thousands of others, which change all the time.
+    fn is_read(&mut self, key: &ObjectKey) -> bool {
+        if key.kind != Kind::EndpointSlice {
+            return true;
+        }
+        let Some(slice) = self.objects.endpoint_slices.get(key) else {
+            return false;
+        };
+        let Some(service) = slice.object.metadata.labels.get(SERVICE_NAME_LABEL) else {
+            return false;
+        };
+        let routes = &self.objects.tcp_routes;
+        let named = self.named.get_or_insert_with(|| named_by(routes));
+        named.contains(&(key.namespace.to_string(), service.clone()))
+    }
+
+    /// The next slice that changes has all routes looked at, once; a change of a route has not.
+    fn forget_named(&mut self, changed: Kind) {
+        if changed == Kind::TcpRoute {
+            self.named = None;
+        }
     }
 
     fn put_stored(&mut self, key: &ObjectKey, given: &Value) {
@@ -373,6 +404,22 @@ impl Store {
     fn remove_fleet(&mut self, key: &FleetKey) {
         self.changes.fleets |= self.fleet.remove(key).is_some();
     }
+}
+
+/// The Services that routes name, whether they may and whether those are there.
+fn named_by(routes: &BTreeMap<ObjectKey, Arc<Sourced<TcpRoute>>>) -> BTreeSet<(String, String)> {
+    let references = routes.values().flat_map(|route| {
+        let rules = route.object.spec.rules.iter();
+        let references = rules.flat_map(|rule| &rule.backend_refs);
+        references.map(|it| {
+            (
+                it.namespace.as_deref().unwrap_or(&route.key.namespace),
+                &it.name,
+            )
+        })
+    });
+    let named = references.map(|(namespace, name)| (namespace.to_owned(), name.clone()));
+    named.collect()
 }
 
 /// Leaves of the metadata what a translation reads: controllers and tools write much else there,

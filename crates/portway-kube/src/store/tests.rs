@@ -1,14 +1,15 @@
 //! What counts as a change, and of what.
 
-use portway_control::api::{EndpointSlice, Namespace, SERVICE_NAME_LABEL, Service};
+use portway_control::api::{EndpointSlice, Namespace, SERVICE_NAME_LABEL, Service, TcpRoute};
 use portway_control::provision::names;
 use serde_json::{Value, json};
 
 use super::{Missed, Seen, Store, Watchable};
 
-/// A store without changes that has seen `object`.
+/// A store without changes that has seen `object`, and a route that names its Service.
 fn store_with<T: Watchable>(object: &Value) -> Store {
     let mut store = Store::default();
+    see::<TcpRoute>(&mut store, &route("shop", &json!({"name": "web"})));
     see::<T>(&mut store, object);
     store.take_changes();
     store
@@ -35,6 +36,13 @@ fn slice(metadata: &Value) -> Value {
     object["metadata"]["namespace"] = json!("shop");
     object["metadata"]["labels"][SERVICE_NAME_LABEL] = json!("web");
     object
+}
+
+/// A route with one backendRef.
+fn route(namespace: &str, backend_ref: &Value) -> Value {
+    json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "TCPRoute",
+        "metadata": {"name": "r", "namespace": namespace},
+        "spec": {"rules": [{"backendRefs": [backend_ref]}]}})
 }
 
 fn namespace(metadata: &Value) -> Value {
@@ -111,4 +119,60 @@ fn metadata_that_is_read_changes_the_meaning() {
     moved["metadata"]["labels"][SERVICE_NAME_LABEL] = json!("other");
     see::<EndpointSlice>(&mut store, &moved);
     assert!(store.take_changes().meaning);
+}
+
+/// The slice `web-x` of a Service, with an endpoint at this address.
+fn slice_of(service: &str, address: &str) -> Value {
+    let mut slice = slice(&json!({}));
+    slice["metadata"]["labels"][SERVICE_NAME_LABEL] = json!(service);
+    slice["endpoints"][0]["addresses"] = json!([address]);
+    slice
+}
+
+/// A cluster has thousands of them that change all the time, and each meaning is a translation.
+#[test]
+fn slices_of_services_that_no_route_names_mean_nothing() {
+    let mut store = Store::default();
+    let is_meant = |store: &mut Store, service: &str, address: &str| {
+        see::<EndpointSlice>(store, &slice_of(service, address));
+        store.take_changes().meaning
+    };
+    assert!(!is_meant(&mut store, "web", "10.0.0.1"));
+    // A route that comes later sees what is there.
+    see::<TcpRoute>(&mut store, &route("shop", &json!({"name": "web"})));
+    assert!(store.take_changes().meaning);
+    assert_eq!(store.objects().endpoint_slices.len(), 1);
+    assert!(is_meant(&mut store, "web", "10.0.0.2"));
+    assert!(!is_meant(&mut store, "web", "10.0.0.2"), "nothing changed");
+    // What it loses is news as well as what it gets.
+    assert!(is_meant(&mut store, "other", "10.0.0.2"));
+    assert!(!is_meant(&mut store, "other", "10.0.0.3"));
+    assert!(is_meant(&mut store, "web", "10.0.0.3"));
+    // The same name elsewhere is another Service.
+    see::<TcpRoute>(
+        &mut store,
+        &route("shop", &json!({"name": "web", "namespace": "own"})),
+    );
+    assert!(store.take_changes().meaning);
+    assert!(!is_meant(&mut store, "web", "10.0.0.4"));
+    see::<TcpRoute>(
+        &mut store,
+        &route("own", &json!({"name": "web", "namespace": "shop"})),
+    );
+    assert!(store.take_changes().meaning);
+    assert!(is_meant(&mut store, "web", "10.0.0.5"));
+    store.see::<TcpRoute>(None, Seen::All(Vec::new()));
+    assert!(store.take_changes().meaning);
+    assert!(!is_meant(&mut store, "web", "10.0.0.6"));
+}
+
+#[test]
+fn the_end_of_a_slice_means_something_where_a_route_names_its_service() {
+    let is_meant = |service: &str| {
+        let mut store = store_with::<EndpointSlice>(&slice_of(service, "10.0.0.1"));
+        store.see::<EndpointSlice>(None, Seen::All(Vec::new()));
+        store.take_changes().meaning
+    };
+    assert!(is_meant("web"));
+    assert!(!is_meant("other"));
 }
