@@ -406,7 +406,8 @@ impl Tracked {
                 Again::OtherFiles if is_new(&path) => Again::OtherStamps,
                 again => again,
             };
-            if !self.writing.contains(&path) && self.must_read(&name, &path, is_linked, again) {
+            let may_read = again == Again::All || !self.writing.contains(&path);
+            if may_read && self.must_read(&name, &path, is_linked, again) {
                 self.read(name, &path, refresh);
             }
         }
