@@ -1,7 +1,7 @@
 //! `portway explain`: why something is as it is.
 
 use std::env;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -43,7 +43,7 @@ Exit codes:
      wrong flags")]
 pub(crate) struct Args {
     /// tcproute/[NAMESPACE/]NAME, gateway/[NAMESPACE/]NAME, HOST:PORT, a code, or `connection`.
-    #[arg(value_name = "SUBJECT")]
+    #[arg(value_name = "SUBJECT", value_parser = subject)]
     subject: Wanted,
 
     /// Of a connection: the address and port of its client.
@@ -117,6 +117,33 @@ impl Args {
         let of_run = env::var_os("PORTWAY_FILE").map(PathBuf::from);
         !self.kube.is_wanted() && self.files.first() == of_run.as_ref() && self.files.len() < 2
     }
+}
+
+/// What is typed. A host that is no address is looked up here, once: whoever is asked later only
+/// compares, and the first address that the name has is the one that a client tries first.
+fn subject(word: &str) -> Result<Wanted> {
+    let wanted = word.parse();
+    let Some((host, port)) = host_and_port(word).filter(|_| wanted.is_err()) else {
+        return Ok(wanted?);
+    };
+    let mut found = (host, port).to_socket_addrs();
+    let first = found.as_mut().map(Iterator::next);
+    match first {
+        Ok(Some(at)) => Ok(Wanted::Address(Some(at.ip()), at.port())),
+        Ok(None) => bail!("`{host}` has no address: give one, as 192.0.2.1:{port}"),
+        Err(error) => {
+            bail!("`{host}` is not found ({error}): give its address, as 192.0.2.1:{port}")
+        }
+    }
+}
+
+/// The parts of a word that looks like `example.com:80`.
+fn host_and_port(word: &str) -> Option<(&str, u16)> {
+    let (host, port) = word.rsplit_once(':')?;
+    let is_of_a_name =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let is_name = !host.is_empty() && host.bytes().all(is_of_a_name);
+    Some((host, port.parse().ok()?)).filter(|_| is_name)
 }
 
 /// Explains.

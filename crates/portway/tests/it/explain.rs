@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::admin::{Instance, open};
 use crate::backend;
-use crate::files::Dir;
+use crate::files::{Dir, guide};
 use crate::portway::run;
 
 fn check(arguments: &[&str], code: i32, want: &Expect) {
@@ -47,6 +47,24 @@ fn without_files_and_instance_there_is_nothing_to_explain() {
         error: explain it from the running instance (`-f PATH` explains files): no running instance found; tried /nonexistent/socket (No such file or directory (os error 2))
     "#]],
     );
+}
+
+/// `127.1` is a name to Portway, and an address to the resolver, which needs no network for it.
+#[test]
+fn a_host_is_looked_up() {
+    let dir = Dir::new().with("guide.yaml", guide([8080, 8090]));
+    let of = |host: &str| {
+        let subject = format!("{host}:8080");
+        run(&["explain", &subject, "-f", dir.path()])
+    };
+    let (named, address) = (of("127.1"), of("127.0.0.1"));
+    assert_eq!(named.code, 0, "{}", named.stderr);
+    assert_eq!(named.stdout, address.stdout);
+    let nobody = of("no..name");
+    assert_eq!(nobody.code, 2);
+    for said in ["`no..name` is not found", "give its address"] {
+        assert!(nobody.stderr.contains(said), "{}", nobody.stderr);
+    }
 }
 
 /// What a running instance says is what is said of its files, but for what the host says.
