@@ -1,6 +1,7 @@
 //! The binary as a process: run to its end, or until a line is seen.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::fmt::Display;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -25,6 +26,11 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
 }
 
+/// Says on stderr, also of a test that passes, what could not be shown here and why.
+pub(crate) fn not_shown(what: &str, why: impl Display) {
+    let _ = writeln!(io::stderr(), "not shown: {what}: {why}");
+}
+
 /// What a process that ended left behind.
 pub(crate) struct Ended {
     pub(crate) code: i32,
@@ -39,10 +45,14 @@ pub(crate) fn run(arguments: &[&str]) -> Ended {
 
 /// Runs to the end with this on stdin.
 pub(crate) fn run_with(arguments: &[&str], stdin: &[u8]) -> Ended {
-    let mut command = command(arguments);
+    try_to_end(command(arguments), stdin).unwrap()
+}
+
+/// Runs to the end with this on stdin, if it can be started.
+pub(crate) fn try_to_end(mut command: Command, stdin: &[u8]) -> io::Result<Ended> {
     command.stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
+    let mut child = command.spawn()?;
     let mut input = child.stdin.take().unwrap();
     let stdin = stdin.to_owned();
     let writer = thread::spawn(move || {
@@ -50,11 +60,11 @@ pub(crate) fn run_with(arguments: &[&str], stdin: &[u8]) -> Ended {
     });
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
-    Ended {
+    Ok(Ended {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    })
 }
 
 /// A process that goes on; it ends with the test.
@@ -109,6 +119,10 @@ impl Running {
     /// All lines so far, those not yet waited for included once the process ended.
     pub(crate) fn seen(&self) -> &str {
         &self.seen
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

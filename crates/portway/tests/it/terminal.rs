@@ -80,6 +80,18 @@ impl OnTerminal {
         }
     }
 
+    /// Waits until lines begin like this, from one of them on.
+    pub(crate) fn wait_to_see_lines(&mut self, first: usize, beginnings: &[&str]) {
+        let begin_so = |lines: &[String]| {
+            let mut pairs = lines.iter().skip(first).zip(beginnings);
+            pairs.all(|(line, beginning)| line.starts_with(beginning))
+        };
+        while !begin_so(&self.lines()) {
+            self.hear(&beginnings.join("; "));
+            self.draw();
+        }
+    }
+
     /// Reads what comes next.
     fn hear(&mut self, waiting_for: &str) {
         let wait = Timespec::try_from(PATIENCE).unwrap();
