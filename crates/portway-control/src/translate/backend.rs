@@ -12,7 +12,6 @@ use portway_engine::limits::{ENDPOINTS_MAX, ENDPOINTS_PER_BACKEND_MAX};
 use portway_engine::table::{BackendSpec, RejectReason, TargetSpec};
 
 use super::endpoint::{self, Endpoints};
-use super::grant::Grants;
 use super::index::Index;
 use super::own::OwnSockets;
 use super::plan::{GatewayPlan, Refusal, RoutePlan};
@@ -90,7 +89,6 @@ pub(super) fn resolve(
 ) -> AllBackends {
     let mut resolver = Resolver {
         index,
-        grants: Grants::of(&index.snapshot.objects),
         own: OwnSockets::of(index.snapshot, gateways),
         known: BTreeMap::new(),
         namespaces: None,
@@ -207,7 +205,6 @@ type PortKey<'a> = (&'a str, &'a str, u16);
 
 struct Resolver<'a, 'i> {
     index: &'i Index<'a>,
-    grants: Grants<'a>,
     own: OwnSockets,
     /// Ports that are already resolved: many routes share a Service.
     known: BTreeMap<PortKey<'a>, Arc<Endpoints>>,
@@ -295,7 +292,7 @@ impl<'a> Resolver<'a, '_> {
             &*reference.route.source.key.namespace,
             reference.namespace(),
         );
-        if !self.grants.allow(from, to, &reference.spec.name) {
+        if !self.index.grants.allow(from, to, &reference.spec.name) {
             return Err(self.not_permitted(reference));
         }
         let name = (to, reference.spec.name.as_str());
@@ -384,7 +381,13 @@ impl<'a> Resolver<'a, '_> {
         let mut found = error(202, reference.place(".namespace"), what)
             .label("no ReferenceGrant allows it")
             .help(help);
-        for grant in self.grants.in_namespace(to).iter().take(NAMES_SHOWN_MAX) {
+        for grant in self
+            .index
+            .grants
+            .in_namespace(to)
+            .iter()
+            .take(NAMES_SHOWN_MAX)
+        {
             let words = format!("`{}` grants something else", grant.key.name);
             found = found.related(grant.origin.place("spec"), words);
         }

@@ -2,9 +2,10 @@
 //!
 //! In: the annotation of routes and Services, who serves, who may refer to whom. Out: the drains of
 //! a table. A route's word goes before a Service's. A route that lost its listeners, to an older one or
-//! since they are gone, keeps its connections; a reference that is no longer granted keeps none, whether its route gets
-//! new ones or not. Of one that its route has no more, the table's grants tell ([`super::grant`]). A table hears of routes that name one of its Gateways alone. Of an object that is
-//! gone nothing is said here: the last table's word holds ([`portway_engine::drain`]).
+//! since they are gone, keeps its connections; a reference that is no longer granted keeps none,
+//! whether its route gets new ones or not. Of one that its route has no more, the table's grants tell
+//! ([`super::grant`]). A table hears of routes that name one of its Gateways alone. Of an object that
+//! is gone nothing is said here: the last table's word holds ([`portway_engine::drain`]).
 //! Spec of times: GEP-2257.
 
 use std::collections::BTreeSet;

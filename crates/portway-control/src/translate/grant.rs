@@ -1,8 +1,7 @@
 //! ReferenceGrants: which namespaces let TCPRoutes of which others refer to their Services.
 //!
-//! In: all grants. Out: yes or no for a reference, and what a table is told of
-//! them. Never: whether its target exists, which nobody
-//! without a grant may learn. Spec: `referencegrant_types.go` (v1.7.0).
+//! In: all grants. Out: yes or no for a reference, and what a table is told of them. Never: whether
+//! its target exists, which nobody without a grant may learn. Spec: `referencegrant_types.go` (v1.7.0).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,14 +9,13 @@ use std::sync::Arc;
 use portway_engine::limits::GRANTS_MAX;
 use portway_engine::table::GrantSpec;
 
-use super::listener::TCP_ROUTE;
-use crate::api::{GATEWAY_GROUP, ReferenceGrant};
+use crate::api::{GATEWAY_GROUP, Kind, ReferenceGrant};
 use crate::limits::OBJECT_NAME_BYTES_MAX;
 use crate::origin::Sourced;
 use crate::snapshot::Objects;
 
 /// The grants, by the namespace they open and the namespace they trust.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Grants<'a> {
     granted: BTreeMap<(&'a str, &'a str), Granted<'a>>,
     in_namespace: BTreeMap<&'a str, Vec<&'a Sourced<ReferenceGrant>>>,
@@ -48,7 +46,7 @@ impl<'a> Grants<'a> {
         self.in_namespace.entry(opened).or_default().push(source);
         let spec = &source.object.spec;
         for from in &spec.from {
-            if from.group != GATEWAY_GROUP || from.kind != TCP_ROUTE {
+            if from.group != GATEWAY_GROUP || from.kind != Kind::TcpRoute.name() {
                 continue;
             }
             let key = (opened, from.namespace.as_str());
@@ -73,7 +71,7 @@ impl<'a> Grants<'a> {
     pub(super) fn specs(&self) -> Option<Vec<GrantSpec>> {
         let others = self.granted.iter().filter(|((to, from), _)| to != from);
         let all = others.flat_map(|((to, from), granted)| {
-            let routes: Arc<str> = format!("{TCP_ROUTE} {from}/").into();
+            let routes: Arc<str> = format!("{} {from}/", Kind::TcpRoute.name()).into();
             let every = granted.every.then(|| format!("{to}/"));
             // What is longer than a name can be names nothing.
             let names = granted.names.iter();

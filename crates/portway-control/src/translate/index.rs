@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::grant::Grants;
 use crate::api::{
     EndpointSlice, Gateway, GatewayClass, GatewayConfig, Namespace, SERVICE_NAME_LABEL, Service,
 };
@@ -50,6 +51,7 @@ pub(super) struct Index<'a> {
     pub(super) gateway_configs: BTreeMap<Name<'a>, &'a Sourced<GatewayConfig>>,
     pub(super) services: BTreeMap<Name<'a>, &'a Sourced<Service>>,
     pub(super) namespaces: BTreeMap<Name<'a>, &'a Sourced<Namespace>>,
+    pub(super) grants: Grants<'a>,
     slices: BTreeMap<Name<'a>, Slices<'a>>,
 }
 
@@ -73,6 +75,7 @@ impl<'a> Index<'a> {
             gateway_configs: by_name(&objects.gateway_configs),
             services: by_name(&objects.services),
             namespaces: by_name(&objects.namespaces),
+            grants: Grants::of(objects),
             slices,
         }
     }
@@ -97,6 +100,7 @@ impl<'a> Index<'a> {
             gateway_configs: BTreeMap::new(),
             services: BTreeMap::new(),
             namespaces: BTreeMap::new(),
+            grants: Grants::default(),
             slices: BTreeMap::new(),
         }
     }

@@ -13,7 +13,7 @@ use super::parameters;
 use super::plan::{GatewayPlan, ListenerPlan, Refusal};
 use super::report::{Report, error};
 use super::words;
-use crate::api::{GATEWAY_GROUP, Gateway, Listener, RouteGroupKind};
+use crate::api::{GATEWAY_GROUP, Gateway, Kind, Listener, RouteGroupKind};
 use crate::origin::Sourced;
 use crate::status::reason;
 
@@ -27,7 +27,7 @@ const ROUTE_KINDS: [&str; 5] = ["GRPCRoute", "HTTPRoute", "TCPRoute", "TLSRoute"
 pub(super) const TCP: &str = "TCP";
 
 /// The kind that attaches to it.
-pub(super) const TCP_ROUTE: &str = "TCPRoute";
+pub(super) const TCP_ROUTE: &str = Kind::TcpRoute.name();
 
 /// Plans every Gateway of ours, in order of their names.
 pub(super) fn declared<'a>(

@@ -10,7 +10,6 @@ use portway_engine::table::{ListenerSpec, Protocol, RouteSpec, TableSpec};
 
 use super::backend::Backends;
 use super::drain::{self, Own};
-use super::grant::Grants;
 use super::index::Index;
 use super::plan::{GatewayPlan, RoutePlan};
 use crate::origin::ObjectKey;
@@ -28,7 +27,7 @@ pub(super) fn one_each(
             of_gateway[gateway].push(Own { at, lacks_listener });
         }
     }
-    let grants = Grants::of(&index.snapshot.objects).specs();
+    let grants = index.grants.specs();
     let tables = gateways.iter().zip(of_gateway).map(|(gateway, own)| {
         let plans = (std::slice::from_ref(gateway), routes);
         let mut table = of(index, plans, &own, backends);
@@ -51,7 +50,7 @@ pub(super) fn one(
     });
     let all: Vec<Own> = all.collect();
     let mut table = of(index, (gateways, routes), &all, backends);
-    table.grants = Grants::of(&index.snapshot.objects).specs();
+    table.grants = index.grants.specs();
     table
 }
 
