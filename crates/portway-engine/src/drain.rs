@@ -9,8 +9,8 @@
 //! backend, else of its route. If the table says nothing because whoever would have said it is gone
 //! (the route, or what the backend named), what was said last holds. Otherwise it is kept.
 //!
-//! Before all that: if a grant permitted its route to use its backend and none does now, it ends. Both are
-//! asked by name, so that it may have lost its place, or its route, long before.
+//! Before all that: if a grant permitted its route to use its backend and none does now, it ends.
+//! Both are asked by name, so that it may have lost its place, or its route, long before.
 //!
 //! This is asked again whenever something about its route is different, so a drain that is changed
 //! acts on connections that already drain, and one whose endpoint comes back may stay. While the
@@ -55,7 +55,10 @@ struct Said {
 impl Drains {
     /// Between these two tables; `None`: none before.
     pub fn between(before: Option<&RoutingTable>, after: &RoutingTable) -> Self {
-        let (revoked, granted) = before.and_then(|it| grants(it, after)).unwrap_or_default();
+        let gone = before.map(|it| it.grants_gone_in(after));
+        let revoked: Vec<GrantSpec> = gone.into_iter().flatten().cloned().collect();
+        let granted = after.grants().filter(|_| !revoked.is_empty());
+        let granted = granted.unwrap_or_default().to_vec();
         let mut routes: BTreeMap<Arc<str>, Step> = BTreeMap::new();
         let mut old = before.map(said).unwrap_or_default();
         for (name, after) in said(after) {
@@ -130,18 +133,6 @@ impl Said {
         let is_gone = planned.target == TargetSpec::Reject(RejectReason::InvalidBackend);
         (!is_gone).then_some(Drain::Keep)
     }
-}
-
-/// The grants that `after` has no more, and if there are any, those that it has. `None`: not known.
-fn grants(before: &RoutingTable, after: &RoutingTable) -> Option<(Vec<GrantSpec>, Vec<GrantSpec>)> {
-    let (before, after) = (before.grants()?, after.grants()?);
-    let is_gone = |it: &&GrantSpec| after.binary_search(it).is_err();
-    let revoked: Vec<GrantSpec> = before.iter().filter(is_gone).cloned().collect();
-    let granted = match revoked.is_empty() {
-        true => Vec::new(),
-        false => after.to_vec(),
-    };
-    Some((revoked, granted))
 }
 
 fn said(table: &RoutingTable) -> BTreeMap<Arc<str>, Said> {

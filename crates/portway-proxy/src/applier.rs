@@ -253,7 +253,7 @@ impl Applier {
     }
 
     /// What the way to `table` means for open connections. As long as nobody asked for a drain that
-    /// ends connections and no grant came or went, nobody looks for any.
+    /// ends connections and no grant went, nobody looks for any.
     fn drains(
         &mut self,
         before: Option<&RoutingTable>,
@@ -263,8 +263,8 @@ impl Applier {
             let mut drains = table.drains().iter();
             drains.any(|it| it.drain != Drain::Keep)
         };
-        let is_other = |before: &RoutingTable| before.grants() != table.grants();
-        self.has_drained |= ends(table) || before.is_some_and(|it| ends(it) || is_other(it));
+        let revokes = |before: &RoutingTable| before.grants_gone_in(table).next().is_some();
+        self.has_drained |= ends(table) || before.is_some_and(|it| ends(it) || revokes(it));
         let drains = self.has_drained.then(|| Drains::between(before, table));
         drains.map(Arc::new)
     }

@@ -22,7 +22,8 @@ use super::{
     RejectReason, Route, RouteSpec, RoutingTable, TableSpec, TargetSpec,
 };
 
-/// Every listener with its sockets and its route, every route with its backends, then the drains and the grants.
+/// Every listener with its sockets and its route, every route with its backends, then the drains
+/// and the grants.
 pub fn show(spec: &TableSpec) -> String {
     spec.to_string()
 }
