@@ -33,7 +33,7 @@ use crate::call::{self, CallError};
 use crate::classes;
 use crate::clock;
 use crate::events::{self, Bucket, Event};
-use crate::facts::{self, Newest, Serving, Shown};
+use crate::facts::{self, Newest, Serving, Way};
 use crate::lease::Role;
 use crate::limits::{ACKNOWLEDGE_MAX, ADOPTION, EVENTS_WAITING_MAX, PENDING_TABLES_MAX};
 use crate::provisioner::{self, Apply, Job, JobOutcome, Provisioner};
@@ -45,10 +45,16 @@ use crate::store::{FleetKey, Store};
 /// A table that was handed to the feed.
 #[derive(Debug)]
 struct Published {
-    generation: u64,
-    /// This table and those before it that not all proxies have, each with the time it was handed out.
+    /// The numbers of those before that not all proxies have, and of this one last, each with the
+    /// time it was handed out; never empty.
     pending: Vec<(u64, Instant)>,
     spec: TableSpec,
+}
+
+impl Published {
+    fn generation(&self) -> u64 {
+        self.pending.last().map_or(0, |it| it.0)
+    }
 }
 
 /// What a call beside came to.
@@ -288,7 +294,7 @@ impl Controller {
             let serving = self.serving.get(*key);
             serving.is_some_and(|it| it.facts.n_ready > 0)
         });
-        let gates = gates.map(|(key, published)| (key.clone(), published.generation));
+        let gates = gates.map(|(key, published)| (key.clone(), published.generation()));
         let until = (now + ACKNOWLEDGE_MAX).max(led_since + ADOPTION);
         self.writer.want(statuses, &gates.collect(), now, until);
     }
@@ -304,7 +310,7 @@ impl Controller {
             if before.is_some_and(|before| before.spec == spec) {
                 continue;
             }
-            let generation = before.map_or(1, |before| before.generation + 1);
+            let generation = before.map_or(1, |before| before.generation() + 1);
             let acknowledged = self.serving.get(&key).and_then(|it| it.acknowledged);
             let pending = before.map(|before| before.pending.iter());
             let pending = pending.into_iter().flatten().copied();
@@ -319,11 +325,7 @@ impl Controller {
                 error!(gateway = %key, %error, "a defect: the table before stays");
                 continue;
             }
-            let published = Published {
-                generation,
-                pending,
-                spec,
-            };
+            let published = Published { pending, spec };
             self.published.insert(key, published);
         }
         let gone = self.published.keys().filter(|key| !ours.contains(*key));
@@ -369,7 +371,7 @@ impl Controller {
                 }
             }
             let proxies = self.feed.proxies(&gateway_name(key));
-            let shown = Shown {
+            let way = Way {
                 service: fleet.get(&service).map(Arc::as_ref),
                 ports: self.provisioner.ports(key),
                 ready,
@@ -378,7 +380,7 @@ impl Controller {
                 tables: newest,
                 led_since,
             };
-            let mut of = facts::of_gateway(&shown, &proxies, newest, now);
+            let mut of = facts::of_gateway(&way, &proxies, newest, now);
             if let Some(problem) = self.provisioner.problem(key) {
                 of.facts.refused = Some(problem.to_owned());
             }

@@ -15,9 +15,9 @@ use serde_json::Value;
 use crate::limits::{ACKNOWLEDGE_MAX, ADOPTION, HOLDERS_SHOWN_MAX};
 use crate::watched::is_ending;
 
-/// What the cluster shows of a Gateway.
+/// How connections come to a Gateway's proxies, as far as the cluster shows it.
 #[derive(Debug)]
-pub(crate) struct Shown<'a> {
+pub(crate) struct Way<'a> {
     /// Its Service.
     pub(crate) service: Option<&'a Value>,
     /// The ports that its listeners need there.
@@ -73,12 +73,12 @@ impl Newest<'_> {
 /// Puts together what is known of a Gateway's proxies. A Service that is being deleted has no address
 /// that lasts.
 pub(crate) fn of_gateway(
-    shown: &Shown<'_>,
+    way: &Way<'_>,
     proxies: &[ProxyFacts],
     newest: Newest<'_>,
     now: Instant,
 ) -> Serving {
-    let (refused, addresses) = match shown.service {
+    let (refused, addresses) = match way.service {
         None => (None, Vec::new()),
         Some(service) if is_ending(service) => (Some(ending(service)), Vec::new()),
         Some(service) => (None, addresses(service)),
@@ -87,14 +87,14 @@ pub(crate) fn of_gateway(
         facts: GatewayFacts {
             refused,
             addresses,
-            n_ready: shown.ready.len(),
+            n_ready: way.ready.len(),
             ..GatewayFacts::default()
         },
         acknowledged: Some(u64::MAX),
         patience: None,
     };
     let mut found = Vec::new();
-    for pod in shown.ready.keys() {
+    for pod in way.ready.keys() {
         let proxy = proxies.iter().filter(|proxy| &*proxy.pod == *pod);
         let proxy = proxy.max_by_key(|proxy| proxy.acknowledged);
         let acknowledged = proxy.and_then(|proxy| proxy.acknowledged);
@@ -107,7 +107,7 @@ pub(crate) fn of_gateway(
             Some(proxy) => told(pod, proxy, newest),
         });
     }
-    if let Some(why) = shown.closed() {
+    if let Some(why) = way.closed() {
         // A table that no connection comes to is as good as none.
         serving.acknowledged = serving.acknowledged.min(newest.before());
         let since = newest.since_after(newest.before());
@@ -123,16 +123,14 @@ pub(crate) fn of_gateway(
     serving
 }
 
-impl Shown<'_> {
-    /// Why connections to one of the ports reach no proxy, or not each of them, as far as the cluster
-    /// shows it.
+impl Way<'_> {
+    /// Why connections to one of the ports reach no proxy, or not each of them.
     fn closed(&self) -> Option<String> {
         let service = self.service.filter(|it| !is_ending(it))?;
         let has = |wanted: &FleetPort| {
-            let ports = service["spec"]["ports"].as_array().into_iter().flatten();
+            let mut ports = service["spec"]["ports"].as_array().into_iter().flatten();
             let (port, pod_port) = (Value::from(wanted.port), Value::from(wanted.pod_port));
-            let mut ports = ports.filter(|it| it["port"] == port && it["targetPort"] == pod_port);
-            ports.next().is_some()
+            ports.any(|it| it["port"] == port && it["targetPort"] == pod_port)
         };
         self.ports.iter().find_map(|wanted| {
             let port = wanted.port;

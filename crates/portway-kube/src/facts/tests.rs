@@ -7,7 +7,7 @@ use portway_control::provision::FleetPort;
 use portway_feed::ProxyFacts;
 use serde_json::{Value, json};
 
-use super::{Newest, Serving, Shown, addresses, of_gateway};
+use super::{Newest, Serving, Way, addresses, of_gateway};
 
 fn proxy(pod: &str, acknowledged: Option<u64>) -> ProxyFacts {
     ProxyFacts {
@@ -20,9 +20,9 @@ fn proxy(pod: &str, acknowledged: Option<u64>) -> ProxyFacts {
 }
 
 /// A Gateway without ports whose Service sends connections to these.
-fn shown<'a>(service: Option<&'a Value>, ready: &[&'a str]) -> Shown<'a> {
+fn way<'a>(service: Option<&'a Value>, ready: &[&'a str]) -> Way<'a> {
     let ready = ready.iter().map(|pod| (*pod, [80].into()));
-    Shown {
+    Way {
         service,
         ports: &[],
         ready: ready.collect(),
@@ -48,7 +48,7 @@ fn serving_since(
         tables: &tables,
         led_since,
     };
-    of_gateway(&shown(None, ready), proxies, newest, at(seconds))
+    of_gateway(&way(None, ready), proxies, newest, at(seconds))
 }
 
 #[test]
@@ -140,13 +140,13 @@ fn a_table_without_a_way_to_it_is_not_served() {
     };
     let ports = [(80, 80), (15021, 15022)].map(|(port, pod_port)| FleetPort { port, pod_port });
     let of = |service: &Value, pod_ports: &[u16], seconds| {
-        let shown = Shown {
+        let way = Way {
             service: Some(service),
             ports: &ports,
             ready: BTreeMap::from([("a", pod_ports.iter().copied().collect())]),
         };
         let now = since + Duration::from_secs(seconds);
-        of_gateway(&shown, &[proxy("a", Some(7))], newest, now)
+        of_gateway(&way, &[proxy("a", Some(7))], newest, now)
     };
     let http = json!({"port": 80, "targetPort": 80});
     let whole = service(json!([http, {"port": 15021, "targetPort": 15022}]));
@@ -220,7 +220,7 @@ fn a_service_that_is_being_deleted_has_no_address() {
             tables: &[(1, now)],
             led_since: now,
         };
-        of_gateway(&shown(Some(service), &[]), &[], newest, now).facts
+        of_gateway(&way(Some(service), &[]), &[], newest, now).facts
     };
     let facts = of(&service);
     assert_eq!((facts.addresses.len(), facts.refused), (1, None));
