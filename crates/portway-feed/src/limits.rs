@@ -20,8 +20,9 @@ pub const REASON_BYTES_MAX: usize = 2048;
 /// Drains of one route: the API allows 16 backends, so 17 at most; more is a defect of who says so.
 pub const DRAINS_PER_ROUTE_MAX: usize = 64;
 
-/// Bytes of all grants of a table: half a message, some 5,000 with usual names. Of more a proxy knows none,
-/// and a grant that is revoked ends only connections whose route still names the backend.
+/// Bytes of all grants of a table: half a message, some 5,000 with usual names. Of more a proxy
+/// knows none, and a grant that is revoked ends only connections whose route still names the
+/// backend.
 pub const GRANTS_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 2;
 
 /// Proxies of one Gateway that are fed: far more than anybody scales one to.

@@ -418,7 +418,8 @@ fn grants(n: usize, n_bytes: usize) -> TableSpec {
     }
 }
 
-/// A controller or proxy of a version that knows no grants says nothing of them, and what was known stays.
+/// A controller or proxy of a version that knows no grants says nothing of them, and what was known
+/// stays.
 #[test]
 fn a_commit_without_grants_leaves_them() {
     let mut replica = replica_of(&grants(1, 1));

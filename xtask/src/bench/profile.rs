@@ -1,8 +1,9 @@
 //! `cargo xtask bench --profile`: where Portway's time goes, and what it asks of the kernel.
 //!
 //! In: jobs. Out: for each, how the CPU time is shared among kernel and programs and the functions
-//! that take most of it (perf), and the calls for each unit of work (strace); with all jobs also one
-//! start from nothing with a large table, which needs no calls of its own. Never: a rate measured under strace, which slows everything.
+//! that take most of it (perf), and the calls for each unit of work (strace); with all jobs also
+//! one start from nothing with a large table, which needs no calls of its own. Never: a rate
+//! measured under strace, which slows everything.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

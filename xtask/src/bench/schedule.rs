@@ -102,9 +102,10 @@ impl Schedule {
             }
         }
         if !kind.is_peer() {
+            let is_whole = best.as_ref().is_some_and(is_whole);
             self.count.add(Count {
-                passed: usize::from(best.as_ref().is_some_and(is_whole)),
-                failed: usize::from(!best.as_ref().is_some_and(is_whole)),
+                passed: usize::from(is_whole),
+                failed: usize::from(!is_whole),
             });
         }
         if let Some(load) = best {

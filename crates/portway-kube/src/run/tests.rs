@@ -93,7 +93,8 @@ fn config(namespaces: &[&str]) -> Config {
     }
 }
 
-/// What a cluster answers that has the namespace `here` and nothing else. A watch stays open: it is handed back.
+/// What a cluster answers that has the namespace `here` and nothing else. A watch stays open: it is
+/// handed back.
 fn answer(
     request: &Request<Body>,
     send: SendResponse<Response<Body>>,

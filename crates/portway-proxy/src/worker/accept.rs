@@ -132,8 +132,8 @@ impl Accepting {
 }
 
 impl Worker {
-    /// Accepts from sockets that are ready, each in its turn, from each a few. While accepting is paused it is
-    /// tried now and then; it has resumed once there was enough for all that wait.
+    /// Accepts from sockets that are ready, each in its turn, from each a few. While accepting is
+    /// paused it is tried now and then; it has resumed once there was enough for all that wait.
     pub(super) fn accept(&mut self) {
         let now = self.site.now;
         let paused = self.accepting.resume_at;

@@ -1,8 +1,9 @@
 //! Ending connections whose place the configuration took away.
 //!
-//! In: [`Drains`] that come with a plan. Out: connections told when to end, and how many of what; those
-//! that are to end now end some in a turn, the others by their tick. Never: a look at connections when no drain can
-//! concern any, more ends a second than [`portway_engine::drain::Pace`] allows.
+//! In: [`Drains`] that come with a plan. Out: connections told when to end, and how many of what;
+//! those that are to end now end some in a turn, the others by their tick. Never: a look at
+//! connections when no drain can concern any, more ends a second than
+//! [`portway_engine::drain::Pace`] allows.
 
 use std::collections::VecDeque;
 

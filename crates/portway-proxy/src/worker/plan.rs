@@ -1,8 +1,8 @@
 //! Moving to a new plan, and stopping.
 //!
-//! In: what is in the slot. Out: sockets opened and closed, an acknowledgement with what drains. Never: an open
-//! connection touched, but for those that a drain is for. A socket that goes away is emptied first,
-//! since the kernel resets whoever still waits on it.
+//! In: what is in the slot. Out: sockets opened and closed, an acknowledgement with what drains.
+//! Never: an open connection touched, but for those that a drain is for. A socket that goes away is
+//! emptied first, since the kernel resets whoever still waits on it.
 
 use std::os::fd::AsFd;
 
