@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::mpsc::{self, Receiver};
@@ -21,6 +21,8 @@ use rustix::net::sockopt::{self, Timeout};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+
+const ANY: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
 
 /// One test at a time changes the limit.
 static LIMIT: Mutex<()> = Mutex::new(());
@@ -47,15 +49,20 @@ struct Gateway {
 impl Gateway {
     /// One worker that believes in a limit of `n` descriptors; the rest of the test has more.
     fn with_limit(n: u64) -> Self {
-        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let backend = TcpListener::bind(any).unwrap();
+        let backend = TcpListener::bind(ANY).unwrap();
         // Accepting must not wait for ever either.
         sockopt::set_socket_timeout(&backend, Timeout::Recv, Some(PATIENCE)).unwrap();
+        let endpoint = backend.local_addr().unwrap();
+        Self::to(vec![endpoint], backend, n)
+    }
+
+    /// The same, with other endpoints.
+    fn to(endpoints: Vec<SocketAddr>, backend: TcpListener, n: u64) -> Self {
         let spec = TableSpec {
             listeners: vec![ListenerSpec {
                 name: "edge/a".into(),
                 protocol: Protocol::Tcp,
-                binds: vec![any],
+                binds: vec![ANY],
                 route: Some("a".into()),
             }],
             routes: vec![RouteSpec {
@@ -63,7 +70,7 @@ impl Gateway {
                 backends: vec![BackendSpec {
                     name: "b".into(),
                     weight: 1,
-                    target: TargetSpec::Endpoints(vec![backend.local_addr().unwrap()]),
+                    target: TargetSpec::Endpoints(endpoints),
                 }],
             }],
             ..TableSpec::default()
@@ -81,7 +88,7 @@ impl Gateway {
         proxy.apply(Arc::new(table));
         let applied = reports.recv_timeout(PATIENCE).unwrap();
         assert!(matches!(applied, Report::Applied { .. }), "{applied:?}");
-        let (protocol, addr) = (Protocol::Tcp, any);
+        let (protocol, addr) = (Protocol::Tcp, ANY);
         let addr = proxy.bound(ListenerKey { protocol, addr }).unwrap();
         Self {
             proxy,
@@ -177,29 +184,64 @@ fn with_one_descriptor_left_one_more_client_is_served_and_the_next_waits() {
     assert_eq!(reasons, [CloseReason::Finished; 3]);
 }
 
-/// A limit lowered beneath a running instance: the spare one is above it, and of no use.
-#[test]
-fn a_connection_without_a_descriptor_for_its_dial_is_reset() {
-    let _guard = LIMIT.lock().unwrap_or_else(PoisonError::into_inner);
-    let gateway = Gateway::with_limit(4096);
+/// Descriptors of no use, below those of the spare sockets if no client came yet.
+fn others(gateway: &Gateway) -> Vec<OwnedFd> {
+    let clone = |_| gateway.backend.try_clone().unwrap().into();
+    (0..64).map(clone).collect()
+}
+
+/// Lowers the limit so that one more is to be had beneath it, and connects.
+fn connect_with_room_for_one(gateway: &Gateway, others: &mut Vec<OwnedFd>) -> OwnedFd {
     let client = tcp_socket();
-    let clone = |_| -> OwnedFd { gateway.backend.try_clone().unwrap().into() };
-    let mut others: Vec<OwnedFd> = (0..64).map(clone).collect();
-    let pair = gateway.pair();
-    // Room for one: the client's connection is accepted, and no socket is left to dial from.
     let room = others.pop().unwrap();
     limit_to(u64::try_from(room.as_raw_fd()).unwrap() + 1);
     drop(room);
     rustix::net::connect(&client, &gateway.addr).unwrap();
-    let record = gateway.next_record();
-    drop((others, pair));
+    client
+}
+
+/// The spare socket is above a limit that was lowered beneath a running instance; it is there.
+#[test]
+fn a_client_accepted_under_a_lowered_limit_is_served_from_the_spare_socket() {
+    let _guard = LIMIT.lock().unwrap_or_else(PoisonError::into_inner);
+    let gateway = Gateway::with_limit(4096);
+    let mut others = others(&gateway);
+    let first = gateway.pair();
+    let client = connect_with_room_for_one(&gateway, &mut others);
+    let mut dialled = [PollFd::new(&gateway.backend, PollFlags::IN)];
+    assert_eq!(
+        poll(&mut dialled, Some(&PATIENCE.try_into().unwrap())),
+        Ok(1)
+    );
     limit_to(4096);
-    assert_eq!(record.reason, CloseReason::OutOfResources);
-    let tried = [(
-        gateway.backend.local_addr().unwrap(),
-        DialError::OutOfResources,
-    )];
-    assert_eq!(record.failed_dials, tried);
+    let served = gateway.backend.accept().unwrap();
+    drop((first, client, served, others));
+    let reasons = [(); 2].map(|()| gateway.next_record().reason);
+    assert_eq!(reasons, [CloseReason::Finished; 2]);
+}
+
+/// There is one spare socket, and the endpoint that it was for refused.
+#[test]
+fn a_connection_without_a_descriptor_for_its_second_dial_is_reset() {
+    let _guard = LIMIT.lock().unwrap_or_else(PoisonError::into_inner);
+    let refusing = [(); 2].map(|()| {
+        let socket = tcp_socket();
+        rustix::net::bind(&socket, &ANY).unwrap();
+        TcpListener::from(socket)
+    });
+    let endpoints = refusing.each_ref().map(|it| it.local_addr().unwrap());
+    let backend = TcpListener::bind(ANY).unwrap();
+    let gateway = Gateway::to(endpoints.to_vec(), backend, 4096);
+    let mut others = others(&gateway);
+    drop(gateway.connect());
+    assert_eq!(gateway.next_record().failed_dials.len(), 2);
+    let client = connect_with_room_for_one(&gateway, &mut others);
+    let record = gateway.next_record();
+    limit_to(4096);
+    drop(others);
+    assert_eq!(record.reason, CloseReason::DialFailed);
+    let errors: Vec<_> = record.failed_dials.iter().map(|it| it.1).collect();
+    assert_eq!(errors, [DialError::Refused, DialError::OutOfResources]);
     let error = TcpStream::from(client).read(&mut [0]).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }

@@ -14,6 +14,8 @@ use crate::sys::epoll::{Epoll, Flags};
 use crate::sys::{Errno, tcp};
 use crate::token::Token;
 
+use super::spare::Spare;
+
 /// How a dial stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -22,18 +24,22 @@ pub(super) enum Outcome {
     Failed(DialError),
 }
 
-/// Starts to dial. Epoll hears of the socket only now, since one that was never connected hangs up.
-pub(super) fn start(addr: SocketAddr, key: Key, epoll: &Epoll) -> Result<OwnedFd, Errno> {
-    let socket = tcp::socket(addr)?;
+/// Starts to dial, from a spare socket if there is no descriptor for another. Epoll hears of the
+/// socket only now, since one that was never connected hangs up.
+pub(super) fn start(
+    addr: SocketAddr,
+    key: Key,
+    spare: &mut Spare,
+    epoll: &Epoll,
+) -> Result<OwnedFd, Errno> {
+    let socket = tcp::socket(addr).or_else(|error| match error {
+        Errno::MFILE | Errno::NFILE => spare.take(addr).ok_or(error),
+        _ => Err(error),
+    })?;
     tcp::send_at_once(socket.as_fd())?;
     tcp::connect(socket.as_fd(), addr)?;
     epoll.add(socket.as_fd(), Token::Backend(key).to_bits())?;
     Ok(socket)
-}
-
-/// Whether a dial could not be started for want of a descriptor.
-pub(super) fn lacks_descriptor(error: &Errno) -> bool {
-    matches!(*error, Errno::MFILE | Errno::NFILE)
 }
 
 /// How the dial stands after epoll said `flags` about its socket. Dials are given `ports_from` and

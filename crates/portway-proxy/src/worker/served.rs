@@ -322,10 +322,7 @@ impl Served {
     fn dial(&mut self, addr: SocketAddr, key: Key, site: &mut Site) {
         self.backend = Backend::Nowhere;
         self.dial = (site.now, site.now);
-        let mut dialled = dial::start(addr, key, &site.epoll);
-        if dialled.as_ref().is_err_and(dial::lacks_descriptor) && site.spare.spend() {
-            dialled = dial::start(addr, key, &site.epoll);
-        }
+        let dialled = dial::start(addr, key, &mut site.spare, &site.epoll);
         match dialled.map_err(dial::reason) {
             Ok(socket) => {
                 self.backend = Backend::Dialling(Leg::new(socket));

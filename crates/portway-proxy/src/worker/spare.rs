@@ -1,28 +1,63 @@
-//! A descriptor in reserve, so that whoever was accepted can also be connected to an endpoint.
+//! Sockets in reserve, so that whoever was accepted can also be connected to an endpoint.
 //!
-//! In: that one is lacking. Out: whether there is one for the moment. Never: a client accepted
-//! while the reserve is empty: it would only be reset, and so would all who wait behind it.
+//! In: that no descriptor is left for a dial. Out: a socket that was opened before. Never: a client
+//! accepted while the reserve is incomplete: it would only be reset, and so would all who wait
+//! behind it. Nor a descriptor that is closed to make room: another thread may be quicker to take
+//! the room.
 //!
 //! [`crate::descriptors`] counts what we open. The kernel can refuse far earlier: when a limit was
 //! lowered beneath us, or when the whole host has no file left (`ENFILE`).
 
-use crate::sys::wake::Wake;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 
-/// The reserve of one worker: a file that is of no other use.
+use crate::sys::{Errno, tcp};
+
+/// The reserve of one worker: a socket of each family that an endpoint may be of.
 #[derive(Debug, Default)]
-pub(super) struct Spare(Option<Wake>);
+pub(super) struct Spare {
+    ipv4: Reserved,
+    ipv6: Reserved,
+}
+
+#[derive(Debug, Default)]
+enum Reserved {
+    #[default]
+    Nothing,
+    Socket(OwnedFd),
+    /// This host does not speak the family, so no dial will want it.
+    NotSpoken,
+}
 
 impl Spare {
-    /// Whether it is there; if it was spent, another is tried to be had.
+    /// Whether it is complete; what was taken is tried to be had again.
     pub(super) fn is_had(&mut self) -> bool {
-        if self.0.is_none() {
-            self.0 = Wake::new().ok();
-        }
-        self.0.is_some()
+        self.ipv4.is_had((Ipv4Addr::UNSPECIFIED, 0).into())
+            && self.ipv6.is_had((Ipv6Addr::UNSPECIFIED, 0).into())
     }
 
-    /// Closes it, which makes room for one. Whether it was there.
-    pub(super) fn spend(&mut self) -> bool {
-        self.0.take().is_some()
+    /// A socket to dial `addr` from, if it is still there.
+    pub(super) fn take(&mut self, addr: SocketAddr) -> Option<OwnedFd> {
+        let reserved = match addr {
+            SocketAddr::V4(_) => &mut self.ipv4,
+            SocketAddr::V6(_) => &mut self.ipv6,
+        };
+        match std::mem::take(reserved) {
+            Reserved::Socket(socket) => Some(socket),
+            Reserved::Nothing | Reserved::NotSpoken => None,
+        }
+    }
+}
+
+impl Reserved {
+    fn is_had(&mut self, like: SocketAddr) -> bool {
+        if matches!(self, Self::Nothing) {
+            *self = match tcp::socket(like) {
+                Ok(socket) => Self::Socket(socket),
+                Err(Errno::AFNOSUPPORT) => Self::NotSpoken,
+                Err(_) => Self::Nothing,
+            };
+        }
+        !matches!(self, Self::Nothing)
     }
 }

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use rustix::process::Pid;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use serde_json::Value;
 
 use crate::e2e::audit::Audit;
@@ -29,7 +30,8 @@ fn take_over(place: &Place<'_>) -> Result<()> {
     place.answers(at, "foo")?;
     let load = Load::start(at, 10)?;
     let leader = leader(place)?;
-    hears_from_the_start(place.portway_in(NAMESPACE, &leader)?)?;
+    let process = place.portway_in(NAMESPACE, &leader)?;
+    hears_from_the_start(process)?;
     let audit = Audit::from_now()?;
     place.apply(&route("r", "gw", "foo", "bar"))?;
     route_is_accepted(place, "r")?;
@@ -40,6 +42,10 @@ fn take_over(place: &Place<'_>) -> Result<()> {
     );
     let killed = Instant::now();
     kill(place, &leader)?;
+    // The kubelet hears of it later; a leader that still runs would act on the change itself.
+    place.until("end of the leader", || {
+        Ok((test_kill_process(process) == Err(Errno::SRCH)).then_some(()))
+    })?;
     place.apply(&route("r", "gw", "foo", "foo"))?;
     place.turns_to(at, "foo")?;
     place.tell(&format!(
