@@ -74,7 +74,7 @@ impl Follower {
         });
         let grants = &newest.resources.grants;
         let are_other = self.has_other_grants || self.has.grants != *grants;
-        let grants = grants.as_ref().map(|it| &***it);
+        let grants = grants.as_deref();
         let commit = wire::Commit {
             generation: newest.generation,
             grants: are_other.then(|| grants_to_wire(grants)),

@@ -199,7 +199,7 @@ impl Stage {
     }
 
     fn set_grants(&mut self, message: &wire::Grants) -> Result<(), Refusal> {
-        self.resources.grants = grants_from_wire(message)?.map(Arc::new);
+        self.resources.grants = grants_from_wire(message)?.map(Arc::from);
         Ok(())
     }
 

@@ -18,7 +18,7 @@ pub struct Resources {
     /// By route; never an empty list.
     pub(crate) drains: BTreeMap<Arc<str>, Arc<Vec<DrainSpec>>>,
     /// `None`: not known.
-    pub(crate) grants: Option<Arc<Vec<GrantSpec>>>,
+    pub(crate) grants: Option<Arc<[GrantSpec]>>,
 }
 
 impl Resources {
@@ -46,8 +46,8 @@ impl Resources {
             routes: routes.collect(),
             drains: drains.collect(),
             grants: spec.grants.as_ref().map(|grants| {
-                let shared = shared(before.grants.as_ref(), grants);
-                shared.unwrap_or_else(|| Arc::new(grants.clone()))
+                let same = before.grants.as_ref().filter(|it| *it == grants);
+                Arc::clone(same.unwrap_or(grants))
             }),
         }
     }
@@ -62,7 +62,7 @@ impl Resources {
                 .values()
                 .flat_map(|it| it.iter().cloned())
                 .collect(),
-            grants: self.grants.as_deref().cloned(),
+            grants: self.grants.clone(),
         }
     }
 }

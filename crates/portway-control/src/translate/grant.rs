@@ -68,7 +68,7 @@ impl<'a> Grants<'a> {
     }
 
     /// All of them for a table, by how routes and backends are named there; `None`: more than one holds.
-    pub(super) fn specs(&self) -> Option<Vec<GrantSpec>> {
+    pub(super) fn specs(&self) -> Option<Arc<[GrantSpec]>> {
         let others = self.granted.iter().filter(|((to, from), _)| to != from);
         let all = others.flat_map(|((to, from), granted)| {
             let routes: Arc<str> = format!("{} {from}/", Kind::TcpRoute.name()).into();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -25,6 +26,7 @@ const HERE: &str = "10.0.0.1:1";
 /// one.
 fn table(lines: &[&str]) -> RoutingTable {
     let mut spec = TableSpec::default();
+    let mut grants: Option<Vec<GrantSpec>> = None;
     for line in lines {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
@@ -32,11 +34,11 @@ fn table(lines: &[&str]) -> RoutingTable {
                 name: "route".into(),
                 backends: Vec::new(),
             }),
-            ["grant", routes, backends] => spec.grants.get_or_insert_default().push(GrantSpec {
+            ["grant", routes, backends] => grants.get_or_insert_default().push(GrantSpec {
                 routes: routes.into(),
                 backends: backends.into(),
             }),
-            ["grants"] => _ = spec.grants.get_or_insert_default(),
+            ["grants"] => _ = grants.get_or_insert_default(),
             ["drain", drain] => spec.drains.push(drain_of(None, drain)),
             ["drain", backend, drain] => spec.drains.push(drain_of(Some(backend), drain)),
             [weight, name, ref target @ ..] => {
@@ -49,6 +51,7 @@ fn table(lines: &[&str]) -> RoutingTable {
             _ => panic!("what is `{line}`?"),
         }
     }
+    spec.grants = grants.map(Arc::from);
     spec.listeners.push(ListenerSpec {
         name: "listener".into(),
         protocol: Protocol::Tcp,

@@ -39,7 +39,7 @@ pub struct TableSpec {
     /// All that permits a route of one place to use a backend of another; ascending, none twice. `None`:
     /// not known, and then nothing is taken for revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grants: Option<Vec<GrantSpec>>,
+    pub grants: Option<Arc<[GrantSpec]>>,
 }
 
 /// A permission, that of routes for backends. It stands apart from both, since who lost it may be in no
@@ -159,7 +159,7 @@ pub struct RoutingTable {
     listeners: Vec<Arc<Listener>>,
     routes: Vec<Arc<Route>>,
     drains: Vec<DrainSpec>,
-    grants: Option<Vec<GrantSpec>>,
+    grants: Option<Arc<[GrantSpec]>>,
 }
 
 /// A planned listener. A connection keeps the one it was born with, never the whole table.

@@ -22,6 +22,7 @@ mod random;
 /// A spec from its `show` notation, with weights for shares: `30% a -> …` or `1 a -> …`.
 fn spec(text: &str) -> TableSpec {
     let mut spec = TableSpec::default();
+    let mut grants: Option<Vec<GrantSpec>> = None;
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
@@ -31,9 +32,7 @@ fn spec(text: &str) -> TableSpec {
                 backends: Vec::new(),
             }),
             ["grant", routes, "->", backends] => {
-                spec.grants
-                    .get_or_insert_default()
-                    .push(grant(routes, backends));
+                grants.get_or_insert_default().push(grant(routes, backends));
             }
             [weight, name, "->", ref target @ ..] => {
                 let route = spec.routes.last_mut().unwrap();
@@ -43,6 +42,7 @@ fn spec(text: &str) -> TableSpec {
             _ => panic!("what is `{line}`?"),
         }
     }
+    spec.grants = grants.map(Arc::from);
     spec
 }
 

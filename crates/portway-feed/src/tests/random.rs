@@ -103,7 +103,7 @@ pub(super) fn spec() -> impl Strategy<Value = TableSpec> {
             listeners: listeners(chosen, &routes).collect(),
             routes,
             drains,
-            grants,
+            grants: grants.map(Arc::from),
         }
     })
 }
