@@ -34,6 +34,8 @@ pub(super) struct Accepting {
     ready: VecDeque<Key>,
     /// Accepting has paused, and tries again then.
     resume_at: Option<Moment>,
+    /// How many sockets at the front of `ready` have waited since the pause began.
+    n_held_up: usize,
     /// Sockets that refused a whole turn, and when they are tried again.
     refusing: Vec<Key>,
     retry_at: Option<Moment>,
@@ -72,6 +74,7 @@ impl Accepting {
             by_key: BTreeMap::new(),
             ready: VecDeque::new(),
             resume_at: None,
+            n_held_up: 0,
             refusing: Vec::new(),
             retry_at: None,
         }
@@ -133,7 +136,7 @@ impl Accepting {
 
 impl Worker {
     /// Accepts from sockets that are ready, each in its turn, from each a few. While accepting is
-    /// paused it is tried now and then; it has resumed once there was enough for all that wait.
+    /// paused it is tried now and then; it has resumed once there was enough for all that waited.
     pub(super) fn accept(&mut self) {
         let now = self.site.now;
         let paused = self.accepting.resume_at;
@@ -142,7 +145,8 @@ impl Worker {
         }
         self.accepting.take_up_refusing(now);
         let n_ready = self.accepting.ready.len();
-        for _ in 0..n_ready.min(SOCKETS_PER_TURN) {
+        let n_in_turn = n_ready.min(SOCKETS_PER_TURN);
+        for _ in 0..n_in_turn {
             let Some(key) = self.accepting.ready.pop_front() else {
                 break;
             };
@@ -152,6 +156,7 @@ impl Worker {
                 Queue::Refused(error) => self.accepting.set_aside(key, error, now),
                 Queue::NoDescriptors => {
                     self.accepting.ready.push_front(key);
+                    self.accepting.n_held_up = self.accepting.ready.len();
                     self.accepting.resume_at = Some(now.after(ACCEPT_RETRY));
                     if paused.is_none() {
                         self.site.counts.accept_pauses.add(1);
@@ -161,7 +166,9 @@ impl Worker {
                 }
             }
         }
-        if n_ready <= SOCKETS_PER_TURN && self.accepting.resume_at.take().is_some() {
+        let n_held_up = self.accepting.n_held_up.min(n_ready);
+        self.accepting.n_held_up = n_held_up - n_in_turn.min(n_held_up);
+        if self.accepting.n_held_up == 0 && self.accepting.resume_at.take().is_some() {
             self.site.order(Order::Resume);
         }
     }

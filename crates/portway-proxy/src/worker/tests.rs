@@ -1,6 +1,7 @@
 //! A worker without a thread: what it does between two batches can be watched.
 
 use std::io::{Read, Write};
+use std::iter;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::mpsc::{self, Receiver};
@@ -146,12 +147,27 @@ fn nobody_is_dialled_for_clients_who_left_a_long_queue() {
         tcp::reset_on_close(client.as_fd()).unwrap();
     }
     let _there = TcpStream::connect(addr).unwrap();
-    let keys: Vec<_> = worker.accepting.by_key.values().copied().collect();
-    keys.into_iter().for_each(|key| worker.accepting.ready(key));
+    all_are_ready(&mut worker);
     worker.accept();
     let n_accepted = u64::try_from(ACCEPTS_PER_TURN).unwrap();
     assert_eq!(worker.site.counts.accepted.read(), n_accepted);
     assert_eq!(worker.connections.len(), ACCEPTS_UNSEEN + 1);
+}
+
+/// A client on each of more listeners than one turn accepts from.
+fn clients_of_many(worker: &mut Worker, slot: &Slot, backend: &TcpListener) -> Vec<TcpStream> {
+    let at = |last| SocketAddr::from(([127, 0, 0, last], 0));
+    let binds = (1..).map(at).take(SOCKETS_PER_TURN + 1);
+    let clients = binds.map(|bind| {
+        let listener = planned_at(bind, backend.local_addr().unwrap());
+        TcpStream::connect(listen(worker, slot, listener)).unwrap()
+    });
+    clients.collect()
+}
+
+fn all_are_ready(worker: &mut Worker) {
+    let keys: Vec<_> = worker.accepting.by_key.values().copied().collect();
+    keys.into_iter().for_each(|key| worker.accepting.ready(key));
 }
 
 /// Whoever is connected does not wait for all who come to a thousand listeners.
@@ -159,22 +175,41 @@ fn nobody_is_dialled_for_clients_who_left_a_long_queue() {
 fn in_one_turn_some_sockets_are_accepted_from_and_the_others_in_the_next() {
     let backend = TcpListener::bind("127.0.0.1:0").unwrap();
     let (mut worker, slot, _) = worker(mpsc::channel().0);
-    let at = |last| SocketAddr::from(([127, 0, 0, last], 0));
-    let binds = (1..).map(at).take(SOCKETS_PER_TURN + 1);
-    let addrs: Vec<SocketAddr> = binds
-        .map(|bind| {
-            let listener = planned_at(bind, backend.local_addr().unwrap());
-            listen(&mut worker, &slot, listener)
-        })
-        .collect();
-    let clients = addrs.iter().map(|addr| TcpStream::connect(addr).unwrap());
-    let clients: Vec<TcpStream> = clients.collect();
-    let keys: Vec<_> = worker.accepting.by_key.values().copied().collect();
-    keys.into_iter().for_each(|key| worker.accepting.ready(key));
+    let clients = clients_of_many(&mut worker, &slot, &backend);
+    all_are_ready(&mut worker);
     worker.accept();
     assert_eq!(worker.connections.len(), SOCKETS_PER_TURN);
     assert_eq!(worker.patience(), Some(Duration::ZERO));
     worker.accept();
+    assert_eq!(worker.connections.len(), clients.len());
+}
+
+/// The next who come to the listeners are not waited for.
+#[test]
+fn accepting_has_resumed_when_all_that_waited_had_their_turn() {
+    let backend = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (orders, received) = mpsc::channel();
+    let (mut worker, slot, clock) = worker(orders);
+    let clients = clients_of_many(&mut worker, &slot, &backend);
+    assert!(
+        received
+            .try_iter()
+            .all(|it| matches!(it, Order::Acknowledge(_)))
+    );
+    let descriptors = Arc::clone(&worker.site.descriptors);
+    let n_taken = iter::repeat_with(|| descriptors.take(1)).take_while(|it| *it);
+    let n_taken = n_taken.count();
+    all_are_ready(&mut worker);
+    worker.accept();
+    assert!(matches!(received.try_recv(), Ok(Order::Pause)));
+
+    descriptors.give(n_taken);
+    worker.site.now = clock.now().after(ACCEPT_RETRY);
+    worker.accept();
+    assert!(received.try_recv().is_err(), "the last of them waits still");
+    all_are_ready(&mut worker);
+    worker.accept();
+    assert!(matches!(received.try_recv(), Ok(Order::Resume)));
     assert_eq!(worker.connections.len(), clients.len());
 }
 
