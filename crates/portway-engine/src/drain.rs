@@ -64,7 +64,7 @@ impl Drains {
         for (name, after) in said(after) {
             let before = old.remove(&name).unwrap_or_default();
             // Who loses a grant may still have its place in a route that is as it was.
-            if before != after || !revoked.is_empty() {
+            if before != after || revoked.iter().any(|it| name.starts_with(&*it.routes)) {
                 routes.insert(name, Step { before, after });
             }
         }

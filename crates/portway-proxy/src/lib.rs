@@ -50,6 +50,7 @@ use self::clock::Clock;
 use self::counters::Counts;
 use self::descriptors::Descriptors;
 use self::ledger::Ledger;
+use self::limits::DESCRIPTORS_PER_WORKER;
 use self::slot::Slot;
 use self::worker::{Birth, Worker};
 
@@ -86,9 +87,11 @@ impl Proxy {
     pub fn start(config: &Config, reports: SyncSender<Report>) -> io::Result<Self> {
         let clock = Clock::start();
         let bound = Arc::<Mutex<Bound>>::default();
-        let descriptors = Arc::new(Descriptors::new(sys::limit::descriptors()));
-        let (orders, received) = mpsc::channel();
         let n_workers = config.workers.get();
+        let of_workers = n_workers.saturating_mul(DESCRIPTORS_PER_WORKER);
+        let of_others = sys::limit::descriptors().saturating_sub(of_workers);
+        let descriptors = Arc::new(Descriptors::new(of_others));
+        let (orders, received) = mpsc::channel();
         let slots = (0..n_workers).map(|_| Slot::new().map(Arc::new));
         let slots = slots.collect::<sys::Result<Vec<_>>>()?;
         let sockets = Sockets::new(Arc::clone(&bound), Arc::clone(&descriptors));

@@ -60,6 +60,10 @@ pub const BACKLOG: i32 = 4096;
 /// files, name resolution, the log. A quarter of the limit where that is less.
 pub const DESCRIPTORS_RESERVED: usize = 256;
 
+/// Descriptors that a worker has for itself: its epoll, what wakes it, and a spare socket of each IP
+/// family.
+pub const DESCRIPTORS_PER_WORKER: usize = 4;
+
 /// Descriptors a connection takes: the client's socket and the endpoint's.
 pub const DESCRIPTORS_PER_CONNECTION: usize = 2;
 

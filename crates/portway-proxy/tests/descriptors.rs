@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::mpsc::{self, Receiver};
@@ -49,7 +49,10 @@ struct Gateway {
 impl Gateway {
     /// One worker that believes in a limit of `n` descriptors; the rest of the test has more.
     fn with_limit(n: u64) -> Self {
-        let backend = TcpListener::bind(ANY).unwrap();
+        Self::with_backend(TcpListener::bind(ANY).unwrap(), n)
+    }
+
+    fn with_backend(backend: TcpListener, n: u64) -> Self {
         // Accepting must not wait for ever either.
         sockopt::set_socket_timeout(&backend, Timeout::Recv, Some(PATIENCE)).unwrap();
         let endpoint = backend.local_addr().unwrap();
@@ -131,11 +134,11 @@ impl Gateway {
     }
 }
 
-/// 66 descriptors less a reserve of 16 are a listening socket and 24 connections.
+/// 70 descriptors less a worker's 4 and a reserve of 16 are a listening socket and 24 connections.
 #[test]
 fn accepting_pauses_when_descriptors_run_out_and_resumes_when_some_are_free() {
     let _guard = LIMIT.lock().unwrap_or_else(PoisonError::into_inner);
-    let gateway = Gateway::with_limit(66);
+    let gateway = Gateway::with_limit(70);
     let mut open: Vec<_> = (0..24).map(|_| gateway.pair()).collect();
     // Not refused: they wait in the kernel's queue.
     let waiting: Vec<_> = (0..5).map(|_| gateway.connect()).collect();
@@ -153,12 +156,12 @@ fn accepting_pauses_when_descriptors_run_out_and_resumes_when_some_are_free() {
 }
 
 /// Descriptors that others in this process took are not in our books; the kernel's word counts.
-/// Whoever was accepted with the last one is dialled for with the spare one.
+/// Whoever was accepted with the last one is dialled for from the spare socket.
 #[test]
 fn with_one_descriptor_left_one_more_client_is_served_and_the_next_waits() {
     let _guard = LIMIT.lock().unwrap_or_else(PoisonError::into_inner);
     let gateway = Gateway::with_limit(4096);
-    // The worker takes a spare one when it first accepts.
+    // The worker opens its spare sockets when it first accepts.
     let first = gateway.pair();
     let clients = [tcp_socket(), tcp_socket()];
     limit_to(256);
@@ -204,10 +207,22 @@ fn connect_with_room_for_one(gateway: &Gateway, others: &mut Vec<OwnedFd>) -> Ow
 #[test]
 fn a_client_accepted_under_a_lowered_limit_is_served_from_the_spare_socket() {
     let _guard = LIMIT.lock().unwrap_or_else(PoisonError::into_inner);
-    let gateway = Gateway::with_limit(4096);
-    let mut others = others(&gateway);
+    let of_hosts = [
+        IpAddr::from(Ipv4Addr::LOCALHOST),
+        Ipv6Addr::LOCALHOST.into(),
+    ];
+    let backends = of_hosts.map(|host| TcpListener::bind((host, 0)));
+    // A host may have no IPv6.
+    assert!(backends[0].is_ok());
+    for backend in backends.into_iter().flatten() {
+        one_more_is_served(&Gateway::with_backend(backend, 4096));
+    }
+}
+
+fn one_more_is_served(gateway: &Gateway) {
+    let mut others = others(gateway);
     let first = gateway.pair();
-    let client = connect_with_room_for_one(&gateway, &mut others);
+    let client = connect_with_room_for_one(gateway, &mut others);
     let mut dialled = [PollFd::new(&gateway.backend, PollFlags::IN)];
     assert_eq!(
         poll(&mut dialled, Some(&PATIENCE.try_into().unwrap())),

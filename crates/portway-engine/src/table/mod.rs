@@ -215,6 +215,7 @@ impl RoutingTable {
     /// The grants that `after` has no more; none where one of the two is not known to have all.
     pub fn grants_gone_in<'t>(&'t self, after: &'t Self) -> impl Iterator<Item = &'t GrantSpec> {
         let both = self.grants().zip(after.grants());
+        let both = both.filter(|(before, after)| !std::ptr::eq(*before, *after));
         both.into_iter().flat_map(|(before, after)| {
             let before = before.iter();
             before.filter(move |it| after.binary_search(it).is_err())

@@ -34,7 +34,7 @@ pub(super) struct Accepting {
     ready: VecDeque<Key>,
     /// Accepting has paused, and tries again then.
     resume_at: Option<Moment>,
-    /// How many sockets at the front of `ready` have waited since the pause began.
+    /// How many sockets at the front of `ready` have waited since descriptors last ran out.
     n_held_up: usize,
     /// Sockets that refused a whole turn, and when they are tried again.
     refusing: Vec<Key>,
@@ -168,7 +168,9 @@ impl Worker {
         }
         let n_held_up = self.accepting.n_held_up.min(n_ready);
         self.accepting.n_held_up = n_held_up - n_in_turn.min(n_held_up);
-        if self.accepting.n_held_up == 0 && self.accepting.resume_at.take().is_some() {
+        if self.accepting.n_held_up > 0 {
+            self.accepting.resume_at = Some(now);
+        } else if self.accepting.resume_at.take().is_some() {
             self.site.order(Order::Resume);
         }
     }

@@ -8,13 +8,12 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use portway_engine::record::DialError;
 
+use super::spare::Spare;
 use crate::relay::Leg;
 use crate::slab::Key;
 use crate::sys::epoll::{Epoll, Flags};
 use crate::sys::{Errno, tcp};
 use crate::token::Token;
-
-use super::spare::Spare;
 
 /// How a dial stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,7 +25,7 @@ enum Reserved {
     #[default]
     Nothing,
     Socket(OwnedFd),
-    /// This host does not speak the family, so no dial will want it.
+    /// There are none of this family here: the host has it not, or does not permit it.
     NotSpoken,
 }
 
@@ -36,7 +36,7 @@ impl Spare {
             && self.ipv6.is_had((Ipv6Addr::UNSPECIFIED, 0).into())
     }
 
-    /// A socket to dial `addr` from, if it is still there.
+    /// A socket to dial `addr` from, if it is still there. Whatever is taken is asked for again.
     pub(super) fn take(&mut self, addr: SocketAddr) -> Option<OwnedFd> {
         let reserved = match addr {
             SocketAddr::V4(_) => &mut self.ipv4,
@@ -54,8 +54,8 @@ impl Reserved {
         if matches!(self, Self::Nothing) {
             *self = match tcp::socket(like) {
                 Ok(socket) => Self::Socket(socket),
-                Err(Errno::AFNOSUPPORT) => Self::NotSpoken,
-                Err(_) => Self::Nothing,
+                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Self::Nothing,
+                Err(_) => Self::NotSpoken,
             };
         }
         !matches!(self, Self::Nothing)

@@ -189,7 +189,7 @@ fn in_one_turn_some_sockets_are_accepted_from_and_the_others_in_the_next() {
 fn accepting_has_resumed_when_all_that_waited_had_their_turn() {
     let backend = TcpListener::bind("127.0.0.1:0").unwrap();
     let (orders, received) = mpsc::channel();
-    let (mut worker, slot, clock) = worker(orders);
+    let (mut worker, slot, _) = worker(orders);
     let clients = clients_of_many(&mut worker, &slot, &backend);
     assert!(
         received
@@ -204,9 +204,10 @@ fn accepting_has_resumed_when_all_that_waited_had_their_turn() {
     assert!(matches!(received.try_recv(), Ok(Order::Pause)));
 
     descriptors.give(n_taken);
-    worker.site.now = clock.now().after(ACCEPT_RETRY);
+    assert!(descriptors.has_plenty());
     worker.accept();
     assert!(received.try_recv().is_err(), "the last of them waits still");
+    assert_eq!(worker.patience(), Some(Duration::ZERO));
     all_are_ready(&mut worker);
     worker.accept();
     assert!(matches!(received.try_recv(), Ok(Order::Resume)));

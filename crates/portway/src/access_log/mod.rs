@@ -317,7 +317,9 @@ impl Writer {
     fn reopen(&mut self) {
         match self.to.open() {
             Ok(file) => {
-                let is_new = file.metadata().is_ok_and(|it| it.len() == 0);
+                let is_new = file
+                    .metadata()
+                    .is_ok_and(|it| it.is_file() && it.len() == 0);
                 match is_new {
                     // Half a line that the old file may end in is none of this one's.
                     true => self.sheet = Sheet::new(Waiting(file)),
