@@ -397,10 +397,10 @@ impl Controller {
     }
 
     fn start_calls(&mut self, now: Instant) {
-        let serving = &self.serving;
+        let (serving, provisioner) = (&self.serving, &self.provisioner);
         let is_acknowledged = |(gateway, generation): &(ObjectKey, u64)| {
             let acknowledged = serving.get(gateway).and_then(|it| it.acknowledged);
-            acknowledged >= Some(*generation)
+            acknowledged >= Some(*generation) && provisioner.is_settled(gateway)
         };
         let writes = self
             .writer

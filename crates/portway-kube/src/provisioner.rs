@@ -139,6 +139,7 @@ impl Provisioner {
                     self.must_look = true;
                     // What was refused is wanted otherwise now.
                     self.retries.forget(key);
+                    self.problems.remove(key);
                     self.wanted(fleet)
                 }
             };
@@ -164,6 +165,17 @@ impl Provisioner {
     /// Why a Gateway's objects were refused, in words.
     pub(crate) fn problem(&self, gateway: &ObjectKey) -> Option<&str> {
         self.problems.get(gateway).map(String::as_str)
+    }
+
+    /// Whether a Gateway's objects are as they are wanted, or known to be refused.
+    pub(crate) fn is_settled(&self, gateway: &ObjectKey) -> bool {
+        let is_applied = |(key, object): (&FleetKey, &Value)| {
+            let applied = self.applied.get(key);
+            applied.is_some_and(|it| it.wanted == *object)
+        };
+        let wanted = self.wanted.get(gateway);
+        self.problems.contains_key(gateway)
+            || wanted.is_none_or(|it| it.objects.iter().all(is_applied))
     }
 
     /// The Gateways that may have proxies, with the name of their objects.
@@ -261,7 +273,9 @@ impl Provisioner {
         }
         self.must_look = true;
         let problem_before = self.problems.remove(&job.gateway);
-        match outcome.refused {
+        // A refusal of what was wanted before says nothing of what is wanted now.
+        let refused = outcome.refused.filter(|_| self.is_wanted_still(job));
+        match refused {
             None => {
                 if is_lost {
                     self.retries.failed(&job.gateway, now);
@@ -277,6 +291,14 @@ impl Provisioner {
                 is_new
             }
         }
+    }
+
+    fn is_wanted_still(&self, job: &Job) -> bool {
+        let wanted = self.wanted.get(&job.gateway);
+        let is_wanted = |it: &Apply| {
+            wanted.is_none_or(|wanted| wanted.objects.get(&it.key) == Some(&it.object))
+        };
+        job.apply.iter().all(is_wanted)
     }
 
     /// Forgets everything: another leads now.

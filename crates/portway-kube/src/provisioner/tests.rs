@@ -579,6 +579,37 @@ fn a_problem_is_gone_with_the_wish_that_had_it() {
     assert_eq!(scene.provisioner.problem(&gateway()), None);
 }
 
+/// What a Gateway's status says of its proxies waits for that.
+#[test]
+fn it_is_settled_when_all_is_as_wanted_or_refused() {
+    let mut scene = Scene::new();
+    let is_settled = |scene: &Scene| scene.provisioner.is_settled(&gateway());
+    assert!(is_settled(&scene));
+    scene.want(&[fleet(&[80])]);
+    assert!(!is_settled(&scene));
+    scene.turn();
+    assert!(is_settled(&scene));
+    scene.want(&[fleet(&[80, 81])]);
+    let job = scene.due().remove(0);
+    assert!(!is_settled(&scene));
+    scene.refuse(&job, "quota");
+    assert!(is_settled(&scene));
+    scene.want(&[fleet(&[80, 82])]);
+    assert!(!is_settled(&scene));
+    assert_eq!(scene.provisioner.problem(&gateway()), None);
+}
+
+#[test]
+fn a_late_refusal_of_what_was_wanted_before_says_nothing_of_what_is_wanted_now() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    let job = scene.due().remove(0);
+    scene.want(&[fleet(&[81])]);
+    assert!(!scene.refuse(&job, "quota"));
+    assert_eq!(scene.provisioner.problem(&gateway()), None);
+    assert_eq!(scene.due().len(), 1, "and it is tried at once");
+}
+
 #[test]
 fn what_is_wanted_otherwise_is_tried_at_once() {
     let mut scene = Scene::new();
