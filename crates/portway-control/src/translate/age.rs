@@ -35,7 +35,7 @@ impl<'a> Age<'a> {
         self.undated && other.undated && self.order != other.order
     }
 
-    /// By what an older one is older than `younger`, in words.
+    /// Why an older one comes before `younger`, in words.
     pub(super) fn why_older(self, younger: Self) -> &'static str {
         if self.undated != younger.undated {
             "(only it has a creationTimestamp)"
@@ -44,7 +44,7 @@ impl<'a> Age<'a> {
         } else if self.order != younger.order {
             "(by the order of input)"
         } else {
-            "(of the same age, first by name)"
+            "(of the same age, by name)"
         }
     }
 }

@@ -321,7 +321,10 @@ fn active(
     let lost = winners.iter().take(NAMES_SHOWN_MAX).map(|(winner, lost)| {
         let verb = if lost.len() == 1 { "goes" } else { "go" };
         let winner = routes[*winner].short_name();
-        format!("{} {verb} to the older TCPRoute `{winner}`", names(lost))
+        format!(
+            "{} {verb} to TCPRoute `{winner}`, which comes first",
+            names(lost)
+        )
     });
     let lost: Vec<String> = lost.collect();
     let with_lost = |message: String| match lost.as_slice() {

@@ -138,7 +138,7 @@ fn tell_winner(story: &mut Story, own: &RoutePlan<'_>, winner: &RoutePlan<'_>, n
     let place = winner.source.origin.place("");
     if !std::ptr::eq(own, winner) {
         let what = format!(
-            "its connections go to TCPRoute `{}`, which is older {}",
+            "its connections go to TCPRoute `{}`, which comes first {}",
             winner.short_name(),
             winner.age.why_older(own.age)
         );
