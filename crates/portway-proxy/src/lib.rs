@@ -43,6 +43,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use portway_engine::drain::Pace;
+use portway_engine::record::CloseReason;
 use portway_engine::table::{ListenerKey, RoutingTable};
 
 use self::applier::{Applier, Bound, Order, Sockets};
@@ -162,9 +163,10 @@ impl Proxy {
     }
 
     /// Stops accepting, waits up to `drain` for connections to finish, then resets what is left.
-    /// Whoever waited to be accepted is accepted and served before.
-    pub fn shutdown(mut self, drain: Duration) {
+    /// Whoever waited to be accepted is accepted and served before. How many were reset.
+    pub fn shutdown(mut self, drain: Duration) -> u64 {
         self.end(drain);
+        self.counters().closed(CloseReason::Shutdown)
     }
 
     /// Who cuts a shutdown short.

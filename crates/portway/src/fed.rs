@@ -159,14 +159,14 @@ impl Fed {
         info!(open, timeout = ?self.drain_timeout, "draining");
         // Following ends first, so that no table opens a listener again.
         end_following(self.stop_following, self.following);
-        match Arc::into_inner(self.proxy) {
-            Some(proxy) => {
-                signals::cut_when_asked(self.news, proxy.cutter());
-                proxy.shutdown(self.drain_timeout);
-            }
-            None => warn!("the data plane is held by another thread, connections are cut"),
-        }
-        reports::end(self.hearing)
+        let n_cut = if let Some(proxy) = Arc::into_inner(self.proxy) {
+            signals::cut_when_asked(self.news, proxy.cutter());
+            proxy.shutdown(self.drain_timeout)
+        } else {
+            warn!("the data plane is held by another thread");
+            open
+        };
+        reports::end(self.hearing, n_cut)
     }
 
     /// Ends at once; what connections came to is told as it is by [`Self::shutdown`].

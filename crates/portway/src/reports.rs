@@ -71,9 +71,12 @@ pub(crate) fn hear(
 }
 
 /// Waits until the last connections are told: the workers are gone, so that this ends. A worker that
-/// died while connections finished is told as one that died before.
-pub(crate) fn end(hearing: JoinHandle<Exit>) -> Exit {
+/// died while connections finished is told as one that died before. `n_cut` did not finish in time.
+pub(crate) fn end(hearing: JoinHandle<Exit>, n_cut: u64) -> Exit {
     let exit = cut(hearing);
+    if n_cut > 0 {
+        warn!(connections = n_cut, "open connections were cut");
+    }
     info!("stopped");
     exit
 }

@@ -317,8 +317,8 @@ impl Standalone {
             self.proxy.cutter().cut();
         }
         signals::cut_when_asked(self.news, self.proxy.cutter());
-        self.proxy.shutdown(self.drain_timeout);
-        reports::end(self.hearing)
+        let n_cut = self.proxy.shutdown(self.drain_timeout);
+        reports::end(self.hearing, n_cut)
     }
 
     /// Ends at once; what connections came to is told as it is by [`Self::shutdown`].

@@ -1,8 +1,8 @@
 //! `portway.dev/drain`: what open connections get that have lost their endpoint.
 //!
 //! In: the annotation of routes and Services, who serves, who may refer to whom. Out: the drains of
-//! a table. A route's word goes before a Service's. A route that lost its listeners, to an older one or
-//! since they are gone, keeps its connections; a reference that is no longer granted keeps none,
+//! a table. A route's word goes before a Service's. A route that gets no connections, though its Gateway
+//! is there, keeps those it has: neither is removed. A reference that is no longer granted keeps none,
 //! whether its route gets new ones or not. Of one that its route has no more, the table's grants tell
 //! ([`super::grant`]). A table hears of routes that name one of its Gateways alone. Of an object that
 //! is gone nothing is said here: the last table's word holds ([`portway_engine::drain`]).
@@ -17,7 +17,7 @@ use portway_engine::table::{Drain, DrainSpec, RejectReason, TargetSpec};
 
 use super::backend::Backends;
 use super::index::Index;
-use super::plan::{GatewayPlan, RoutePlan};
+use super::plan::RoutePlan;
 use super::report::{Report, error};
 use crate::api::{BackendRef, ObjectMeta};
 use crate::origin::Sourced;
@@ -95,38 +95,23 @@ fn check_one<T>(source: &Sourced<T>, meta: &ObjectMeta, report: &mut Report) {
     );
 }
 
-/// A route that names a Gateway of a table.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Own {
-    /// Its index.
-    pub(super) at: usize,
-    /// Whether a listener that it names there is not there.
-    pub(super) lacks_listener: bool,
-}
-
-/// The drains of the table of these Gateways, ascending. `own` are the routes that name one of them,
+/// The drains of a table, ascending. `own` are the indices of routes that name a Gateway of it,
 /// `winners` those in the table.
 pub(super) fn specs(
     index: &Index<'_>,
-    (gateways, routes): (&[GatewayPlan<'_>], &[RoutePlan<'_>]),
-    own: &[Own],
+    routes: &[RoutePlan<'_>],
+    own: &[usize],
     backends: &[Backends],
     winners: &BTreeSet<usize>,
 ) -> Vec<DrainSpec> {
-    let listeners = gateways.iter().flat_map(|it| &it.listeners);
-    let lost = listeners.flat_map(|listener| {
-        let attached = listener.routes.iter().copied();
-        attached.filter(|at| listener.winner != Some(*at))
-    });
-    let superseded: BTreeSet<usize> = lost.collect();
     let mut all = Vec::new();
-    for Own { at, lacks_listener } in own.iter().copied() {
+    for at in own.iter().copied() {
         let route = &routes[at];
         let declared = declared(&route.source.object.metadata);
         let is_served = winners.contains(&at);
-        // A listener that is gone lets its connections finish; so does one that is another's now.
+        // A listener that is gone, or another's now, lets its connections finish.
         let of_all = match is_served {
-            false if superseded.contains(&at) || lacks_listener => Some(Drain::Keep),
+            false if !backends[at].resolved.is_empty() => Some(Drain::Keep),
             _ => declared,
         };
         all.extend(of_all.map(|drain| DrainSpec {

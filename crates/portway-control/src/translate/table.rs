@@ -9,7 +9,7 @@ use std::sync::Arc;
 use portway_engine::table::{ListenerSpec, Protocol, RouteSpec, TableSpec};
 
 use super::backend::Backends;
-use super::drain::{self, Own};
+use super::drain;
 use super::index::Index;
 use super::plan::{GatewayPlan, RoutePlan};
 use crate::origin::ObjectKey;
@@ -23,8 +23,8 @@ pub(super) fn one_each(
 ) -> BTreeMap<ObjectKey, TableSpec> {
     let mut of_gateway = vec![Vec::new(); gateways.len()];
     for (at, route) in routes.iter().enumerate() {
-        for (gateway, lacks_listener) in parents(route) {
-            of_gateway[gateway].push(Own { at, lacks_listener });
+        for gateway in parents(route) {
+            of_gateway[gateway].push(at);
         }
     }
     let grants = index.grants.specs();
@@ -44,30 +44,24 @@ pub(super) fn one(
     routes: &[RoutePlan<'_>],
     backends: &[Backends],
 ) -> TableSpec {
-    let all = routes.iter().enumerate().map(|(at, route)| Own {
-        at,
-        lacks_listener: parents(route).values().any(|lacks| *lacks),
-    });
-    let all: Vec<Own> = all.collect();
+    let all = routes.iter().enumerate();
+    let all = all.filter(|(_, route)| !route.parents.is_empty());
+    let all: Vec<usize> = all.map(|(at, _)| at).collect();
     let mut table = of(index, (gateways, routes), &all, backends);
     table.grants = index.grants.specs();
     table
 }
 
-/// The Gateways that a route names, and whether a listener of theirs that it names is not there.
-fn parents(route: &RoutePlan<'_>) -> BTreeMap<usize, bool> {
-    let mut all = BTreeMap::new();
-    for parent in &route.parents {
-        *all.entry(parent.gateway).or_default() |= parent.n_selected == 0;
-    }
-    all
+/// The Gateways that a route names.
+fn parents(route: &RoutePlan<'_>) -> BTreeSet<usize> {
+    route.parents.iter().map(|it| it.gateway).collect()
 }
 
 /// The table of these Gateways, of which `own` are the routes, but for grants.
 fn of(
     index: &Index<'_>,
     (gateways, routes): (&[GatewayPlan<'_>], &[RoutePlan<'_>]),
-    own: &[Own],
+    own: &[usize],
     backends: &[Backends],
 ) -> TableSpec {
     let mut winners = BTreeSet::new();
@@ -91,6 +85,6 @@ fn of(
             backends: backends[at].specs().to_vec(),
         });
     }
-    table.drains = drain::specs(index, (gateways, routes), own, backends, &winners);
+    table.drains = drain::specs(index, routes, own, backends, &winners);
     table
 }

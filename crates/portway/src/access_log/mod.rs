@@ -327,7 +327,11 @@ impl Writer {
                 }
                 info!("access log opened again");
             }
-            Err(error) => warn!(%error, "the access log cannot be opened again, the old one stays"),
+            Err(error) => warn!(
+                log = self.to.describe(),
+                %error,
+                "the access log cannot be opened again, the old one stays"
+            ),
         }
     }
 }

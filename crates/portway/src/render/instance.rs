@@ -206,7 +206,7 @@ impl Page {
         let gateways = list(&status["gateways"]);
         if gateways.is_empty() && status["role"] == "run" {
             let nothing = self.paint.bad("nothing is served");
-            self.line(&format!("{nothing}: there is no Gateway in the files"));
+            self.line(&format!("{nothing}: no Gateway of ours is in the files"));
         }
         let n = self.rows(gateways.len());
         let n_listeners = (2 * STATUS_ROWS / n.max(1)).clamp(1, STATUS_ROWS);

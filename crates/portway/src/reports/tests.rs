@@ -19,6 +19,6 @@ fn a_worker_that_dies_while_connections_finish_is_told_at_the_end() {
         drop(heard);
         reports.send(last).unwrap();
         drop(reports);
-        assert_eq!(end(hearing), exit);
+        assert_eq!(end(hearing, 0), exit);
     }
 }

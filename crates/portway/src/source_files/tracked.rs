@@ -348,7 +348,8 @@ impl Tracked {
             // `..data` of a mounted ConfigMap is one; other hidden names are editors'.
             Ok(it) if it.is_symlink() => !name.starts_with(b".") || name.starts_with(b".."),
             Ok(it) => it.is_dir() && !name.starts_with(b"."),
-            Err(_) => false,
+            // It was such a symlink, maybe.
+            Err(_) => name.starts_with(b".."),
         }
     }
 

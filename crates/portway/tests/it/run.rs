@@ -460,6 +460,7 @@ fn a_second_signal_ends_at_once() {
             seen.contains("reason=\"shutdown\""),
             "told all the same: {seen}"
         );
+        assert!(seen.contains("were cut connections=1"), "{seen}");
         let end = answers.read(&mut [0]).map_err(|error| error.kind());
         assert_eq!(
             end,

@@ -253,6 +253,8 @@ fn a_mounted_configmap_is_swapped_as_a_whole() {
     }
     let told = stage.after(|dir| write(dir.join("given/..three/a.yaml"), "in place"));
     assert_eq!(told, "in place");
+    let told = stage.after(|dir| fs::remove_file(dir.join("given/..data")).unwrap());
+    assert!(told.split(", ").all(|it| it == "unreadable"), "{told}");
 }
 
 /// A symlink in place of another, as a deployment does it.
