@@ -279,7 +279,7 @@ impl Controller {
             let gateway = gateways.get(key)?;
             Some((key, gateway.object.spec.gateway_class_name.as_str()))
         });
-        self.provisioner.want(&made.fleets, ours);
+        self.provisioner.want(&made.fleets, ours, now);
         let ours: BTreeSet<ObjectKey> = tables.keys().cloned().collect();
         // One that is refused keeps its proxies, if it has any, and these need its table.
         let facts = &self.facts.gateways;
@@ -375,6 +375,7 @@ impl Controller {
                 service: fleet.get(&service).map(Arc::as_ref),
                 ports: self.provisioner.ports(key),
                 ready,
+                unanswered_since: self.provisioner.unanswered_since(key),
             };
             let newest = Newest {
                 tables: newest,
@@ -397,10 +398,10 @@ impl Controller {
     }
 
     fn start_calls(&mut self, now: Instant) {
-        let (serving, provisioner) = (&self.serving, &self.provisioner);
+        let serving = &self.serving;
         let is_acknowledged = |(gateway, generation): &(ObjectKey, u64)| {
             let acknowledged = serving.get(gateway).and_then(|it| it.acknowledged);
-            acknowledged >= Some(*generation) && provisioner.is_settled(gateway)
+            acknowledged >= Some(*generation)
         };
         let writes = self
             .writer

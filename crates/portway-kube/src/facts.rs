@@ -15,6 +15,9 @@ use serde_json::Value;
 use crate::limits::{ACKNOWLEDGE_MAX, ADOPTION, HOLDERS_SHOWN_MAX};
 use crate::watched::is_ending;
 
+/// What is said as long as the API has answered nothing.
+const UNANSWERED: &str = "the API server has not answered yet what its proxies are to be";
+
 /// How connections come to a Gateway's proxies, as far as the cluster shows it.
 #[derive(Debug)]
 pub(crate) struct Way<'a> {
@@ -24,6 +27,8 @@ pub(crate) struct Way<'a> {
     pub(crate) ports: &'a [FleetPort],
     /// The Pods that its Service sends connections to, and to which of their ports.
     pub(crate) ready: BTreeMap<&'a str, BTreeSet<u16>>,
+    /// Since when the Gateway has wanted what the API has not taken yet, nor refused.
+    pub(crate) unanswered_since: Option<Instant>,
 }
 
 /// The newest tables of a Gateway.
@@ -107,11 +112,18 @@ pub(crate) fn of_gateway(
             Some(proxy) => told(pod, proxy, newest),
         });
     }
-    if let Some(why) = way.closed() {
-        // A table that no connection comes to is as good as none.
-        serving.acknowledged = serving.acknowledged.min(newest.before());
+    let closed = way.closed().map(|why| {
         let since = newest.since_after(newest.before());
-        found.push((why, since + ACKNOWLEDGE_MAX));
+        (why, since + ACKNOWLEDGE_MAX)
+    });
+    let unanswered = way.unanswered_since.map(|since| {
+        let from = (since + ACKNOWLEDGE_MAX).max(newest.led_since + ADOPTION);
+        (UNANSWERED.to_owned(), from)
+    });
+    for not_yet in closed.into_iter().chain(unanswered) {
+        // A table that no connection comes to, or not as it is to be, is as good as none.
+        serving.acknowledged = serving.acknowledged.min(newest.before());
+        found.push(not_yet);
     }
     for (why, from) in found {
         if now >= from {

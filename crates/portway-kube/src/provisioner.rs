@@ -10,6 +10,8 @@
 //! is being deleted stays for as long as a finalizer holds it, a load balancer's for a minute: it is
 //! left alone, serves nobody, and is made anew when it is gone.
 
+mod drift;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,11 +21,12 @@ use portway_control::origin::ObjectKey;
 use portway_control::provision::{Fleet, FleetPort, Install, ProvisionKind, names, objects};
 use serde_json::Value;
 
+use self::drift::{holds, stripped};
 use crate::call::Place;
 use crate::limits::{FLEETS_IN_FLIGHT_MAX, RESYNC};
 use crate::retry::Retries;
 use crate::store::{FleetKey, Store};
-use crate::watched::{drop_nulls, is_ending};
+use crate::watched::is_ending;
 
 /// A watch may show for so long what was before our own write.
 const WATCH_LAG: Duration = Duration::from_secs(2);
@@ -81,6 +84,10 @@ struct Applied {
 struct Wanted {
     fleet: Fleet,
     objects: BTreeMap<FleetKey, Value>,
+    /// Since when the Gateway has wanted it like this.
+    since: Instant,
+    /// Whether the API has taken that, or refused it.
+    is_answered: bool,
 }
 
 /// Which objects are applied and deleted, and when.
@@ -119,7 +126,12 @@ impl Provisioner {
     pub(crate) fn take_authorities(&mut self, pem: String) {
         if self.install.authorities_pem != pem {
             self.install.authorities_pem = pem;
-            self.wanted.clear();
+            let wanted = std::mem::take(&mut self.wanted);
+            let wanted = wanted.into_iter().map(|(key, it)| {
+                let objects = self.objects(&it.fleet);
+                (key, Wanted { objects, ..it })
+            });
+            self.wanted = wanted.collect();
             self.must_look = true;
         }
     }
@@ -130,6 +142,7 @@ impl Provisioner {
         &mut self,
         fleets: &BTreeMap<ObjectKey, Fleet>,
         ours: impl Iterator<Item = (&'k ObjectKey, &'k str)>,
+        now: Instant,
     ) {
         let before = std::mem::take(&mut self.wanted);
         for (key, fleet) in fleets {
@@ -139,8 +152,12 @@ impl Provisioner {
                     self.must_look = true;
                     // What was refused is wanted otherwise now.
                     self.retries.forget(key);
-                    self.problems.remove(key);
-                    self.wanted(fleet)
+                    Wanted {
+                        fleet: fleet.clone(),
+                        objects: self.objects(fleet),
+                        since: now,
+                        is_answered: false,
+                    }
                 }
             };
             self.wanted.insert(key.clone(), wanted);
@@ -167,15 +184,10 @@ impl Provisioner {
         self.problems.get(gateway).map(String::as_str)
     }
 
-    /// Whether a Gateway's objects are as they are wanted, or known to be refused.
-    pub(crate) fn is_settled(&self, gateway: &ObjectKey) -> bool {
-        let is_applied = |(key, object): (&FleetKey, &Value)| {
-            let applied = self.applied.get(key);
-            applied.is_some_and(|it| it.wanted == *object)
-        };
-        let wanted = self.wanted.get(gateway);
-        self.problems.contains_key(gateway)
-            || wanted.is_none_or(|it| it.objects.iter().all(is_applied))
+    /// Since when a Gateway has wanted what the API has not taken yet, nor refused.
+    pub(crate) fn unanswered_since(&self, gateway: &ObjectKey) -> Option<Instant> {
+        let wanted = self.wanted.get(gateway).filter(|it| !it.is_answered);
+        wanted.map(|it| it.since)
     }
 
     /// The Gateways that may have proxies, with the name of their objects.
@@ -246,6 +258,7 @@ impl Provisioner {
                 jobs.push(job);
             } else {
                 self.retries.forget(&job.gateway);
+                self.is_answered(&job.gateway);
                 // What was refused is not wanted any more; facts have to hear of it.
                 self.must_look |= self.problems.remove(&job.gateway).is_some();
             }
@@ -272,10 +285,14 @@ impl Provisioner {
             }
         }
         self.must_look = true;
+        if !self.is_wanted_still(job) {
+            // What became of it says nothing of what is wanted now.
+            self.retries.forget(&job.gateway);
+            return false;
+        }
+        self.is_answered(&job.gateway);
         let problem_before = self.problems.remove(&job.gateway);
-        // A refusal of what was wanted before says nothing of what is wanted now.
-        let refused = outcome.refused.filter(|_| self.is_wanted_still(job));
-        match refused {
+        match outcome.refused {
             None => {
                 if is_lost {
                     self.retries.failed(&job.gateway, now);
@@ -293,10 +310,16 @@ impl Provisioner {
         }
     }
 
+    fn is_answered(&mut self, gateway: &ObjectKey) {
+        if let Some(wanted) = self.wanted.get_mut(gateway) {
+            wanted.is_answered = true;
+        }
+    }
+
     fn is_wanted_still(&self, job: &Job) -> bool {
         let wanted = self.wanted.get(&job.gateway);
         let is_wanted = |it: &Apply| {
-            wanted.is_none_or(|wanted| wanted.objects.get(&it.key) == Some(&it.object))
+            wanted.is_some_and(|wanted| wanted.objects.get(&it.key) == Some(&it.object))
         };
         job.apply.iter().all(is_wanted)
     }
@@ -316,7 +339,7 @@ impl Provisioner {
         self.applied.retain(|key, _| wanted.contains(key));
     }
 
-    fn wanted(&self, fleet: &Fleet) -> Wanted {
+    fn objects(&self, fleet: &Fleet) -> BTreeMap<FleetKey, Value> {
         let name = names::generated(fleet);
         let objects = objects(fleet, &self.install)
             .into_iter()
@@ -328,10 +351,7 @@ impl Provisioner {
                 };
                 (key, value)
             });
-        Wanted {
-            fleet: fleet.clone(),
-            objects: objects.collect(),
-        }
+        objects.collect()
     }
 
     fn applies(&mut self, gateway: &ObjectKey, store: &Store, now: Instant) -> Vec<Apply> {
@@ -534,47 +554,6 @@ fn has_drifted(store: &Store, key: &FleetKey, applied: &Applied) -> bool {
     };
     let (stored, wanted) = (stripped(stored), stripped(&applied.wanted));
     !holds(&stored, &wanted) && stored != applied.answer
-}
-
-/// Whether `stored` has all that is in `wanted`; more is fine, since the API adds defaults.
-fn holds(stored: &Value, wanted: &Value) -> bool {
-    match (stored, wanted) {
-        (Value::Object(stored), Value::Object(wanted)) => {
-            let is_empty = |value: &Value| value.as_object().is_some_and(serde_json::Map::is_empty);
-            wanted.iter().all(|(name, wanted)| match stored.get(name) {
-                Some(stored) if is_whole(name) => stored == wanted,
-                Some(stored) => holds(stored, wanted),
-                None => is_empty(wanted) || wanted.as_array().is_some_and(Vec::is_empty),
-            })
-        }
-        (Value::Array(stored), Value::Array(wanted)) => {
-            let mut pairs = stored.iter().zip(wanted);
-            stored.len() == wanted.len() && pairs.all(|(stored, wanted)| holds(stored, wanted))
-        }
-        (stored, wanted) => stored == wanted,
-    }
-}
-
-/// Maps that mean another thing with one key more. Spec: `mapType=atomic` (`core/v1/types.go`).
-fn is_whole(name: &str) -> bool {
-    matches!(name, "selector" | "nodeSelector")
-}
-
-/// An object without what the cluster counts in it, and without what items of a list lack.
-fn stripped(value: &Value) -> Value {
-    let mut value = value.clone();
-    drop_nulls(&mut value);
-    if let Some(fields) = value.as_object_mut() {
-        for field in ["apiVersion", "kind", "status"] {
-            fields.shift_remove(field);
-        }
-    }
-    if let Some(metadata) = value["metadata"].as_object_mut() {
-        for field in ["managedFields", "resourceVersion", "generation"] {
-            metadata.shift_remove(field);
-        }
-    }
-    value
 }
 
 /// Where an object is.

@@ -109,7 +109,8 @@ pub(super) fn specs(
         let route = &routes[at];
         let declared = declared(&route.source.object.metadata);
         let is_served = winners.contains(&at);
-        // A listener that is gone, or another's now, lets its connections finish.
+        // A listener that is gone, or another's now, lets its connections finish. A route that
+        // names no backend any more has given them up itself.
         let of_all = match is_served {
             false if !backends[at].resolved.is_empty() => Some(Drain::Keep),
             _ => declared,

@@ -44,9 +44,7 @@ pub(super) fn one(
     routes: &[RoutePlan<'_>],
     backends: &[Backends],
 ) -> TableSpec {
-    let all = routes.iter().enumerate();
-    let all = all.filter(|(_, route)| !route.parents.is_empty());
-    let all: Vec<usize> = all.map(|(at, _)| at).collect();
+    let all: Vec<usize> = (0..routes.len()).collect();
     let mut table = of(index, (gateways, routes), &all, backends);
     table.grants = index.grants.specs();
     table

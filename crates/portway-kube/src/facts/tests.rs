@@ -7,7 +7,8 @@ use portway_control::provision::FleetPort;
 use portway_feed::ProxyFacts;
 use serde_json::{Value, json};
 
-use super::{Newest, Serving, Way, addresses, of_gateway};
+use super::{Newest, Serving, UNANSWERED, Way, addresses, of_gateway};
+use crate::limits::ADOPTION;
 
 fn proxy(pod: &str, acknowledged: Option<u64>) -> ProxyFacts {
     ProxyFacts {
@@ -26,6 +27,7 @@ fn way<'a>(service: Option<&'a Value>, ready: &[&'a str]) -> Way<'a> {
         service,
         ports: &[],
         ready: ready.collect(),
+        unanswered_since: None,
     }
 }
 
@@ -128,6 +130,33 @@ fn the_oldest_table_that_a_proxy_lacks_counts() {
     assert_eq!(of(7), Vec::<String>::new());
 }
 
+/// Proxies that serve may not be what the Gateway wants them to be.
+#[test]
+fn what_the_api_has_not_answered_is_waited_for_and_told_later() {
+    let led_since = Instant::now();
+    let at = |seconds| led_since + Duration::from_secs(seconds);
+    let newest = Newest {
+        tables: &[(7, at(1))],
+        led_since,
+    };
+    let of = |since, now| {
+        let way = Way {
+            unanswered_since: Some(at(since)),
+            ..way(None, &["a"])
+        };
+        of_gateway(&way, &[proxy("a", Some(7))], newest, at(now))
+    };
+    let early = of(60, 61);
+    assert_eq!(early.facts.missing, Vec::<String>::new());
+    assert_eq!(early.acknowledged, Some(6));
+    assert_eq!(early.patience, Some(at(62)));
+    assert_eq!(of(60, 62).facts.missing, [UNANSWERED]);
+    // A new leader applies all there is, and what serves goes on.
+    let new = of(0, 5);
+    assert_eq!(new.facts.missing, Vec::<String>::new());
+    assert_eq!(new.patience, Some(led_since + ADOPTION));
+}
+
 /// A listener's port is served when the Service has it and sends it to each proxy.
 #[test]
 fn a_table_without_a_way_to_it_is_not_served() {
@@ -144,6 +173,7 @@ fn a_table_without_a_way_to_it_is_not_served() {
             service: Some(service),
             ports: &ports,
             ready: BTreeMap::from([("a", pod_ports.iter().copied().collect())]),
+            unanswered_since: None,
         };
         let now = since + Duration::from_secs(seconds);
         of_gateway(&way, &[proxy("a", Some(7))], newest, now)

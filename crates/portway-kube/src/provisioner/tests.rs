@@ -87,7 +87,8 @@ impl Scene {
         let ours = gateway();
         let fleets = fleets.iter().map(|it| (it.gateway.clone(), it.clone()));
         let ours = [(&ours, "portway")];
-        self.provisioner.want(&fleets.collect(), ours.into_iter());
+        self.provisioner
+            .want(&fleets.collect(), ours.into_iter(), self.now);
     }
 
     fn due(&mut self) -> Vec<Job> {
@@ -393,7 +394,9 @@ fn a_gateway_that_is_no_longer_ours_loses_everything() {
     let mut scene = Scene::new();
     scene.want(&[fleet(&[80])]);
     scene.turn();
-    scene.provisioner.want(&BTreeMap::new(), [].into_iter());
+    scene
+        .provisioner
+        .want(&BTreeMap::new(), [].into_iter(), scene.now);
     let (applied, mut deleted) = scene.turn();
     deleted.sort();
     assert_eq!(applied, []);
@@ -408,7 +411,9 @@ fn a_gateway_whose_class_is_not_there_keeps_what_it_has() {
     scene.want(&[fleet(&[80])]);
     scene.turn();
     scene.store.see::<GatewayClass>(None, Seen::All(Vec::new()));
-    scene.provisioner.want(&BTreeMap::new(), [].into_iter());
+    scene
+        .provisioner
+        .want(&BTreeMap::new(), [].into_iter(), scene.now);
     assert_eq!(scene.turn(), (vec![], vec![]));
     assert_eq!(scene.provisioner.accounts(&scene.store).len(), 1);
 }
@@ -581,22 +586,35 @@ fn a_problem_is_gone_with_the_wish_that_had_it() {
 
 /// What a Gateway's status says of its proxies waits for that.
 #[test]
-fn it_is_settled_when_all_is_as_wanted_or_refused() {
+fn a_wish_is_answered_when_it_is_taken_or_refused() {
     let mut scene = Scene::new();
-    let is_settled = |scene: &Scene| scene.provisioner.is_settled(&gateway());
-    assert!(is_settled(&scene));
+    let since = |scene: &Scene| scene.provisioner.unanswered_since(&gateway());
+    assert_eq!(since(&scene), None);
     scene.want(&[fleet(&[80])]);
-    assert!(!is_settled(&scene));
+    let first = scene.now;
+    scene.pass(1);
+    scene.want(&[fleet(&[80])]);
+    assert_eq!(since(&scene), Some(first));
     scene.turn();
-    assert!(is_settled(&scene));
+    assert_eq!(since(&scene), None);
     scene.want(&[fleet(&[80, 81])]);
     let job = scene.due().remove(0);
-    assert!(!is_settled(&scene));
+    assert_eq!(since(&scene), Some(scene.now));
     scene.refuse(&job, "quota");
-    assert!(is_settled(&scene));
+    assert_eq!(since(&scene), None);
+    // Until that is answered, the last word holds.
     scene.want(&[fleet(&[80, 82])]);
-    assert!(!is_settled(&scene));
-    assert_eq!(scene.provisioner.problem(&gateway()), None);
+    assert_eq!(since(&scene), Some(scene.now));
+    assert_eq!(scene.provisioner.problem(&gateway()), Some("quota"));
+    // As it is already.
+    scene.want(&[fleet(&[80])]);
+    assert_eq!(scene.due(), []);
+    assert_eq!(since(&scene), None);
+    // Nobody wants other authorities of a Gateway, nor what is applied now and then.
+    scene.provisioner.take_authorities("other".into());
+    scene.pass(3600);
+    assert_eq!(scene.due().len(), 1);
+    assert_eq!(since(&scene), None);
 }
 
 #[test]
@@ -632,7 +650,9 @@ fn of_a_gateway_that_is_gone_nothing_is_kept() {
     let gone = json!({"metadata": {"name": "edge", "namespace": "shop"}});
     let gone = serde_json::from_value(gone).unwrap();
     scene.store.see::<Gateway>(None, Seen::Gone(gone));
-    scene.provisioner.want(&BTreeMap::new(), [].into_iter());
+    scene
+        .provisioner
+        .want(&BTreeMap::new(), [].into_iter(), scene.now);
     scene.refuse(&job, "the namespace is being terminated");
     assert_eq!(scene.due(), []);
     assert!(!scene.provisioner.is_waiting());
