@@ -174,7 +174,13 @@ func change(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	restore, err := portsAreReused()
+	if err != nil {
+		return err
+	}
+	defer restore()
 	var asked, failed, broken atomic.Int64
+	var failure atomic.Value
 	var clients sync.WaitGroup
 	end := make(chan struct{})
 	for range 10 {
@@ -195,6 +201,7 @@ func change(ctx context.Context, b *bench) error {
 				asked.Add(1)
 				if _, err := ask(target); err != nil {
 					failed.Add(1)
+					failure.CompareAndSwap(nil, err.Error())
 				}
 			}
 		})
@@ -220,6 +227,9 @@ func change(ctx context.Context, b *bench) error {
 	clients.Wait()
 	slices.Sort(late)
 	b.result["connections"], b.result["failed"] = asked.Load(), failed.Load()
+	if why := failure.Load(); why != nil {
+		b.result["first_failure"] = why
+	}
 	b.result["streams"], b.result["streams_broken"] = 10, broken.Load()
 	b.result["old_answers_p50_ms"], b.result["old_answers_max_ms"] = late[len(late)/2], late[len(late)-1]
 	return nil
