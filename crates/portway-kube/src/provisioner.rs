@@ -258,7 +258,7 @@ impl Provisioner {
                 jobs.push(job);
             } else {
                 self.retries.forget(&job.gateway);
-                self.is_answered(&job.gateway);
+                self.note_answer(&job.gateway);
                 // What was refused is not wanted any more; facts have to hear of it.
                 self.must_look |= self.problems.remove(&job.gateway).is_some();
             }
@@ -290,7 +290,7 @@ impl Provisioner {
             self.retries.forget(&job.gateway);
             return false;
         }
-        self.is_answered(&job.gateway);
+        self.note_answer(&job.gateway);
         let problem_before = self.problems.remove(&job.gateway);
         match outcome.refused {
             None => {
@@ -310,7 +310,7 @@ impl Provisioner {
         }
     }
 
-    fn is_answered(&mut self, gateway: &ObjectKey) {
+    fn note_answer(&mut self, gateway: &ObjectKey) {
         if let Some(wanted) = self.wanted.get_mut(gateway) {
             wanted.is_answered = true;
         }

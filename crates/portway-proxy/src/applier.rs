@@ -264,7 +264,8 @@ impl Applier {
             drains.any(|it| it.drain != Drain::Keep)
         };
         let revokes = |before: &RoutingTable| before.grants_gone_in(table).next().is_some();
-        self.has_drained |= ends(table) || before.is_some_and(|it| ends(it) || revokes(it));
+        self.has_drained =
+            self.has_drained || ends(table) || before.is_some_and(|it| ends(it) || revokes(it));
         let drains = self.has_drained.then(|| Drains::between(before, table));
         drains.map(Arc::new)
     }

@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::limits::{DESCRIPTORS_RESERVED, RESUME_SHARE};
+use crate::sys::Errno;
 
 /// The descriptors that workers may still open, a counter that all share. It is touched once for
 /// each connection, not for bytes.
@@ -43,6 +44,14 @@ impl Descriptors {
     pub(crate) fn has_plenty(&self) -> bool {
         self.free.load(Ordering::Relaxed) > self.plenty
     }
+}
+
+/// Whether the kernel says that it has no descriptor, or no memory for one, whatever was counted.
+pub(crate) const fn are_lacking(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM
+    )
 }
 
 #[cfg(test)]

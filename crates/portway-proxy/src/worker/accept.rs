@@ -17,6 +17,7 @@ use portway_engine::time::Moment;
 use super::Worker;
 use super::served::Served;
 use crate::applier::Order;
+use crate::descriptors;
 use crate::limits::{
     ACCEPT_RETRY, ACCEPTS_PER_TURN, ACCEPTS_UNSEEN, DESCRIPTORS_PER_CONNECTION, SOCKETS_PER_TURN,
 };
@@ -167,7 +168,7 @@ impl Worker {
             }
         }
         let n_held_up = self.accepting.n_held_up.min(n_ready);
-        self.accepting.n_held_up = n_held_up - n_in_turn.min(n_held_up);
+        self.accepting.n_held_up = n_held_up.saturating_sub(n_in_turn);
         if self.accepting.n_held_up > 0 {
             self.accepting.resume_at = Some(now);
         } else if self.accepting.resume_at.take().is_some() {
@@ -239,7 +240,7 @@ impl From<Errno> for Refusal {
     fn from(error: Errno) -> Self {
         match error {
             Errno::AGAIN => Self::Empty,
-            Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Self::NoDescriptors,
+            it if descriptors::are_lacking(it) => Self::NoDescriptors,
             other => Self::Broken(other),
         }
     }

@@ -11,7 +11,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 
-use crate::sys::{Errno, tcp};
+use crate::descriptors;
+use crate::sys::tcp;
 
 /// The reserve of one worker: a socket of each family that an endpoint may be of.
 #[derive(Debug, Default)]
@@ -54,7 +55,7 @@ impl Reserved {
         if matches!(self, Self::Nothing) {
             *self = match tcp::socket(like) {
                 Ok(socket) => Self::Socket(socket),
-                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Self::Nothing,
+                Err(error) if descriptors::are_lacking(error) => Self::Nothing,
                 Err(_) => Self::NotSpoken,
             };
         }
