@@ -241,7 +241,11 @@ fn settle(object: &mut Object, order: Order, left: &Left) {
         return;
     };
     let changed = before.json().get("spec") != given.json().get("spec");
-    object.set_generation(own.max(generation + i64::from(changed)));
+    let next = own.max(generation + i64::from(changed));
+    // What says what it said before stays the same value: nothing is decided again for it.
+    if next != own {
+        object.set_generation(next);
+    }
 }
 
 #[cfg(test)]

@@ -98,6 +98,21 @@ fn a_generation_counts_changes_of_the_spec() {
     assert_eq!(generations(&texts), [1, 1, 2, 2, 3].map(Some));
 }
 
+/// Otherwise the first change of a slice would have all decided again that stands in its file.
+#[test]
+fn what_is_read_again_is_the_same_value() {
+    let (mut collection, mut objects) = (Collection::default(), Objects::default());
+    let mut read = |text: &str| {
+        let reading = read_source(&source(3, text));
+        collection.exchange(&mut objects, vec![(3, Some(reading))]);
+        let first = objects.gateways.values().next().unwrap();
+        first.object.clone()
+    };
+    let slice = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: s}\naddressType: IPv4\n";
+    let before = read(&route(1, 1));
+    assert_eq!(read(&format!("{}{slice}", route(1, 1))), before);
+}
+
 #[test]
 fn a_written_generation_counts_if_it_is_ahead() {
     let with = |class, generation| {
