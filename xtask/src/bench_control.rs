@@ -19,7 +19,7 @@ use crate::cluster::kubectl::Kubectl;
 use crate::cluster::site::Site;
 use crate::cluster::{Channel, ensure_up};
 use crate::interrupt::{self, Interrupt};
-use crate::repo::root;
+use crate::repo::{self, root};
 use crate::tally::say;
 use crate::{golang, image, install};
 
@@ -96,8 +96,8 @@ fn install_portway(args: &Args, site: &Site, interrupt: &Interrupt) -> Result<St
     if args.as_installed {
         return Ok("as installed".to_owned());
     }
-    let binary = match &args.portway {
-        Some(given) => given.clone(),
+    let binary = match args.portway.as_deref() {
+        named @ Some(_) => repo::portway(named)?,
         None => image::static_binary(interrupt)?,
     };
     install::portway(site, Some(&binary), interrupt)?;

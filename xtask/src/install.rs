@@ -17,7 +17,7 @@ use crate::cluster::site::Site;
 use crate::golang::{self, hex};
 use crate::image;
 use crate::interrupt::Interrupt;
-use crate::repo::root;
+use crate::repo;
 use crate::tally::say;
 
 /// The class that the manifests bring.
@@ -56,7 +56,7 @@ pub(crate) fn release(site: &Site, reference: &str, interrupt: &Interrupt) -> Re
     let mut upgrade = site.inside(helm);
     upgrade
         .env("KUBECONFIG", site.kubeconfig("admin"))
-        .current_dir(root());
+        .current_dir(repo::root());
     upgrade.args([
         "upgrade",
         "--install",
@@ -93,7 +93,7 @@ pub(crate) fn release(site: &Site, reference: &str, interrupt: &Interrupt) -> Re
 /// When it does not build.
 pub(crate) fn import(site: &Site, binary: Option<&Path>, interrupt: &Interrupt) -> Result<String> {
     let binary = match binary {
-        Some(given) => given.to_owned(),
+        named @ Some(_) => repo::portway(named)?,
         None => image::static_binary(interrupt)?,
     };
     let bytes = fs::read(&binary).with_context(|| format!("read {}", binary.display()))?;

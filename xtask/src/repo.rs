@@ -28,11 +28,31 @@ pub(crate) fn at_root(program: impl Into<OsString>) -> Command {
     command
 }
 
+/// The binary that is to be tested: the one named with `--portway`, or else the release binary.
+///
+/// # Errors
+/// When the one named is not Portway, or the other does not build.
+pub(crate) fn portway(named: Option<&Path>) -> Result<PathBuf> {
+    match named {
+        Some(path) => named_portway(path).with_context(|| format!("--portway {}", path.display())),
+        None => build_release(),
+    }
+}
+
+fn named_portway(path: &Path) -> Result<PathBuf> {
+    let path = path.canonicalize()?;
+    ensure!(path.is_file(), "not a file");
+    let asked = at_root(&path).arg("--version").output();
+    let said = asked.context("ask its version")?.stdout;
+    ensure!(said.starts_with(b"portway "), "not Portway");
+    Ok(path)
+}
+
 /// Builds the release binary, and gives its path as Cargo tells it.
 ///
 /// # Errors
 /// When it does not build.
-pub(crate) fn build_release() -> Result<PathBuf> {
+fn build_release() -> Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--release", "-p", "portway", "--bin", "portway"]);
     executable(build)
@@ -56,3 +76,6 @@ pub(crate) fn executable(mut build: Command) -> Result<PathBuf> {
     });
     built.next_back().context("cargo named no executable")
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,10 +54,7 @@ const MANIFESTS_MIN: usize = 140;
 /// When the module cannot be had, or Portway does not build.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let module = golang::required("suite", MODULE)?;
-    let binary = match &args.portway {
-        Some(path) => path.canonicalize().context("find the binary")?,
-        None => repo::build_release()?,
-    };
+    let binary = repo::portway(args.portway.as_deref())?;
     let scratch = root().join("target/upstream");
     let mut tally = Tally::new("upstream");
     for part in ["base", "tests"] {

@@ -34,6 +34,9 @@ pub(crate) const BACKEND_PORT: u16 = 7000;
 /// Addresses that take turns, so that no pair of addresses runs out of ports.
 const TURNS: [u8; 4] = [1, 3, 4, 5];
 
+/// How the directory of a run is called, before its process.
+const RUN: &str = "run-";
+
 /// The backend listens on these as well, up to the last of them; tables need more endpoints.
 const SPARE_BACKENDS_LAST: u8 = 12;
 
@@ -74,7 +77,9 @@ impl Arena {
             rustix::process::geteuid().is_root(),
             "needs root, for three network namespaces; try `sudo -E cargo xtask bench`"
         );
-        let dir = repo::root().join(format!("target/bench/run-{}", std::process::id()));
+        let runs = repo::root().join("target/bench");
+        remove_dead(&runs);
+        let dir = runs.join(format!("{RUN}{}", std::process::id()));
         std::fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
         let arena = Self {
             client: Holder::start(&[])?,
@@ -179,6 +184,17 @@ pub(crate) fn gateways(port: u16) -> Vec<SocketAddr> {
 fn addresses(net: u8, hosts: &[u8], port: u16) -> Vec<SocketAddr> {
     let addr = |host: &u8| (Ipv4Addr::new(198, 18, net, *host), port).into();
     hosts.iter().map(addr).collect()
+}
+
+/// Removes what runs left that did not come to their end: whoever wanted to look into it has.
+fn remove_dead(runs: &Path) {
+    for entry in std::fs::read_dir(runs).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|it| it.strip_prefix(RUN));
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 impl Holder {

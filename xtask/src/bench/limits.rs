@@ -1,5 +1,6 @@
 //! Every bound and default of the benchmark, with its unit and its reason.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// CPU time of others, as a share of the machine, above which a sample is taken again.
@@ -62,8 +63,15 @@ pub(crate) const FULL_ROUNDS: u32 = 5;
 /// Rounds of what takes seconds a sample: floods.
 pub(crate) const SELDOM_ROUNDS: u32 = 3;
 
+/// Rounds that can be asked for.
+pub(crate) const ROUNDS: RangeInclusive<u64> = 1..=100;
+
 /// Milliseconds that a sample measures.
-pub(crate) const MEASURE_MS: u64 = 1000;
+pub(crate) const MEASURE_MS: u32 = 1000;
+
+/// Those that can be asked for: less is not enough for a figure, more is longer than a sample may
+/// take.
+pub(crate) const MEASURES_MS: RangeInclusive<u64> = 50..=120_000;
 
 /// Wait for the access log to be told of the last connections.
 pub(crate) const RECORDS: Duration = Duration::from_secs(10);

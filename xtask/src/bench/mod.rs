@@ -32,20 +32,24 @@ mod limits;
 
 pub(crate) use part::Part;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 use serde_json::{Value, json};
 
 use self::arena::Arena;
 use self::limits::{
-    FULL_ROUNDS, MEASURE_MS, NICENESS, RETRY_TIME, RETRY_TIME_QUICK, TABLES, WARM_UP,
+    FULL_ROUNDS, MEASURE_MS, MEASURES_MS, NICENESS, RETRY_TIME, RETRY_TIME_QUICK, ROUNDS, TABLES,
+    WARM_UP,
 };
 use self::results::{Lines, Results};
 use self::schedule::Schedule;
 use self::targets::{Kind, Target};
+use crate::interrupt::Interrupt;
 use crate::repo;
 use crate::tally::{Count, say};
 
@@ -53,8 +57,8 @@ use crate::tally::{Count, say};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  sudo -E cargo xtask bench --quick       four minutes: direct, Portway, nginx, HAProxy
-  sudo -E cargo xtask bench --full        up to twenty: all peers, all jobs, 5 rounds
+  sudo -E cargo xtask bench --quick       a minute or two: direct, Portway, nginx, HAProxy
+  sudo -E cargo xtask bench --full        ten to twenty: all peers, all jobs, 5 rounds
   sudo -E cargo xtask bench --only portway,nginx --jobs up,connects --rounds 3
   sudo -E cargo xtask bench --tables      1,000 and 5,000 routes: start, one change, memory
   sudo -E cargo xtask bench --profile     perf and strace on Portway, kept beside the results
@@ -83,20 +87,20 @@ pub(crate) struct Args {
     report: bool,
 
     /// Only these targets.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_name = "TARGET", value_parser = targets())]
     only: Vec<String>,
 
     /// Only these jobs.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_name = "JOB", value_parser = jobs())]
     jobs: Vec<String>,
 
     /// How often everything is measured.
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = range(ROUNDS))]
     rounds: Option<u32>,
 
     /// Milliseconds that each sample measures.
-    #[arg(long, default_value_t = MEASURE_MS)]
-    measure_ms: u64,
+    #[arg(long, value_name = "MS", value_parser = range(MEASURES_MS), default_value_t = MEASURE_MS)]
+    measure_ms: u32,
 
     /// Where results go instead of `bench/results/DATE`; no report is made then.
     #[arg(long, value_name = "DIR")]
@@ -105,6 +109,19 @@ pub(crate) struct Args {
     /// A binary to measure; by default the release binary, built first.
     #[arg(long, value_name = "FILE")]
     portway: Option<PathBuf>,
+}
+
+/// Names of targets, checked before anything is built.
+fn targets() -> PossibleValuesParser {
+    Kind::ALL.map(Kind::name).into()
+}
+
+fn jobs() -> PossibleValuesParser {
+    jobs::FULL.map(|job| job.name).into()
+}
+
+fn range(range: RangeInclusive<u64>) -> RangedU64ValueParser<u32> {
+    RangedU64ValueParser::new().range(range)
 }
 
 /// Measures what was asked for.
@@ -120,7 +137,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     command.args(["bench-part", "session"]);
     // What follows `bench`.
     command.args(std::env::args_os().skip(2));
-    let status = command.status().context("begin a session")?;
+    let interrupt = Interrupt::listen()?;
+    let status = interrupt.run(&mut command);
+    let status = status.context("cut short; what was measured so far is kept")?;
     Ok(match status.success() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
@@ -131,18 +150,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 fn measure(args: &Args) -> Result<ExitCode> {
     let start = Instant::now();
     let load = build_load()?;
-    let portway = match &args.portway {
-        Some(path) => path.canonicalize()?,
-        None => repo::build_release()?,
-    };
+    let portway = repo::portway(args.portway.as_deref())?;
     let arena = Arena::set()?;
     let backend = arena.start_backend(&load)?;
-    let (kinds, jobs) = choose(args)?;
+    let (kinds, jobs) = choose(args);
     let mut results = Results::begin(
         name(args),
         out(args).as_deref(),
         &results::commit_of(&portway),
     )?;
+    say(&format!(
+        "bench: each sample is a line of {} at once",
+        results.path.display()
+    ));
     let rounds = args.rounds.unwrap_or(args.rounds_of_its_own());
     if !args.tables {
         results.add(&settings(args.measure_ms, rounds, &jobs))?;
@@ -219,7 +239,7 @@ fn take(
 }
 
 /// How samples are taken, as a line of results.
-fn settings(measure_ms: u64, rounds: u32, jobs: &[&jobs::Job]) -> Value {
+fn settings(measure_ms: u32, rounds: u32, jobs: &[&jobs::Job]) -> Value {
     let command = |job: &&jobs::Job| {
         let count = job.count_args(Kind::Portway);
         let count = count.iter().map(String::as_str);
@@ -266,7 +286,7 @@ fn name(args: &Args) -> &'static str {
 }
 
 /// What was asked for, by name.
-fn choose(args: &Args) -> Result<(Vec<Kind>, Vec<&'static jobs::Job>)> {
+fn choose(args: &Args) -> (Vec<Kind>, Vec<&'static jobs::Job>) {
     let quick = [
         Kind::Ceiling,
         Kind::Direct,
@@ -284,16 +304,6 @@ fn choose(args: &Args) -> Result<(Vec<Kind>, Vec<&'static jobs::Job>)> {
         (_, true) => jobs::PROFILED.to_vec(),
         _ => jobs::FULL.to_vec(),
     };
-    for name in &args.only {
-        if !Kind::ALL.iter().any(|it| it.name() == name) {
-            bail!("no target is called {name}");
-        }
-    }
-    for name in &args.jobs {
-        if !jobs::FULL.iter().any(|it| it.name == name) {
-            bail!("no job is called {name}");
-        }
-    }
     if !args.only.is_empty() {
         kinds = Kind::ALL.to_vec();
         kinds.retain(|it| args.only.iter().any(|name| name == it.name()));
@@ -302,7 +312,7 @@ fn choose(args: &Args) -> Result<(Vec<Kind>, Vec<&'static jobs::Job>)> {
         jobs = jobs::FULL.to_vec();
         jobs.retain(|it| args.jobs.iter().any(|name| name == it.name));
     }
-    Ok((kinds, jobs))
+    (kinds, jobs)
 }
 
 /// Only a whole run is kept beside the code; what was tried on the way is not.
@@ -343,3 +353,6 @@ fn start_targets(
     }
     Ok(targets)
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ pub(crate) struct Schedule {
     pub(crate) targets: Vec<Target>,
     pub(crate) results: Results,
     /// Milliseconds that each sample measures.
-    pub(crate) measure_ms: u64,
+    pub(crate) measure_ms: u32,
     /// Time left for samples that are taken again.
     pub(crate) retry_left: Duration,
     /// Samples of what may not fail: Portway, plain forwarding, the load tool with itself.
@@ -238,7 +238,9 @@ impl Schedule {
             "dropped": dropped,
             "lines": lines,
         });
-        say(&format!("  {line}"));
+        say(&format!(
+            "bench: {closed} connections closed, {lines} lines of the access log, {dropped} dropped"
+        ));
         self.results.add(&line)
     }
 
@@ -359,19 +361,38 @@ fn line(job: &Job, kind: Kind, load: &Value) -> String {
             } = figures;
             format!("{rate:8.0} /s      {cpu:6.1} CPU-µs    p99 {p99_us:6.0} µs")
         }
-        super::jobs::Unit::Memory | super::jobs::Unit::Transfers => {
-            let mut load = load.clone();
-            if let Some(load) = load.as_object_mut() {
-                load.remove("cpu");
-            }
-            load.to_string()
-        }
+        super::jobs::Unit::Memory => memory(load),
+        super::jobs::Unit::Transfers => format!(
+            "{} transfers, {} bad",
+            number(load, "/transfers"),
+            number(load, "/bad")
+        ),
     };
     let others = match noise(load) {
         Some(noise) => format!("others {:.0} %", noise * 100.0),
         None => "others not observed".to_owned(),
     };
     format!("  {:<18}{:<16}{what}  {others}", job.name, kind.name())
+}
+
+/// Memory of connections for people: of idle ones, or of a flood.
+fn memory(load: &Value) -> String {
+    let kib = |name| number(load, name) / 1024.0;
+    let conns = number(load, "/conns");
+    match load.get("next_client").and_then(Value::as_str) {
+        Some(next) => format!(
+            "{conns} connections, {} refused, own memory {:.0} to {:.0} KiB, next client {next} after {:.0} ms",
+            number(load, "/refused"),
+            kib("/gateway_bytes_before"),
+            kib("/gateway_bytes_most"),
+            number(load, "/next_client_ms"),
+        ),
+        None => format!(
+            "{conns} connections, own {:.2} KiB each, kernel {:.1} KiB each",
+            kib("/gateway_bytes_each"),
+            kib("/kernel_bytes_each"),
+        ),
+    }
 }
 
 impl Schedule {

@@ -95,9 +95,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let chosen = choose(args)?;
     let part = ProofArgs {
         portway: match &args.portway {
-            Some(path) => Some(path.canonicalize().context("find the binary")?),
             None if args.direct => None,
-            None => Some(repo::build_release()?),
+            named => Some(repo::portway(named.as_deref())?),
         },
         short: args.short,
         direct: args.direct,

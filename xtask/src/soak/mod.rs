@@ -92,10 +92,7 @@ pub(crate) struct Args {
 /// exit code of 1.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     process::raise_descriptors()?;
-    let portway = match &args.portway {
-        Some(path) => path.canonicalize().context("find the binary")?,
-        None => repo::build_release()?,
-    };
+    let portway = repo::portway(args.portway.as_deref())?;
     let stage = Stage::set(
         "soak",
         Stage {

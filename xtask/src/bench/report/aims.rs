@@ -112,8 +112,8 @@ impl Aim {
             Some(false) => "**short**",
             None => "not measured",
         };
+        let is = self.is.map_or("–".to_owned(), |is| beside(is, wanted));
         let (what, wanted) = (&self.what, figure(wanted));
-        let is = self.is.map_or("–".to_owned(), figure);
         let rounds = match self.rounds.filter(|it| it.n > 1) {
             Some(Spread { min, max, .. }) => format!("{}–{}", figure(min), figure(max)),
             None => "–".to_owned(),
@@ -182,6 +182,16 @@ impl Figure {
             Self::P50 => measured(load, "/waits/p50_us"),
             Self::P99 => measured(load, "/waits/p99_us"),
         }
+    }
+}
+
+/// The first as a figure; with more digits where it would look like the second, and is not.
+pub(super) fn beside(is: f64, wanted: f64) -> String {
+    let short = figure(is);
+    let looks_equal = short == figure(wanted);
+    match looks_equal && (is - wanted).abs() > f64::EPSILON {
+        true => format!("{is:.4}"),
+        false => short,
     }
 }
 

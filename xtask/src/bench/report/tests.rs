@@ -55,6 +55,13 @@ fn an_aim_is_met_or_said_to_be_short() {
 }
 
 #[test]
+fn a_figure_just_beside_its_aim_does_not_look_equal() {
+    let shown =
+        [(1.0468, 1.05), (1.05, 1.05), (1.02, 1.05)].map(|(is, wanted)| aims::beside(is, wanted));
+    assert_eq!(shown, ["1.0468", "1.05", "1.02"]);
+}
+
+#[test]
 fn an_aim_without_a_figure_is_not_measured_and_not_met() {
     let idle = |target, bytes: &str| {
         format!(
