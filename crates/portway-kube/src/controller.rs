@@ -279,7 +279,7 @@ impl Controller {
             let gateway = gateways.get(key)?;
             Some((key, gateway.object.spec.gateway_class_name.as_str()))
         });
-        self.provisioner.want(&made.fleets, ours, now);
+        self.provisioner.want(&made.fleets, ours, &self.store);
         let ours: BTreeSet<ObjectKey> = tables.keys().cloned().collect();
         // One that is refused keeps its proxies, if it has any, and these need its table.
         let facts = &self.facts.gateways;
@@ -375,7 +375,7 @@ impl Controller {
                 service: fleet.get(&service).map(Arc::as_ref),
                 ports: self.provisioner.ports(key),
                 ready,
-                unanswered_since: self.provisioner.unanswered_since(key),
+                asked: self.provisioner.asked(key),
             };
             let newest = Newest {
                 tables: newest,

@@ -13,6 +13,7 @@ use portway_feed::ProxyFacts;
 use serde_json::Value;
 
 use crate::limits::{ACKNOWLEDGE_MAX, ADOPTION, HOLDERS_SHOWN_MAX};
+use crate::provisioner::Asked;
 use crate::watched::is_ending;
 
 /// What is said as long as the API has answered nothing.
@@ -27,8 +28,8 @@ pub(crate) struct Way<'a> {
     pub(crate) ports: &'a [FleetPort],
     /// The Pods that its Service sends connections to, and to which of their ports.
     pub(crate) ready: BTreeMap<&'a str, BTreeSet<u16>>,
-    /// Since when the Gateway has wanted what the API has not taken yet, nor refused.
-    pub(crate) unanswered_since: Option<Instant>,
+    /// Whether the API has been asked for what is wanted now.
+    pub(crate) asked: Asked,
 }
 
 /// The newest tables of a Gateway.
@@ -116,14 +117,14 @@ pub(crate) fn of_gateway(
         let since = newest.since_after(newest.before());
         (why, since + ACKNOWLEDGE_MAX)
     });
-    let unanswered = way.unanswered_since.map(|since| {
-        let from = (since + ACKNOWLEDGE_MAX).max(newest.led_since + ADOPTION);
-        (UNANSWERED.to_owned(), from)
-    });
-    for not_yet in closed.into_iter().chain(unanswered) {
-        // A table that no connection comes to, or not as it is to be, is as good as none.
+    // A table that no connection comes to, or not as it is to be, is as good as none.
+    if closed.is_some() || way.asked != Asked::Answered {
         serving.acknowledged = serving.acknowledged.min(newest.before());
-        found.push(not_yet);
+    }
+    found.extend(closed);
+    if let Asked::Since(since) = way.asked {
+        let from = (since + ACKNOWLEDGE_MAX).max(newest.led_since + ADOPTION);
+        found.push((UNANSWERED.to_owned(), from));
     }
     for (why, from) in found {
         if now >= from {

@@ -11,17 +11,18 @@
 //! left alone, serves nobody, and is made anew when it is gone.
 
 mod drift;
+mod ownership;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use portway_control::api::Kind;
 use portway_control::origin::ObjectKey;
 use portway_control::provision::{Fleet, FleetPort, Install, ProvisionKind, names, objects};
 use serde_json::Value;
 
 use self::drift::{holds, stripped};
+use self::ownership::{has_controller_of, owner, uid};
 use crate::call::Place;
 use crate::limits::{FLEETS_IN_FLIGHT_MAX, RESYNC};
 use crate::retry::Retries;
@@ -56,6 +57,8 @@ impl Apply {
 pub(crate) struct Job {
     /// The Gateway.
     pub(crate) gateway: ObjectKey,
+    /// Which of our wishes for it this is part of; `None` = nothing is wanted for it.
+    pub(crate) wish: Option<u64>,
     /// Objects to apply.
     pub(crate) apply: Vec<Apply>,
     /// Objects to delete, by uid.
@@ -84,10 +87,20 @@ struct Applied {
 struct Wanted {
     fleet: Fleet,
     objects: BTreeMap<FleetKey, Value>,
-    /// Since when the Gateway has wanted it like this.
-    since: Instant,
-    /// Whether the API has taken that, or refused it.
-    is_answered: bool,
+    /// Its number among all wishes.
+    wish: u64,
+    asked: Asked,
+}
+
+/// Whether the API has been asked for what a Gateway needs now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Others come first.
+    NotYet,
+    /// It has not answered since.
+    Since(Instant),
+    /// It has all of that, or refused it.
+    Answered,
 }
 
 /// Which objects are applied and deleted, and when.
@@ -102,6 +115,7 @@ pub(crate) struct Provisioner {
     in_flight: BTreeSet<ObjectKey>,
     retries: Retries,
     problems: BTreeMap<ObjectKey, String>,
+    n_wishes: u64,
     must_look: bool,
     resync_at: Option<Instant>,
 }
@@ -117,6 +131,7 @@ impl Provisioner {
             in_flight: BTreeSet::new(),
             retries: Retries::default(),
             problems: BTreeMap::new(),
+            n_wishes: 0,
             must_look: true,
             resync_at: None,
         }
@@ -142,7 +157,7 @@ impl Provisioner {
         &mut self,
         fleets: &BTreeMap<ObjectKey, Fleet>,
         ours: impl Iterator<Item = (&'k ObjectKey, &'k str)>,
-        now: Instant,
+        store: &Store,
     ) {
         let before = std::mem::take(&mut self.wanted);
         for (key, fleet) in fleets {
@@ -152,11 +167,18 @@ impl Provisioner {
                     self.must_look = true;
                     // What was refused is wanted otherwise now.
                     self.retries.forget(key);
+                    self.problems.remove(key);
+                    let objects = self.objects(fleet);
+                    let asked = match self.is_there(key, &objects, store) {
+                        true => Asked::Answered,
+                        false => Asked::NotYet,
+                    };
+                    self.n_wishes += 1;
                     Wanted {
                         fleet: fleet.clone(),
-                        objects: self.objects(fleet),
-                        since: now,
-                        is_answered: false,
+                        objects,
+                        wish: self.n_wishes,
+                        asked,
                     }
                 }
             };
@@ -184,10 +206,10 @@ impl Provisioner {
         self.problems.get(gateway).map(String::as_str)
     }
 
-    /// Since when a Gateway has wanted what the API has not taken yet, nor refused.
-    pub(crate) fn unanswered_since(&self, gateway: &ObjectKey) -> Option<Instant> {
-        let wanted = self.wanted.get(gateway).filter(|it| !it.is_answered);
-        wanted.map(|it| it.since)
+    /// Whether the API has been asked for what a Gateway needs now.
+    pub(crate) fn asked(&self, gateway: &ObjectKey) -> Asked {
+        let wanted = self.wanted.get(gateway);
+        wanted.map_or(Asked::Answered, |it| it.asked)
     }
 
     /// The Gateways that may have proxies, with the name of their objects.
@@ -235,10 +257,10 @@ impl Provisioner {
             return Vec::new();
         }
         self.must_look = false;
-        self.forget_the_gone(store);
         let mut deletes = self.deletes(store);
         let gateways: BTreeSet<ObjectKey> =
             self.wanted.keys().chain(deletes.keys()).cloned().collect();
+        self.forget_the_unwanted(&gateways);
         let mut jobs = Vec::new();
         for gateway in gateways {
             if self.in_flight.contains(&gateway) || self.in_flight.len() >= FLEETS_IN_FLIGHT_MAX {
@@ -249,16 +271,21 @@ impl Provisioner {
                 continue;
             }
             let job = Job {
+                wish: self.wish(&gateway),
                 apply: self.applies(&gateway, store, now),
                 delete: deletes.remove(&gateway).unwrap_or_default(),
                 gateway,
             };
             if !job.apply.is_empty() || !job.delete.is_empty() {
                 self.in_flight.insert(job.gateway.clone());
+                self.note(&job.gateway, |asked| match asked {
+                    Asked::NotYet => Asked::Since(now),
+                    asked => asked,
+                });
                 jobs.push(job);
             } else {
                 self.retries.forget(&job.gateway);
-                self.note_answer(&job.gateway);
+                self.note(&job.gateway, |_| Asked::Answered);
                 // What was refused is not wanted any more; facts have to hear of it.
                 self.must_look |= self.problems.remove(&job.gateway).is_some();
             }
@@ -290,7 +317,9 @@ impl Provisioner {
             self.retries.forget(&job.gateway);
             return false;
         }
-        self.note_answer(&job.gateway);
+        if !is_lost {
+            self.note(&job.gateway, |_| Asked::Answered);
+        }
         let problem_before = self.problems.remove(&job.gateway);
         match outcome.refused {
             None => {
@@ -310,30 +339,60 @@ impl Provisioner {
         }
     }
 
-    fn note_answer(&mut self, gateway: &ObjectKey) {
+    /// Notes how far the wish of a Gateway is; facts have to hear of it.
+    fn note(&mut self, gateway: &ObjectKey, of: impl Fn(Asked) -> Asked) {
         if let Some(wanted) = self.wanted.get_mut(gateway) {
-            wanted.is_answered = true;
+            let asked = of(wanted.asked);
+            self.must_look |= wanted.asked != asked;
+            wanted.asked = asked;
         }
     }
 
+    fn wish(&self, gateway: &ObjectKey) -> Option<u64> {
+        self.wanted.get(gateway).map(|it| it.wish)
+    }
+
+    /// Whether a job was made for what is wanted now. Part of an older wish says nothing of it.
     fn is_wanted_still(&self, job: &Job) -> bool {
         let wanted = self.wanted.get(&job.gateway);
         let is_wanted = |it: &Apply| {
             wanted.is_some_and(|wanted| wanted.objects.get(&it.key) == Some(&it.object))
         };
-        job.apply.iter().all(is_wanted)
+        self.wish(&job.gateway) == job.wish && job.apply.iter().all(is_wanted)
     }
 
-    /// Forgets everything: another leads now.
+    /// Whether all that a watch shows of a Gateway's objects is as it is wanted, and nobody is about to
+    /// change it: whoever led before made it so.
+    fn is_there(
+        &self,
+        gateway: &ObjectKey,
+        objects: &BTreeMap<FleetKey, Value>,
+        store: &Store,
+    ) -> bool {
+        let is_there = |(key, wanted): (&FleetKey, &Value)| {
+            let stored = store.fleet().get(key).filter(|it| !is_ending(it));
+            let is_as_wanted = |it: &Arc<Value>| holds(&stripped(it), &stripped(wanted));
+            !is_watched(key.kind) || stored.is_some_and(is_as_wanted)
+        };
+        !self.in_flight.contains(gateway)
+            && !objects.keys().any(|key| self.applied.contains_key(key))
+            && objects.iter().all(is_there)
+    }
+
+    /// Forgets everything: another leads now. Jobs that are still out belong to none of the next wishes.
     pub(crate) fn stop(&mut self) {
-        *self = Self::new(self.install.clone());
+        *self = Self {
+            n_wishes: self.n_wishes,
+            ..Self::new(self.install.clone())
+        };
     }
 
-    /// Forgets what is known of Gateways that are gone, and of objects that nobody wants.
-    fn forget_the_gone(&mut self, store: &Store) {
-        let gateways = &store.objects().gateways;
-        self.retries.keep(|key| gateways.contains_key(key));
-        self.problems.retain(|key, _| gateways.contains_key(key));
+    /// Forgets what failed with Gateways for which there is nothing to do any more.
+    fn forget_the_unwanted(&mut self, gateways: &BTreeSet<ObjectKey>) {
+        self.retries.keep(|key| gateways.contains(key));
+        let n_problems = self.problems.len();
+        self.problems.retain(|key, _| gateways.contains(key));
+        self.must_look |= self.problems.len() != n_problems;
         let wanted = self.wanted.values().flat_map(|it| it.objects.keys());
         let wanted: BTreeSet<&FleetKey> = wanted.collect();
         self.applied.retain(|key, _| wanted.contains(key));
@@ -467,10 +526,6 @@ fn waits_for_its_own(gateway: &ObjectKey, store: &Store) -> bool {
     })
 }
 
-fn uid(object: &Value) -> Option<&str> {
-    object["metadata"]["uid"].as_str()
-}
-
 /// Whether the class that a Gateway names is there, ours or not. Where it is not nobody serves the
 /// Gateway, and what lives lives on: the name may be mistyped, or the API server about to begin and not
 /// know all kinds yet.
@@ -508,37 +563,6 @@ fn must_serve_on(key: &FleetKey, wanted: &Wanted, store: &Store) -> bool {
     };
     !next(ProvisionKind::Deployment).is_some_and(is_available)
         || !next(ProvisionKind::Service).is_some_and(is_reached)
-}
-
-/// The Gateway that owns an object of ours.
-fn owner(key: &FleetKey, value: &Value, controller: &str) -> Option<ObjectKey> {
-    let metadata = &value["metadata"];
-    if metadata["labels"][names::CONTROLLER_LABEL] != *controller {
-        return None;
-    }
-    let mut owners = metadata["ownerReferences"].as_array()?.iter();
-    let owner = owners.find(|owner| owner["kind"] == Kind::Gateway.name())?;
-    Some(ObjectKey {
-        kind: Kind::Gateway,
-        namespace: key.namespace.as_str().into(),
-        name: owner["name"].as_str()?.into(),
-    })
-}
-
-/// Whether an object has the same controller as the one that is to be applied: the very Gateway, by
-/// its uid. Labels may be lost, but none says that another made it.
-fn has_controller_of(stored: &Value, wanted: &Value) -> bool {
-    let controller = |object: &Value| -> Option<String> {
-        let mut owners = object["metadata"]["ownerReferences"].as_array()?.iter();
-        let owner = owners.find(|it| it["controller"] == true)?;
-        owner["uid"].as_str().map(str::to_owned)
-    };
-    let labels = [names::MANAGED_BY_LABEL, names::CONTROLLER_LABEL];
-    let says_otherwise = labels.iter().any(|label| {
-        let of = |object: &Value| object["metadata"]["labels"][*label].clone();
-        of(stored).is_string() && of(stored) != of(wanted)
-    });
-    !says_otherwise && controller(wanted).is_some_and(|uid| controller(stored) == Some(uid))
 }
 
 /// ConfigMaps are not: watching them all would let a controller read every ConfigMap there is.

@@ -112,6 +112,7 @@ async fn applied_over(kinds: &[ProvisionKind], found: &Value) -> Vec<ProvisionKi
     });
     let job = Job {
         gateway: write().key,
+        wish: Some(1),
         apply: apply.collect(),
         delete: Vec::new(),
     };

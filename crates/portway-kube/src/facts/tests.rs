@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Newest, Serving, UNANSWERED, Way, addresses, of_gateway};
 use crate::limits::ADOPTION;
+use crate::provisioner::Asked;
 
 fn proxy(pod: &str, acknowledged: Option<u64>) -> ProxyFacts {
     ProxyFacts {
@@ -27,7 +28,7 @@ fn way<'a>(service: Option<&'a Value>, ready: &[&'a str]) -> Way<'a> {
         service,
         ports: &[],
         ready: ready.collect(),
-        unanswered_since: None,
+        asked: Asked::Answered,
     }
 }
 
@@ -141,7 +142,7 @@ fn what_the_api_has_not_answered_is_waited_for_and_told_later() {
     };
     let of = |since, now| {
         let way = Way {
-            unanswered_since: Some(at(since)),
+            asked: Asked::Since(at(since)),
             ..way(None, &["a"])
         };
         of_gateway(&way, &[proxy("a", Some(7))], newest, at(now))
@@ -151,6 +152,18 @@ fn what_the_api_has_not_answered_is_waited_for_and_told_later() {
     assert_eq!(early.acknowledged, Some(6));
     assert_eq!(early.patience, Some(at(62)));
     assert_eq!(of(60, 62).facts.missing, [UNANSWERED]);
+    // Who waits for others is waited for, and nothing is wrong.
+    let queued = of_gateway(
+        &Way {
+            asked: Asked::NotYet,
+            ..way(None, &["a"])
+        },
+        &[proxy("a", Some(7))],
+        newest,
+        at(600),
+    );
+    assert_eq!(queued.facts.missing, Vec::<String>::new());
+    assert_eq!(queued.acknowledged, Some(6));
     // A new leader applies all there is, and what serves goes on.
     let new = of(0, 5);
     assert_eq!(new.facts.missing, Vec::<String>::new());
@@ -173,7 +186,7 @@ fn a_table_without_a_way_to_it_is_not_served() {
             service: Some(service),
             ports: &ports,
             ready: BTreeMap::from([("a", pod_ports.iter().copied().collect())]),
-            unanswered_since: None,
+            asked: Asked::Answered,
         };
         let now = since + Duration::from_secs(seconds);
         of_gateway(&way, &[proxy("a", Some(7))], newest, now)

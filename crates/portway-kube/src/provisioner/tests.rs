@@ -10,7 +10,7 @@ use portway_control::provision::{Fleet, FleetPort, Install, ProvisionKind};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Apply, Job, JobOutcome, Provisioner};
+use super::{Apply, Asked, Job, JobOutcome, Provisioner};
 use crate::store::{Seen, Store};
 
 fn gateway() -> ObjectKey {
@@ -88,7 +88,7 @@ impl Scene {
         let fleets = fleets.iter().map(|it| (it.gateway.clone(), it.clone()));
         let ours = [(&ours, "portway")];
         self.provisioner
-            .want(&fleets.collect(), ours.into_iter(), self.now);
+            .want(&fleets.collect(), ours.into_iter(), &self.store);
     }
 
     fn due(&mut self) -> Vec<Job> {
@@ -100,6 +100,18 @@ impl Scene {
         let Some(job) = self.due().pop() else {
             return (Vec::new(), Vec::new());
         };
+        self.take(&job);
+        let applied = job.apply.iter().map(|it| it.key.kind).collect();
+        let deleted = job.delete.iter().map(|(key, _)| key.kind).collect();
+        (applied, deleted)
+    }
+
+    fn asked(&self) -> Asked {
+        self.provisioner.asked(&gateway())
+    }
+
+    /// The cluster does as a job says.
+    fn take(&mut self, job: &Job) {
         let mut applied = Vec::new();
         for Apply { key, object, .. } in &job.apply {
             let mut stored = object.clone();
@@ -121,10 +133,7 @@ impl Scene {
             applied,
             refused: None,
         };
-        self.provisioner.done(&job, outcome, self.now);
-        let applied = job.apply.iter().map(|it| it.key.kind).collect();
-        let deleted = job.delete.iter().map(|(key, _)| key.kind).collect();
-        (applied, deleted)
+        self.provisioner.done(job, outcome, self.now);
     }
 
     /// The cluster takes nothing of a job; whether that is news.
@@ -396,7 +405,7 @@ fn a_gateway_that_is_no_longer_ours_loses_everything() {
     scene.turn();
     scene
         .provisioner
-        .want(&BTreeMap::new(), [].into_iter(), scene.now);
+        .want(&BTreeMap::new(), [].into_iter(), &scene.store);
     let (applied, mut deleted) = scene.turn();
     deleted.sort();
     assert_eq!(applied, []);
@@ -413,7 +422,7 @@ fn a_gateway_whose_class_is_not_there_keeps_what_it_has() {
     scene.store.see::<GatewayClass>(None, Seen::All(Vec::new()));
     scene
         .provisioner
-        .want(&BTreeMap::new(), [].into_iter(), scene.now);
+        .want(&BTreeMap::new(), [].into_iter(), &scene.store);
     assert_eq!(scene.turn(), (vec![], vec![]));
     assert_eq!(scene.provisioner.accounts(&scene.store).len(), 1);
 }
@@ -588,33 +597,105 @@ fn a_problem_is_gone_with_the_wish_that_had_it() {
 #[test]
 fn a_wish_is_answered_when_it_is_taken_or_refused() {
     let mut scene = Scene::new();
-    let since = |scene: &Scene| scene.provisioner.unanswered_since(&gateway());
-    assert_eq!(since(&scene), None);
+    assert_eq!(scene.asked(), Asked::Answered);
     scene.want(&[fleet(&[80])]);
-    let first = scene.now;
+    scene.pass(1);
+    assert_eq!(scene.asked(), Asked::NotYet);
+    let first = scene.due().remove(0);
+    let asked = scene.now;
     scene.pass(1);
     scene.want(&[fleet(&[80])]);
-    assert_eq!(since(&scene), Some(first));
-    scene.turn();
-    assert_eq!(since(&scene), None);
-    scene.want(&[fleet(&[80, 81])]);
-    let job = scene.due().remove(0);
-    assert_eq!(since(&scene), Some(scene.now));
-    scene.refuse(&job, "quota");
-    assert_eq!(since(&scene), None);
-    // Until that is answered, the last word holds.
+    assert_eq!(scene.asked(), Asked::Since(asked));
+    assert!(scene.refuse(&first, "quota"));
+    assert_eq!(scene.asked(), Asked::Answered);
+    // It was refused as it was wanted then.
     scene.want(&[fleet(&[80, 82])]);
-    assert_eq!(since(&scene), Some(scene.now));
-    assert_eq!(scene.provisioner.problem(&gateway()), Some("quota"));
-    // As it is already.
-    scene.want(&[fleet(&[80])]);
-    assert_eq!(scene.due(), []);
-    assert_eq!(since(&scene), None);
-    // Nobody wants other authorities of a Gateway, nor what is applied now and then.
+    assert_eq!(scene.asked(), Asked::NotYet);
+    assert_eq!(scene.provisioner.problem(&gateway()), None);
+    scene.turn();
+    assert_eq!(scene.asked(), Asked::Answered);
+    // Nothing else is wanted of the Gateway by that.
     scene.provisioner.take_authorities("other".into());
     scene.pass(3600);
     assert_eq!(scene.due().len(), 1);
-    assert_eq!(since(&scene), None);
+    assert_eq!(scene.asked(), Asked::Answered);
+}
+
+/// The Service of the older wish is as the newer one wants it, but the Deployment was never sent.
+#[test]
+fn an_answer_to_part_of_an_older_wish_is_none() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.want(&[fleet(&[80, 81])]);
+    let job = scene.due().remove(0);
+    let mut more = fleet(&[80, 81]);
+    more.parameters = serde_json::from_value(json!({"replicas": 3})).unwrap();
+    scene.want(&[more]);
+    scene.take(&job);
+    assert_eq!(scene.asked(), Asked::NotYet);
+    assert_eq!(scene.turn().0, [ConfigMap, Deployment]);
+    assert_eq!(scene.asked(), Asked::Answered);
+}
+
+/// No watch tells of what stayed as it was: whoever waits for the answer has to look again.
+#[test]
+fn that_all_is_there_already_is_news() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.want(&[fleet(&[80, 81])]);
+    let job = scene.due().remove(0);
+    scene.want(&[fleet(&[80])]);
+    assert!(!scene.refuse(&job, "quota"));
+    assert_eq!(scene.due(), []);
+    assert_eq!(scene.asked(), Asked::Answered);
+    assert!(scene.provisioner.is_waiting(), "facts have to hear of it");
+    assert_eq!(scene.due(), []);
+    assert!(!scene.provisioner.is_waiting());
+}
+
+/// Whoever leads next asks again, but nothing becomes untrue by that.
+#[test]
+fn what_the_leader_before_made_is_there() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    scene.turn();
+    scene.provisioner.stop();
+    scene.want(&[fleet(&[80])]);
+    assert_eq!(scene.asked(), Asked::Answered);
+    assert_eq!(scene.due().len(), 1);
+    scene.provisioner.stop();
+    scene.want(&[fleet(&[81])]);
+    assert_eq!(scene.asked(), Asked::NotYet);
+}
+
+/// What was asked for while another led belongs to no wish of today.
+#[test]
+fn an_answer_from_the_lead_before_is_none() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    let job = scene.due().remove(0);
+    scene.provisioner.stop();
+    scene.want(&[fleet(&[80])]);
+    scene.take(&job);
+    assert_eq!(scene.asked(), Asked::NotYet);
+}
+
+/// It was refused by the API, and then by us: nobody tries again, and nobody tells of it.
+#[test]
+fn a_wish_that_goes_away_takes_its_problem_along() {
+    let mut scene = Scene::new();
+    scene.want(&[fleet(&[80])]);
+    let job = scene.due().remove(0);
+    scene.refuse(&job, "quota");
+    scene.want(&[]);
+    scene.pass(1);
+    assert_eq!(scene.due(), []);
+    assert_eq!(scene.provisioner.problem(&gateway()), None);
+    assert!(scene.provisioner.is_waiting(), "facts have to hear of it");
+    assert_eq!(scene.due(), []);
+    assert!(!scene.provisioner.is_waiting());
 }
 
 #[test]
@@ -652,7 +733,7 @@ fn of_a_gateway_that_is_gone_nothing_is_kept() {
     scene.store.see::<Gateway>(None, Seen::Gone(gone));
     scene
         .provisioner
-        .want(&BTreeMap::new(), [].into_iter(), scene.now);
+        .want(&BTreeMap::new(), [].into_iter(), &scene.store);
     scene.refuse(&job, "the namespace is being terminated");
     assert_eq!(scene.due(), []);
     assert!(!scene.provisioner.is_waiting());

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use portway_engine::record::DialError;
 
 use super::spare::Spare;
+use crate::descriptors;
 use crate::relay::Leg;
 use crate::slab::Key;
 use crate::sys::epoll::{Epoll, Flags};
@@ -31,9 +32,9 @@ pub(super) fn start(
     spare: &mut Spare,
     epoll: &Epoll,
 ) -> Result<OwnedFd, Errno> {
-    let socket = tcp::socket(addr).or_else(|error| match error {
-        Errno::MFILE | Errno::NFILE => spare.take(addr).ok_or(error),
-        _ => Err(error),
+    let socket = tcp::socket(addr).or_else(|error| match descriptors::are_lacking(error) {
+        true => spare.take(addr).ok_or(error),
+        false => Err(error),
     })?;
     tcp::send_at_once(socket.as_fd())?;
     tcp::connect(socket.as_fd(), addr)?;
@@ -90,14 +91,9 @@ pub(super) fn reason(error: Errno) -> DialError {
             DialError::Unreachable
         }
         Errno::TIMEDOUT => DialError::TimedOut,
-        // No local port is left (EADDRNOTAVAIL, EAGAIN), or no descriptor, or no memory.
-        Errno::ADDRNOTAVAIL
-        | Errno::AGAIN
-        | Errno::MFILE
-        | Errno::NFILE
-        | Errno::NOBUFS
-        | Errno::NOMEM
-        | Errno::NOSPC => DialError::OutOfResources,
+        error if descriptors::are_lacking(error) => DialError::OutOfResources,
+        // No local port is left, or no place in the kernel's tables.
+        Errno::ADDRNOTAVAIL | Errno::AGAIN | Errno::NOSPC => DialError::OutOfResources,
         other => DialError::Other(other.raw_os_error()),
     }
 }
