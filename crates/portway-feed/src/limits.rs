@@ -83,6 +83,12 @@ pub const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Addresses tried in a round: a controller has a few replicas.
 pub const ADDRESSES_TRIED_MAX: usize = 16;
 
+/// Wait for an answer before the next address is dialled as well, RFC 8305 section 8.
+pub const DIAL_DELAY: Duration = Duration::from_millis(250);
+
+/// Time between two lookups, while nobody answers: a controller that is new has another address.
+pub const LOOKUP_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Longest connect and handshake with one address.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -4,33 +4,30 @@
 //! a [`Link`] that says whether they come. Never: an end. Without a controller a proxy keeps the
 //! table it has, and tries again for as long as it runs.
 //!
-//! The life of a link: all addresses of the name, in an order of its own; the first that serves is
-//! followed until it ends. Then again, at once if it had served, else after a wait that doubles and
+//! The life of a link: all addresses of the name, in an order of its own, the next before the last has
+//! answered; the first that serves is followed until it ends. Then again, at once if it had served, else after a wait that doubles and
 //! that no two proxies share.
 
 mod backoff;
 mod conversation;
 mod credentials;
+mod dials;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use portway_engine::table::{RoutingTable, TableVersion};
-use tokio::net::lookup_host;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tonic::Status;
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use tracing::{debug, info, warn};
 
-use self::backoff::{Backoff, shuffle};
+use self::backoff::Backoff;
 use self::conversation::{Conversation, Ended, Over, Served};
-use self::credentials::{CredentialError, Credentials};
-use crate::limits::{
-    ADDRESSES_TRIED_MAX, CONNECT_TIMEOUT, FOLLOW_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT,
-    LOOKUP_TIMEOUT, MESSAGE_BYTES_MAX, WINDOW_BYTES,
-};
+use self::credentials::CredentialError;
+use self::dials::{Dialled, Dials};
+use crate::limits::{FOLLOW_TIMEOUT, MESSAGE_BYTES_MAX};
 use crate::replica::Replica;
 use crate::wire::table_feed_client::TableFeedClient;
 
@@ -171,28 +168,22 @@ enum LinkError {
 
 impl Client {
     async fn round(&mut self) -> Round {
-        let mut controllers = self.config.controllers.clone();
-        shuffle(&mut controllers);
-        for controller in controllers {
-            let addrs = match addresses(&controller).await {
-                Ok(addrs) => addrs,
-                Err(error) => {
-                    self.down(&error);
-                    continue;
-                }
-            };
-            for addr in addrs {
-                match self.follow_one(&controller.host, addr).await {
+        let mut dials = Dials::start(self.config.clone());
+        while let Some(dialled) = dials.next().await {
+            match dialled {
+                Err(error) => self.down(&error),
+                Ok(dialled) => match self.follow_one(dialled, &mut dials).await {
                     Round::Failed => {}
                     over => return over,
-                }
+                },
             }
         }
         Round::Failed
     }
 
-    async fn follow_one(&mut self, host: &str, addr: SocketAddr) -> Round {
-        let (error, served) = match self.try_one(host, addr).await {
+    async fn follow_one(&mut self, dialled: Dialled, others: &mut Dials) -> Round {
+        let addr = dialled.addr;
+        let (error, served) = match self.try_one(dialled, others).await {
             Err(error) => (error, Served::Nothing),
             Ok(Over { ended, served }) => match ended {
                 Ended::Unwanted => return Round::Unwanted,
@@ -215,19 +206,22 @@ impl Client {
         }
     }
 
-    async fn try_one(&mut self, host: &str, addr: SocketAddr) -> Result<Over, LinkError> {
-        let credentials = Credentials::read(&self.config).await?;
-        let channel = endpoint(host, addr, &credentials)?.connect().await;
-        let channel = channel.map_err(|source| LinkError::Connect { addr, source })?;
+    async fn try_one(&mut self, dialled: Dialled, others: &mut Dials) -> Result<Over, LinkError> {
+        let Dialled {
+            addr,
+            channel,
+            bearer,
+        } = dialled;
         let mut client = TableFeedClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
         self.replica.abandon();
-        let (answers, request) = conversation::open(&self.replica, credentials.bearer);
+        let (answers, request) = conversation::open(&self.replica, bearer);
         let response = timeout(FOLLOW_TIMEOUT, client.follow(request)).await;
         let response = response.map_err(|_| LinkError::FollowTimeout { addr })?;
         let response = response.map_err(|status| LinkError::Status {
             addr,
             status: Box::new(status),
         })?;
+        others.stop();
         info!(controller = %addr, "following the controller");
         self.ends.link.send_replace(Link::Following(addr));
         let conversation = Conversation::new(&mut self.replica, &mut self.ends, answers);
@@ -260,42 +254,6 @@ impl Client {
             warn!(cause = why, "no controller to follow, and no table yet");
         }
     }
-}
-
-async fn addresses(controller: &Controller) -> Result<Vec<SocketAddr>, LinkError> {
-    let host = || controller.host.clone();
-    let found = timeout(LOOKUP_TIMEOUT, lookup_host((host(), controller.port))).await;
-    let found = found.map_err(|_| LinkError::LookupTimeout { host: host() })?;
-    let found = found.map_err(|source| LinkError::Lookup {
-        host: host(),
-        source,
-    })?;
-    let mut addrs: Vec<_> = found.take(ADDRESSES_TRIED_MAX).collect();
-    if addrs.is_empty() {
-        return Err(LinkError::NoAddresses { host: host() });
-    }
-    shuffle(&mut addrs);
-    Ok(addrs)
-}
-
-fn endpoint(
-    host: &str,
-    addr: SocketAddr,
-    credentials: &Credentials,
-) -> Result<Endpoint, LinkError> {
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(&credentials.ca_pem))
-        .domain_name(host);
-    let endpoint = Endpoint::from_shared(format!("https://{addr}"));
-    let endpoint = endpoint.and_then(|it| it.tls_config(tls));
-    let endpoint = endpoint.map_err(|source| LinkError::Connect { addr, source })?;
-    Ok(endpoint
-        .connect_timeout(CONNECT_TIMEOUT)
-        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
-        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-        .keep_alive_while_idle(true)
-        .initial_stream_window_size(WINDOW_BYTES)
-        .initial_connection_window_size(WINDOW_BYTES))
 }
 
 fn with_causes(error: &LinkError) -> String {

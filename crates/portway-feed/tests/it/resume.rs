@@ -1,9 +1,12 @@
 //! Controllers that come and go.
 
-use std::time::SystemTime;
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
 
+use portway_feed::limits::CONNECT_TIMEOUT;
 use portway_feed::{Authorities, Leading, Link, ProxyFacts};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
 
 use crate::controller::Controller;
 use crate::proxy::{Files, Proxy};
@@ -123,4 +126,35 @@ async fn the_leader_is_found_among_all_addresses() {
     };
     leader.wait_for("edge", has_all).await;
     assert!(proxies.iter_mut().all(|it| it.tables.try_recv().is_err()));
+}
+
+/// A socket that takes no connection any more: its kernel drops who comes, as that of a Pod which is gone.
+/// Lives as long as what is given.
+async fn silent() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut taken = Vec::new();
+    while let Ok(stream) = timeout(FULL, TcpStream::connect(addr)).await {
+        taken.push(stream.unwrap());
+    }
+    (addr, listener, taken)
+}
+
+/// Loopback answers sooner, unless there is no room.
+const FULL: Duration = Duration::from_millis(300);
+
+#[tokio::test]
+async fn an_address_that_answers_nothing_holds_up_nobody() {
+    let authorities = Authorities::generate(SystemTime::now()).unwrap();
+    let controller = Controller::start(&authorities).await;
+    controller.publish("edge", 1, &table(3, 2));
+    let gone = [silent().await, silent().await, silent().await];
+    let addrs: Vec<SocketAddr> = gone.iter().map(|it| it.0).collect();
+    let addrs = [&addrs[..], &[controller.addr]].concat();
+    let mut proxy = Proxy::start_with(&addrs, Files::new(&authorities, "edge/a"));
+    // Not even the first of them has been given up by then.
+    let table = timeout(CONNECT_TIMEOUT, proxy.table()).await;
+    assert!(table.is_ok(), "{:?}", *proxy.link.borrow());
 }
