@@ -238,6 +238,12 @@ pub fn raise_fd_limit() -> io::Result<()> {
     Ok(sys::limit::raise_descriptors()?)
 }
 
+/// Gives memory back to the kernel that the allocator holds and nobody uses. It takes some milliseconds
+/// where much is held.
+pub fn give_memory_back() {
+    sys::memory::give_back();
+}
+
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name(name.to_owned()).spawn(work)
 }

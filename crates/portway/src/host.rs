@@ -4,10 +4,14 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use portway_control::snapshot::Objects;
+use portway_engine::table::{ListenerKey, RoutingTable};
 use rustix::io::Errno;
+
+/// A socket that could not be bound, and why.
+type Unbound = (SocketAddr, io::Error);
 
 /// What to do when a low port is refused.
 pub(crate) const LOW_PORT_HELP: &str = "\
@@ -68,6 +72,24 @@ fn can_bind(ip: IpAddr) -> io::Result<bool> {
 pub(crate) fn lacks_family((addr, error): &(SocketAddr, io::Error)) -> bool {
     let no_family = Errno::AFNOSUPPORT.raw_os_error();
     addr.is_ipv6() && addr.ip().is_unspecified() && error.raw_os_error() == Some(no_family)
+}
+
+/// Sockets of listeners that have their port on IPv4 too, and the others: a listener that asks for
+/// IPv6 alone listens nowhere without it, though another has the port on IPv4.
+pub(crate) fn beside_ipv4(
+    table: Option<&RoutingTable>,
+    sockets: Vec<Unbound>,
+) -> (Vec<Unbound>, Vec<Unbound>) {
+    let table = table.filter(|_| !sockets.is_empty());
+    let listeners = table.into_iter().flat_map(RoutingTable::listeners);
+    let is_any = |key: &ListenerKey| key.addr.ip() == Ipv4Addr::UNSPECIFIED;
+    let both = listeners.filter(|(_, it)| it.keys.iter().any(is_any));
+    let both: BTreeSet<SocketAddr> = both
+        .flat_map(|(_, it)| &it.keys)
+        .map(|it| it.addr)
+        .collect();
+    let sockets = sockets.into_iter();
+    sockets.partition(|(addr, _)| both.contains(addr))
 }
 
 /// Why a socket was refused, in words without numbers.

@@ -78,6 +78,10 @@ pub(crate) const WORKERS_MAX: u16 = 1024;
 /// Statuses may lag that much behind tables while changes come without end.
 pub(crate) const TRANSLATION_PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// Quiet after a translation, after which the memory that it needed is given back: the next one, if it
+/// came sooner, would need it again.
+pub(crate) const REST: Duration = Duration::from_secs(1);
+
 /// Reports that may wait before the workers drop records: some hundred kilobytes.
 pub(crate) const REPORTS_MAX: usize = 4096;
 

@@ -16,7 +16,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -35,7 +35,9 @@ use tracing::{error, info, warn};
 use crate::conn_log::Heard;
 use crate::exit::Exit;
 use crate::inputs::{Inputs, Looked};
-use crate::limits::{ADDRESSES_RETRY, FIRST_RESOLUTION_TIMEOUT, RELOAD_MAX, TRANSLATION_PAUSE_MAX};
+use crate::limits::{
+    ADDRESSES_RETRY, FIRST_RESOLUTION_TIMEOUT, RELOAD_MAX, REST, TRANSLATION_PAUSE_MAX,
+};
 use crate::news::{News, Resolved};
 use crate::signals::{self, Signals};
 use crate::watch::{Dirty, Watch};
@@ -70,9 +72,6 @@ pub(crate) enum Change {
 /// The version of the first table.
 const FIRST: TableVersion = TableVersion(1);
 
-/// A socket that could not be bound, and why.
-type Unbound = (SocketAddr, io::Error);
-
 /// A gateway that runs on this host.
 pub(crate) struct Standalone {
     proxy: Proxy,
@@ -93,6 +92,8 @@ pub(crate) struct Standalone {
     is_behind: bool,
     /// The next translation comes no earlier.
     translate_from: Instant,
+    /// When memory that translations needed is given back, if no other comes before.
+    rest_from: Option<Instant>,
     tables: Succession,
     table: Option<Arc<RoutingTable>>,
     /// When the table was handed out.
@@ -154,6 +155,7 @@ impl Standalone {
             translation: Arc::default(),
             is_behind: false,
             translate_from: Instant::now(),
+            rest_from: None,
             tables: Succession::default(),
             table: None,
             handed_out: Instant::now(),
@@ -229,6 +231,7 @@ impl Standalone {
                 self.translate_from = Instant::now() + TRANSLATION_PAUSE_MAX;
                 continue;
             }
+            self.rest();
             let is_due = self.is_translation_due();
             if is_due {
                 self.translate();
@@ -343,7 +346,7 @@ impl Standalone {
         let reload_max = self.reloading_since.map(|since| since + RELOAD_MAX);
         let reload_max = reload_max.filter(|latest| now < *latest);
         let own = look.into_iter().chain(put_off).chain(reload_max);
-        let own = own.chain(self.addresses_from).min();
+        let own = own.chain(self.addresses_from).chain(self.rest_from).min();
         let Some(until) = deadline.into_iter().chain(own).min() else {
             return self.news.recv().context("every thread that has news ended");
         };
@@ -489,7 +492,7 @@ impl Standalone {
     fn learn_applied(&mut self, unbound: Vec<(ListenerKey, io::Error)>) {
         let sockets = unbound.into_iter().map(|(key, error)| (key.addr, error));
         let (absent, mut refused): (Vec<_>, Vec<_>) = sockets.partition(host::lacks_family);
-        let (absent, alone) = beside_ipv4(self.table.as_deref(), absent);
+        let (absent, alone) = host::beside_ipv4(self.table.as_deref(), absent);
         refused.extend(alone);
         let known = &mut self.snapshot.facts.absent;
         if !absent.is_empty() && known.is_empty() {
@@ -548,25 +551,16 @@ impl Standalone {
         let end = Instant::now();
         let pause = (end - begin) * 9;
         self.translate_from = end + pause.min(TRANSLATION_PAUSE_MAX);
+        self.rest_from = Some(end + REST);
     }
-}
 
-/// Sockets of listeners that have their port on IPv4 too, and the others: a listener that asks for
-/// IPv6 alone listens nowhere without it, though another has the port on IPv4.
-fn beside_ipv4(
-    table: Option<&RoutingTable>,
-    sockets: Vec<Unbound>,
-) -> (Vec<Unbound>, Vec<Unbound>) {
-    let table = table.filter(|_| !sockets.is_empty());
-    let listeners = table.into_iter().flat_map(RoutingTable::listeners);
-    let is_any = |key: &ListenerKey| key.addr.ip() == Ipv4Addr::UNSPECIFIED;
-    let both = listeners.filter(|(_, it)| it.keys.iter().any(is_any));
-    let both: BTreeSet<SocketAddr> = both
-        .flat_map(|(_, it)| &it.keys)
-        .map(|it| it.addr)
-        .collect();
-    let sockets = sockets.into_iter();
-    sockets.partition(|(addr, _)| both.contains(addr))
+    /// Gives memory back that translations needed, when no other is near.
+    fn rest(&mut self) {
+        if self.rest_from.is_some_and(|from| from <= Instant::now()) {
+            self.rest_from = None;
+            portway_proxy::give_memory_back();
+        }
+    }
 }
 
 /// Hears of changes of files from now on. Without that the gateway runs all the same.

@@ -6,6 +6,7 @@
 
 pub(crate) mod epoll;
 pub(crate) mod limit;
+pub(crate) mod memory;
 pub(crate) mod pipe;
 pub(crate) mod ports;
 pub(crate) mod signal;

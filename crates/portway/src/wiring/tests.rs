@@ -13,8 +13,9 @@ use portway_engine::limits::DIAL_TIMEOUT;
 use portway_engine::record::CloseReason;
 use portway_engine::table::{ListenerSpec, Protocol, RoutingTable, TableSpec, TableVersion};
 
-use super::{Change, Config, FIRST, News, Standalone, beside_ipv4};
+use super::{Change, Config, FIRST, News, Standalone};
 use crate::conn_log::Heard;
+use crate::host::beside_ipv4;
 
 /// Changes that wait at any time, and those after which statuses are not waited for any more: some
 /// twenty times as many as it takes.
