@@ -120,7 +120,7 @@ impl<'a> Planned<'a> {
         if let Some(refusal) = refusal(listener, status) {
             return Fate::NotServed {
                 reason: refusal.reason.clone().into_owned(),
-                message: refusal.message.clone(),
+                message: refusal.message.to_string(),
             };
         }
         let spec = self.listeners.get(name.as_str());

@@ -34,7 +34,7 @@ pub struct Condition {
     /// One word.
     pub reason: Cow<'static, str>,
     /// For people.
-    pub message: String,
+    pub message: Cow<'static, str>,
 }
 
 impl Condition {
@@ -43,7 +43,7 @@ impl Condition {
         kind: &'static str,
         status: ConditionStatus,
         reason: &'static str,
-        message: impl Into<String>,
+        message: impl Into<Cow<'static, str>>,
         generation: i64,
     ) -> Self {
         Self {

@@ -182,7 +182,7 @@ fn status(
                 kind::ACCEPTED,
                 accepted.0,
                 accepted.1,
-                accepted.2,
+                accepted.2.to_owned(),
                 generation,
             ),
             Condition::new(

@@ -4,6 +4,7 @@
 //! time; whoever writes a status fills it in ([`crate::status::merge`]).
 //! Spec: `gateway_types.go`, `shared_types.go` (v1.7.0).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::backend::Backends;
@@ -20,13 +21,13 @@ use crate::status::{
 };
 
 /// A condition before it has a type and a generation.
-type Verdict = (ConditionStatus, &'static str, String);
+type Verdict = (ConditionStatus, &'static str, Cow<'static, str>);
 
-fn yes(reason: &'static str, message: impl Into<String>) -> Verdict {
+fn yes(reason: &'static str, message: impl Into<Cow<'static, str>>) -> Verdict {
     (ConditionStatus::True, reason, message.into())
 }
 
-fn no(reason: &'static str, message: impl Into<String>) -> Verdict {
+fn no(reason: &'static str, message: impl Into<Cow<'static, str>>) -> Verdict {
     (ConditionStatus::False, reason, message.into())
 }
 
@@ -44,7 +45,7 @@ fn serving(snapshot: &Snapshot, gateway: &GatewayPlan<'_>) -> Verdict {
                 yes(reason::PROGRAMMED, "applied by the data plane")
             }
             Applied::Pending => {
-                let message = "waiting for the data plane".to_owned();
+                let message = "waiting for the data plane".into();
                 (ConditionStatus::Unknown, reason::PENDING, message)
             }
         };
@@ -53,7 +54,7 @@ fn serving(snapshot: &Snapshot, gateway: &GatewayPlan<'_>) -> Verdict {
         return no(reason::PENDING, "its proxies are not provisioned yet");
     };
     if let Some(refused) = &facts.refused {
-        return no(reason::PENDING, &**refused);
+        return no(reason::PENDING, refused.clone());
     }
     if facts.addresses.is_empty() {
         let message = "its Service has no address yet";
@@ -103,7 +104,7 @@ fn gateway_status(snapshot: &Snapshot, gateway: &GatewayPlan<'_>) -> GatewayStat
 
 fn gateway_accepted(gateway: &GatewayPlan<'_>) -> Verdict {
     if let Some(refusal) = &gateway.refusal {
-        return no(refusal.reason, &*refusal.message);
+        return no(refusal.reason, refusal.message.clone());
     }
     let name = |listener: &&ListenerPlan<'_>| listener.spec.name.clone();
     let (good, bad): (Vec<_>, Vec<_>) = gateway.listeners.iter().partition(|l| l.refusal.is_none());
@@ -188,7 +189,7 @@ fn listener_status(
     let generation = gateway.source.object.metadata.generation();
     let accepted = match &listener.refusal {
         None => yes(reason::ACCEPTED, "the listener is valid"),
-        Some(refusal) => no(refusal.reason, &*refusal.message),
+        Some(refusal) => no(refusal.reason, refusal.message.clone()),
     };
     let resolved = match listener.unknown_kinds.as_slice() {
         [] => yes(reason::RESOLVED_REFS, "all route kinds are supported"),
@@ -199,7 +200,7 @@ fn listener_status(
     };
     let mut conditions = vec![condition(kind::ACCEPTED, accepted, generation)];
     if let Some(conflict) = &listener.conflict {
-        let verdict = yes(conflict.reason, &*conflict.message);
+        let verdict = yes(conflict.reason, conflict.message.clone());
         conditions.push(condition(kind::CONFLICTED, verdict, generation));
     }
     let programmed = listener_programmed(gateway, listener, serving);
@@ -220,17 +221,17 @@ fn listener_programmed(
 ) -> Verdict {
     match &listener.refusal {
         // A socket that could not be bound stays in the table and is tried again.
-        Some(refusal) if !listener.binds.is_empty() => no(reason::PENDING, &*refusal.message),
+        Some(refusal) if !listener.binds.is_empty() => no(reason::PENDING, refusal.message.clone()),
         Some(refusal)
             if listener.conflict.is_some() && refusal.reason != reason::UNSUPPORTED_PROTOCOL =>
         {
-            no(refusal.reason, &*refusal.message)
+            no(refusal.reason, refusal.message.clone())
         }
-        Some(refusal) => no(reason::INVALID, &*refusal.message),
+        Some(refusal) => no(reason::INVALID, refusal.message.clone()),
         None if gateway.refusal.is_some() => no(reason::PENDING, "the Gateway is not accepted"),
         None if listener.binds.is_empty() => no(reason::PENDING, "no address to listen on"),
         // Addresses are the Gateway's; a listener has no reason of its own for them.
-        None if serving.1 == reason::ADDRESS_NOT_ASSIGNED => no(reason::PENDING, &*serving.2),
+        None if serving.1 == reason::ADDRESS_NOT_ASSIGNED => no(reason::PENDING, serving.2.clone()),
         None => serving.clone(),
     }
 }
@@ -279,11 +280,11 @@ fn parent_conditions(
             }
             yes(reason::ACCEPTED, message)
         }
-        Err(refusal) => no(refusal.reason, &*refusal.message),
+        Err(refusal) => no(refusal.reason, refusal.message.clone()),
     };
     let resolved = match &backends.problem {
         None => yes(reason::RESOLVED_REFS, "all backendRefs are resolved"),
-        Some(problem) => no(problem.reason, &*problem.message),
+        Some(problem) => no(problem.reason, problem.message.clone()),
     };
     let mut conditions = vec![condition(kind::ACCEPTED, accepted, generation)];
     let n_rules = route.object.spec.rules.len();

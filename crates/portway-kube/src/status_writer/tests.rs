@@ -68,7 +68,13 @@ fn route() -> Status {
 fn route_that_says(accepted: ConditionStatus, message: &str) -> Status {
     Status::Route(RouteStatus {
         parents: vec![RouteParentStatus {
-            conditions: vec![Condition::new("Accepted", accepted, "Accepted", message, 1)],
+            conditions: vec![Condition::new(
+                "Accepted",
+                accepted,
+                "Accepted",
+                message.to_owned(),
+                1,
+            )],
             controller_name: OURS.into(),
             parent_ref: serde_json::from_value(json!({"name": "edge"})).unwrap(),
         }],
