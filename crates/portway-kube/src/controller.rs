@@ -39,7 +39,7 @@ use crate::limits::{ACKNOWLEDGE_MAX, ADOPTION, EVENTS_WAITING_MAX, PENDING_TABLE
 use crate::provisioner::{self, Apply, Job, JobOutcome, Provisioner};
 use crate::retry::Retries;
 use crate::reviewer::Accounts;
-use crate::status_writer::{Outcome, StatusWriter, Write};
+use crate::status_writer::{Gates, Outcome, StatusWriter, Write};
 use crate::store::{FleetKey, Store};
 
 /// A table that was handed to the feed.
@@ -403,9 +403,12 @@ impl Controller {
             let acknowledged = serving.get(gateway).and_then(|it| it.acknowledged);
             acknowledged >= Some(*generation)
         };
-        let writes = self
-            .writer
-            .due(&self.store, &is_acknowledged, now, &clock::now());
+        let is_held = |gateway: &ObjectKey| serving.get(gateway).is_some_and(|it| it.is_held);
+        let gates = Gates {
+            is_acknowledged: &is_acknowledged,
+            is_held: &is_held,
+        };
+        let writes = self.writer.due(&self.store, gates, now, &clock::now());
         for write in writes {
             self.calls.spawn(write_status(self.client.clone(), write));
         }

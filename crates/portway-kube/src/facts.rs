@@ -16,8 +16,8 @@ use crate::limits::{ACKNOWLEDGE_MAX, ADOPTION, HOLDERS_SHOWN_MAX};
 use crate::provisioner::Asked;
 use crate::watched::is_ending;
 
-/// What is said as long as the API has answered nothing.
-const UNANSWERED: &str = "the API server has not answered yet what its proxies are to be";
+/// What is said as long as the API has not taken all.
+const UNANSWERED: &str = "the cluster has not taken yet what its proxies are to be";
 
 /// How connections come to a Gateway's proxies, as far as the cluster shows it.
 #[derive(Debug)]
@@ -51,6 +51,8 @@ pub(crate) struct Serving {
     pub(crate) acknowledged: Option<u64>,
     /// When to look again: a proxy that is still in time by then is missing.
     pub(crate) patience: Option<Instant>,
+    /// Nothing is said yet of what is wanted now: it is to be asked for first, and answered in time.
+    pub(crate) is_held: bool,
 }
 
 impl Newest<'_> {
@@ -98,6 +100,7 @@ pub(crate) fn of_gateway(
         },
         acknowledged: Some(u64::MAX),
         patience: None,
+        is_held: false,
     };
     let mut found = Vec::new();
     for pod in way.ready.keys() {
@@ -122,9 +125,14 @@ pub(crate) fn of_gateway(
         serving.acknowledged = serving.acknowledged.min(newest.before());
     }
     found.extend(closed);
-    if let Asked::Since(since) = way.asked {
-        let from = (since + ACKNOWLEDGE_MAX).max(newest.led_since + ADOPTION);
-        found.push((UNANSWERED.to_owned(), from));
+    match way.asked {
+        Asked::Answered => {}
+        Asked::NotYet => serving.is_held = true,
+        Asked::Since(since) => {
+            let from = (since + ACKNOWLEDGE_MAX).max(newest.led_since + ADOPTION);
+            serving.is_held = now < from;
+            found.push((UNANSWERED.to_owned(), from));
+        }
     }
     for (why, from) in found {
         if now >= from {

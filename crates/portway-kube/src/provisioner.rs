@@ -11,6 +11,7 @@
 //! left alone, serves nobody, and is made anew when it is gone.
 
 mod drift;
+mod handover;
 mod ownership;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use portway_control::provision::{Fleet, FleetPort, Install, ProvisionKind, names
 use serde_json::Value;
 
 use self::drift::{holds, stripped};
+use self::handover::must_serve_on;
 use self::ownership::{has_controller_of, owner, uid};
 use crate::call::Place;
 use crate::limits::{FLEETS_IN_FLIGHT_MAX, RESYNC};
@@ -59,6 +61,8 @@ pub(crate) struct Job {
     pub(crate) gateway: ObjectKey,
     /// Which of our wishes for it this is part of; `None` = nothing is wanted for it.
     pub(crate) wish: Option<u64>,
+    /// Whether nothing of that is left out, for it is being deleted.
+    pub(crate) is_whole: bool,
     /// Objects to apply.
     pub(crate) apply: Vec<Apply>,
     /// Objects to delete, by uid.
@@ -272,20 +276,22 @@ impl Provisioner {
             }
             let job = Job {
                 wish: self.wish(&gateway),
+                is_whole: self.is_whole(&gateway, store),
                 apply: self.applies(&gateway, store, now),
                 delete: deletes.remove(&gateway).unwrap_or_default(),
                 gateway,
             };
-            if !job.apply.is_empty() || !job.delete.is_empty() {
+            let has_work = !job.apply.is_empty() || !job.delete.is_empty();
+            self.note(&job.gateway, |asked| match asked {
+                _ if !has_work && job.is_whole => Asked::Answered,
+                Asked::NotYet => Asked::Since(now),
+                asked => asked,
+            });
+            if has_work {
                 self.in_flight.insert(job.gateway.clone());
-                self.note(&job.gateway, |asked| match asked {
-                    Asked::NotYet => Asked::Since(now),
-                    asked => asked,
-                });
                 jobs.push(job);
             } else {
                 self.retries.forget(&job.gateway);
-                self.note(&job.gateway, |_| Asked::Answered);
                 // What was refused is not wanted any more; facts have to hear of it.
                 self.must_look |= self.problems.remove(&job.gateway).is_some();
             }
@@ -317,7 +323,7 @@ impl Provisioner {
             self.retries.forget(&job.gateway);
             return false;
         }
-        if !is_lost {
+        if job.is_whole && !is_lost {
             self.note(&job.gateway, |_| Asked::Answered);
         }
         let problem_before = self.problems.remove(&job.gateway);
@@ -350,6 +356,13 @@ impl Provisioner {
 
     fn wish(&self, gateway: &ObjectKey) -> Option<u64> {
         self.wanted.get(gateway).map(|it| it.wish)
+    }
+
+    /// Whether none of a Gateway's objects is being deleted: then it is made anew later.
+    fn is_whole(&self, gateway: &ObjectKey, store: &Store) -> bool {
+        let wanted = self.wanted.get(gateway);
+        let mut keys = wanted.into_iter().flat_map(|it| it.objects.keys());
+        keys.all(|key| !store.fleet().get(key).is_some_and(|it| is_ending(it)))
     }
 
     /// Whether a job was made for what is wanted now. Part of an older wish says nothing of it.
@@ -534,35 +547,6 @@ fn has_class(gateway: &ObjectKey, store: &Store) -> bool {
     let named = objects.gateways.get(gateway);
     let mut classes = objects.gateway_classes.keys();
     named.is_some_and(|it| classes.any(|class| *class.name == it.object.spec.gateway_class_name))
-}
-
-/// Whether an object serves on though its Gateway moved to another class, so that all of it gets
-/// another name: until all proxies are available there, at an address. With nothing to listen on none
-/// are started there.
-fn must_serve_on(key: &FleetKey, wanted: &Wanted, store: &Store) -> bool {
-    let name = names::generated(&wanted.fleet);
-    if key.name == name {
-        return false;
-    }
-    let next = |kind| {
-        let next = FleetKey {
-            kind,
-            namespace: key.namespace.clone(),
-            name: name.clone(),
-        };
-        store.fleet().get(&next).filter(|it| !is_ending(it))
-    };
-    let count = |of: &Value, what: &str| of[what].as_u64().unwrap_or_default();
-    let is_available = |next: &Arc<Value>| {
-        let n_available = count(&next["status"], "availableReplicas");
-        n_available >= count(&next["spec"], "replicas")
-    };
-    let is_reached = |next: &Arc<Value>| {
-        let addresses = next["status"]["loadBalancer"]["ingress"].as_array();
-        next["spec"]["type"] != "LoadBalancer" || addresses.is_some_and(|it| !it.is_empty())
-    };
-    !next(ProvisionKind::Deployment).is_some_and(is_available)
-        || !next(ProvisionKind::Service).is_some_and(is_reached)
 }
 
 /// ConfigMaps are not: watching them all would let a controller read every ConfigMap there is.

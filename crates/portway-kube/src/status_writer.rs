@@ -28,6 +28,15 @@ use crate::store::{Store, Stored};
 /// A table that must be acknowledged: the Gateway's, and which one.
 pub(crate) type Gate = (ObjectKey, u64);
 
+/// What is known of Gateways and their tables.
+#[derive(Clone, Copy)]
+pub(crate) struct Gates<'g> {
+    /// Whether the proxies that serve have a table.
+    pub(crate) is_acknowledged: &'g dyn Fn(&Gate) -> bool,
+    /// Whether a Gateway is waited for however long that takes.
+    pub(crate) is_held: &'g dyn Fn(&ObjectKey) -> bool,
+}
+
 /// A status to write.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Write {
@@ -172,7 +181,7 @@ impl StatusWriter {
     pub(crate) fn due(
         &mut self,
         store: &Store,
-        is_acknowledged: &dyn Fn(&Gate) -> bool,
+        gates: Gates<'_>,
         now: Instant,
         now_text: &str,
     ) -> Vec<Write> {
@@ -185,11 +194,12 @@ impl StatusWriter {
             let Some(wait) = self.waits.get(&key) else {
                 continue;
             };
-            let is_open = || wait.gates.iter().all(is_acknowledged);
+            let is_open = || wait.gates.iter().all(gates.is_acknowledged);
+            let is_held = || wait.gates.iter().any(|gate| (gates.is_held)(&gate.0));
             if self.in_flight.contains(&key)
                 || now < wait.not_before
                 || !self.retries.may_try(&key, now)
-                || (now < wait.gates_until && !is_open())
+                || (!is_open() && (now < wait.gates_until || is_held()))
             {
                 continue;
             }

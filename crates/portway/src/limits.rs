@@ -78,9 +78,11 @@ pub(crate) const WORKERS_MAX: u16 = 1024;
 /// Statuses may lag that much behind tables while changes come without end.
 pub(crate) const TRANSLATION_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Quiet after a translation, after which the memory that it needed is given back: the next one, if it
-/// came sooner, would need it again.
-pub(crate) const REST: Duration = Duration::from_secs(1);
+/// Quiet after a translation, after which the memory that it needed is given back: while changes come
+/// without end the next one needs it again.
+pub(crate) const REST: Duration = Duration::from_secs(3);
+
+const _: () = assert!(REST.as_nanos() > TRANSLATION_PAUSE_MAX.as_nanos());
 
 /// Reports that may wait before the workers drop records: some hundred kilobytes.
 pub(crate) const REPORTS_MAX: usize = 4096;

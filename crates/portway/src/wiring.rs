@@ -223,6 +223,7 @@ impl Standalone {
             {
                 self.learn_addresses();
             }
+            self.rest();
             if let Err(error) = self.move_on() {
                 error!(
                     error = format!("{error:#}"),
@@ -231,7 +232,6 @@ impl Standalone {
                 self.translate_from = Instant::now() + TRANSLATION_PAUSE_MAX;
                 continue;
             }
-            self.rest();
             let is_due = self.is_translation_due();
             if is_due {
                 self.translate();

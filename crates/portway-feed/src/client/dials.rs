@@ -30,9 +30,9 @@ pub(super) struct Dials {
     steps: JoinSet<Step>,
     n_lookups: usize,
     looked_up: Instant,
-    /// Addresses that are still to be dialled, and all that were found.
+    /// Addresses that are still to be dialled, and those that are being dialled.
     waiting: Vec<Place>,
-    found: BTreeSet<Place>,
+    dialling: BTreeSet<Place>,
 }
 
 /// A controller that answered.
@@ -54,7 +54,7 @@ struct Place {
 /// What came of a task.
 enum Step {
     LookedUp(Result<Vec<Place>, LinkError>),
-    Dialled(Result<Dialled, LinkError>),
+    Dialled(Place, Result<Dialled, LinkError>),
 }
 
 impl Dials {
@@ -66,7 +66,7 @@ impl Dials {
             n_lookups: 0,
             looked_up: Instant::now(),
             waiting: Vec::new(),
-            found: BTreeSet::new(),
+            dialling: BTreeSet::new(),
         };
         dials.look_up();
         dials
@@ -79,7 +79,8 @@ impl Dials {
                 return None;
             }
             match timeout(DIAL_DELAY, self.steps.join_next()).await {
-                Ok(Some(Ok(Step::Dialled(dialled)))) => {
+                Ok(Some(Ok(Step::Dialled(place, dialled)))) => {
+                    self.dialling.remove(&place);
                     if dialled.is_err() {
                         self.dial_next();
                     }
@@ -101,11 +102,14 @@ impl Dials {
 
     /// One of them serves: the others are not needed.
     pub(super) fn stop(&mut self) {
-        self.steps.abort_all();
+        self.steps = JoinSet::new();
+        self.n_lookups = 0;
         self.waiting.clear();
+        self.dialling.clear();
     }
 
-    /// Nobody has answered for a while: the next is dialled, and then there may be new ones.
+    /// Nobody has answered for a while: the next is dialled, and then there may be new ones, or one that
+    /// does not lead may do so now.
     fn go_on(&mut self) {
         let may_look_up = self.n_lookups == 0 && self.looked_up.elapsed() >= LOOKUP_INTERVAL;
         if !self.dial_next() && may_look_up {
@@ -122,15 +126,15 @@ impl Dials {
         }
     }
 
-    fn take(&mut self, found: Vec<Place>) {
-        for place in found {
-            if self.found.len() < ADDRESSES_TRIED_MAX && self.found.insert(place.clone()) {
+    fn take(&mut self, mut found: Vec<Place>) {
+        // Every proxy tries them in an order of its own.
+        shuffle(&mut found);
+        for place in found.into_iter().take(ADDRESSES_TRIED_MAX) {
+            if !self.waiting.contains(&place) && !self.dialling.contains(&place) {
                 self.waiting.push(place);
             }
         }
-        // Every proxy tries them in an order of its own.
-        shuffle(&mut self.waiting);
-        if self.steps.len() == self.n_lookups {
+        if self.dialling.is_empty() {
             self.dial_next();
         }
     }
@@ -140,9 +144,12 @@ impl Dials {
         let Some(place) = self.waiting.pop() else {
             return false;
         };
+        self.dialling.insert(place.clone());
         let config = self.config.clone();
-        self.steps
-            .spawn(async move { Step::Dialled(dial(&config, place).await) });
+        self.steps.spawn(async move {
+            let dialled = dial(&config, &place).await;
+            Step::Dialled(place, dialled)
+        });
         true
     }
 }
@@ -162,9 +169,13 @@ async fn places(controller: &Controller) -> Result<Vec<Place>, LinkError> {
     }
 }
 
-async fn dial(config: &Config, Place { host, addr }: Place) -> Result<Dialled, LinkError> {
+async fn dial(config: &Config, Place { host, addr }: &Place) -> Result<Dialled, LinkError> {
+    let addr = *addr;
     let credentials = Credentials::read(config).await?;
-    let channel = endpoint(&host, addr, &credentials)?.connect().await;
+    // The endpoint's own bound is of TCP alone.
+    let connect = endpoint(host, addr, &credentials)?;
+    let channel = timeout(CONNECT_TIMEOUT, connect.connect()).await;
+    let channel = channel.map_err(|_| LinkError::ConnectTimeout { addr })?;
     Ok(Dialled {
         addr,
         channel: channel.map_err(|source| LinkError::Connect { addr, source })?,
@@ -184,7 +195,6 @@ fn endpoint(
     let endpoint = endpoint.and_then(|it| it.tls_config(tls));
     let endpoint = endpoint.map_err(|source| LinkError::Connect { addr, source })?;
     Ok(endpoint
-        .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true)

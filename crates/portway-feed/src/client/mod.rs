@@ -153,6 +153,8 @@ enum LinkError {
         addr: SocketAddr,
         source: tonic::transport::Error,
     },
+    #[error("connect to {addr}: no answer in time; maybe a NetworkPolicy blocks the port")]
+    ConnectTimeout { addr: SocketAddr },
     #[error("{addr} did not answer in time")]
     FollowTimeout { addr: SocketAddr },
     #[error("{addr}: {}", .status.message())]

@@ -158,3 +158,20 @@ async fn an_address_that_answers_nothing_holds_up_nobody() {
     let table = timeout(CONNECT_TIMEOUT, proxy.table()).await;
     assert!(table.is_ok(), "{:?}", *proxy.link.borrow());
 }
+
+/// Its kernel completes connections, but nobody says a word there: a controller that is frozen. The other
+/// answers at once that it does not lead, and leads later.
+#[tokio::test]
+async fn a_controller_that_is_silent_keeps_nobody_from_the_other() {
+    let authorities = Authorities::generate(SystemTime::now()).unwrap();
+    let controller = Controller::start(&authorities).await;
+    controller.feed.set_leading(Leading::No);
+    controller.publish("edge", 1, &table(3, 2));
+    let frozen = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addrs = [frozen.local_addr().unwrap(), controller.addr];
+    let mut proxy = Proxy::start_with(&addrs, Files::new(&authorities, "edge/a"));
+    proxy.wait_for_down("does not lead").await;
+    controller.feed.set_leading(Leading::Yes);
+    let table = timeout(CONNECT_TIMEOUT, proxy.table()).await;
+    assert!(table.is_ok(), "{:?}", *proxy.link.borrow());
+}

@@ -113,6 +113,7 @@ async fn applied_over(kinds: &[ProvisionKind], found: &Value) -> Vec<ProvisionKi
     let job = Job {
         gateway: write().key,
         wish: Some(1),
+        is_whole: true,
         apply: apply.collect(),
         delete: Vec::new(),
     };

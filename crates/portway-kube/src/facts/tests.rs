@@ -150,8 +150,10 @@ fn what_the_api_has_not_answered_is_waited_for_and_told_later() {
     let early = of(60, 61);
     assert_eq!(early.facts.missing, Vec::<String>::new());
     assert_eq!(early.acknowledged, Some(6));
-    assert_eq!(early.patience, Some(at(62)));
-    assert_eq!(of(60, 62).facts.missing, [UNANSWERED]);
+    assert_eq!((early.patience, early.is_held), (Some(at(62)), true));
+    let late = of(60, 62);
+    assert_eq!(late.facts.missing, [UNANSWERED]);
+    assert!(!late.is_held);
     // Who waits for others is waited for, and nothing is wrong.
     let queued = of_gateway(
         &Way {
@@ -163,7 +165,7 @@ fn what_the_api_has_not_answered_is_waited_for_and_told_later() {
         at(600),
     );
     assert_eq!(queued.facts.missing, Vec::<String>::new());
-    assert_eq!(queued.acknowledged, Some(6));
+    assert_eq!((queued.acknowledged, queued.is_held), (Some(6), true));
     // A new leader applies all there is, and what serves goes on.
     let new = of(0, 5);
     assert_eq!(new.facts.missing, Vec::<String>::new());

@@ -288,6 +288,7 @@ fn an_object_that_is_being_deleted_is_made_anew_when_it_is_gone() {
     assert_eq!(scene.turn(), (vec![], vec![]));
     scene.want(&[fleet(&[80, 90])]);
     assert_eq!(scene.turn(), (vec![], vec![]));
+    assert_eq!(scene.asked(), Asked::Since(scene.now));
     let gone = serde_json::from_value(scene.stored(ServiceKind)).unwrap();
     scene.store.see::<Service>(None, Seen::Gone(gone));
     scene.provisioner.look();
@@ -299,6 +300,8 @@ fn an_object_that_is_being_deleted_is_made_anew_when_it_is_gone() {
         .collect();
     // Somebody may have made one of its name meanwhile.
     assert_eq!(kinds, [(ConfigMap, false), (ServiceKind, true)]);
+    scene.take(&job);
+    assert_eq!(scene.asked(), Asked::Answered);
 }
 
 /// No watch shows that of ConfigMaps, nor at once that of others.

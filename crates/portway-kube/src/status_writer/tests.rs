@@ -12,7 +12,7 @@ use portway_control::status::{
 };
 use serde_json::{Value, json};
 
-use super::{Outcome, StatusWriter, Write};
+use super::{Gates, Outcome, StatusWriter, Write};
 use crate::limits::COUNTS_QUIET;
 use crate::store::{Seen, Store, Watchable};
 
@@ -85,6 +85,8 @@ struct Scene {
     store: Store,
     writer: StatusWriter,
     start: Instant,
+    /// Whether the Gateway is waited for however long that takes.
+    is_held: bool,
 }
 
 impl Scene {
@@ -93,6 +95,7 @@ impl Scene {
             store: Store::default(),
             writer: StatusWriter::new(Arc::from(OURS)),
             start: Instant::now(),
+            is_held: false,
         }
     }
 
@@ -112,7 +115,11 @@ impl Scene {
     fn due(&mut self, millis: u64, acknowledged: u64) -> Vec<Write> {
         let now = self.at(millis);
         let is_acknowledged = |(_, at): &(ObjectKey, u64)| acknowledged >= *at;
-        self.writer.due(&self.store, &is_acknowledged, now, NOW)
+        let gates = Gates {
+            is_acknowledged: &is_acknowledged,
+            is_held: &|_| self.is_held,
+        };
+        self.writer.due(&self.store, gates, now, NOW)
     }
 
     fn written(&mut self, write: &Write, version: u32, millis: u64) {
@@ -213,6 +220,18 @@ fn a_status_waits_for_its_table_but_not_longer_than_two_seconds() {
     assert_eq!(scene.due(1, 2), []);
     assert_eq!(scene.due(1999, 2), []);
     assert_eq!(scene.due(2000, 2).len(), 1);
+}
+
+/// What it says is of parameters that the API was not asked for yet.
+#[test]
+fn a_status_that_is_held_waits_longer() {
+    let mut scene = Scene::new();
+    see_route(&mut scene.store, 5, json!({}));
+    scene.want(0, &[(key(Kind::TcpRoute, "db"), route())], Some(3));
+    scene.is_held = true;
+    assert_eq!(scene.due(60_000, 2), []);
+    scene.is_held = false;
+    assert_eq!(scene.due(60_000, 2).len(), 1);
 }
 
 #[test]
