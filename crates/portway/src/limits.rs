@@ -82,8 +82,6 @@ pub(crate) const TRANSLATION_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// without end the next one needs it again.
 pub(crate) const REST: Duration = Duration::from_secs(3);
 
-const _: () = assert!(REST.as_nanos() > TRANSLATION_PAUSE_MAX.as_nanos());
-
 /// Reports that may wait before the workers drop records: some hundred kilobytes.
 pub(crate) const REPORTS_MAX: usize = 4096;
 

@@ -69,6 +69,9 @@ pub(crate) enum Change {
     WorkerDied,
 }
 
+// Memory is not given back between translations without end.
+const _: () = assert!(REST.as_nanos() > TRANSLATION_PAUSE_MAX.as_nanos());
+
 /// The version of the first table.
 const FIRST: TableVersion = TableVersion(1);
 
