@@ -23,6 +23,16 @@ pub enum Target {
     Cluster,
 }
 
+/// What the objects of a snapshot are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Coverage {
+    /// Some files: a cluster may have what these lack.
+    #[default]
+    Part,
+    /// All that a cluster has, too: what is not among them is not there.
+    Whole,
+}
+
 /// All objects, and the facts that came back from the world.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
@@ -159,6 +169,8 @@ impl Objects {
 pub struct Facts {
     /// What the data plane has done.
     pub applied: Applied,
+    /// Whether objects that are referred to may be elsewhere.
+    pub coverage: Coverage,
     /// Sockets that could not be bound, with the reason in words; `PortUnavailable`.
     pub unbound: BTreeMap<SocketAddr, String>,
     /// Sockets that nobody can want: this host has no IPv6, and IPv4 has the same port.

@@ -3,8 +3,8 @@
 //! In: a manifest headed by comments that say what and why; among them may stand
 //! `# target: cluster` (default `standalone`) and facts from the world:
 //! `# fact: applied pending`, `# fact: unbound 0.0.0.0:8080 address in use`,
-//! `# fact: absent [::]:8080`, `# fact: admin 127.0.0.1:9180`, `# fact: host 192.0.2.1 2001:db8::1`, `# fact: resolved db.example.com 192.0.2.1`; of a cluster
-//! `# fact: crds v1.7.0`, and of its Gateways `# fact: address edge 192.0.2.7`, `# fact: ready edge
+//! `# fact: absent [::]:8080`, `# fact: admin 127.0.0.1:9180`, `# fact: host 192.0.2.1 2001:db8::1`, `# fact: resolved db.example.com 192.0.2.1`; of a cluster that
+//! was read `# fact: coverage whole`, of one that is served `# fact: crds v1.7.0`, and of its Gateways `# fact: address edge 192.0.2.7`, `# fact: ready edge
 //! 2`, `# fact: missing edge WORDS`. A line `#=== NAME.yaml` starts a further source; `# explain:
 //! tcproute default/app`, `gateway default/edge` or `address 192.0.2.1:80` adds what `explain`
 //! says, `# why: …` only what it says against traffic. Out: what was skipped, the tables, one line
@@ -26,7 +26,7 @@ use portway_control::diagnostic::{Code, Diagnostic, Severity, catalog};
 use portway_control::manifest;
 use portway_control::origin::{ObjectKey, Place, Source};
 use portway_control::snapshot::{
-    Applied, CONTROLLER_NAME, ClusterFacts, Facts, GatewayFacts, Snapshot, Target,
+    Applied, CONTROLLER_NAME, ClusterFacts, Coverage, Facts, GatewayFacts, Snapshot, Target,
 };
 use portway_control::status::{Condition, Status};
 use portway_control::translate::explain::{Explanation, Subject, Verdict, explain};
@@ -392,6 +392,7 @@ fn take_fact(fact: &str, facts: &mut Facts) {
                 other => panic!("no such state: {other}"),
             }
         }
+        "coverage" => facts.coverage = Coverage::Whole,
         "unbound" => {
             _ = facts
                 .unbound

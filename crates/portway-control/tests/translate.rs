@@ -8,7 +8,9 @@ use std::sync::Arc;
 use portway_control::api::Kind;
 use portway_control::diagnostic::Severity;
 use portway_control::origin::{Given, ObjectKey, Origin, Sourced};
-use portway_control::snapshot::{Applied, CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
+use portway_control::snapshot::{
+    Applied, CONTROLLER_NAME, Coverage, Facts, Objects, Snapshot, Target,
+};
 use portway_control::status::{Condition, ConditionStatus, Status, merge};
 use portway_control::translate::succession::{Difference, Succession};
 use portway_control::translate::{Translation, translate};
@@ -203,6 +205,7 @@ fn facts() -> impl Strategy<Value = Facts> {
     let all = (applied, unbound, absent, admin, host);
     all.prop_map(|(applied, unbound, absent, admin, host_addresses)| Facts {
         applied,
+        coverage: Coverage::Part,
         absent,
         admin,
         cluster: None,

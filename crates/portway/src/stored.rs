@@ -1,13 +1,16 @@
-//! Statuses as they are stored in a cluster: what `status --kube` shows.
+//! Statuses as they are stored in a cluster: what `status --kube` shows, and
+//! `explain --kube` adds of a Gateway.
 //!
 //! In: [`Objects`] of a cluster, whose controller is asked about, whether it leads. Out: a JSON value with the names of
 //! `/api/v1/status`. Never: a judgement of our own about what the statuses should be.
 
 use std::collections::BTreeSet;
 
-use portway_control::origin::ObjectKey;
+use portway_control::api::Gateway;
+use portway_control::origin::{ObjectKey, Sourced};
 use portway_control::snapshot::Objects;
 use portway_control::status::reason::kind;
+use portway_control::translate::explain::{Explanation, Step, Verdict};
 use portway_kube::Lead;
 use serde_json::{Value, json};
 
@@ -76,6 +79,51 @@ fn gateway(key: &ObjectKey, class: &str, object: &Value) -> Value {
         "accepted": condition(status, kind::ACCEPTED, generation),
         "programmed": condition(status, kind::PROGRAMMED, generation),
     })
+}
+
+/// Adds to what is explained of a Gateway what stands in its status, if a cluster has it: whether it
+/// is programmed, and at which addresses.
+pub(crate) fn tell(gateway: &Sourced<Gateway>, explanation: &mut Explanation) {
+    if gateway.origin.source.is_some() {
+        // What stands in the cluster, or in the file, was said of another spec.
+        return;
+    }
+    let object = gateway.given.json();
+    let (status, generation) = (&object["status"], &object["metadata"]["generation"]);
+    let mut tell = |verdict: Verdict, what: String, field: &str| {
+        explanation.steps.push(Step {
+            depth: 0,
+            verdict,
+            what,
+            place: Some(gateway.origin.place(field)),
+        });
+    };
+    for kind in [kind::ACCEPTED, kind::PROGRAMMED] {
+        let told = condition(status, kind, generation);
+        let [is, reason, message] = ["status", "reason", "message"].map(|it| text(&told[it]));
+        let verdict = match is {
+            "True" => Verdict::Yes,
+            _ => Verdict::No,
+        };
+        let what = format!("in the cluster `{kind}` is {is} ({reason}): {message}");
+        tell(verdict, what, "status.conditions");
+    }
+    let addresses = list(&status["addresses"]).iter();
+    let addresses: Vec<&str> = addresses.map(|it| text(&it["value"])).collect();
+    let (verdict, what) = match addresses.is_empty() {
+        true => (Verdict::No, "in the cluster it has no address".to_owned()),
+        false => {
+            let names = addresses.join("`, `");
+            (
+                Verdict::Yes,
+                format!("in the cluster its address is `{names}`"),
+            )
+        }
+    };
+    tell(verdict, what, "status.addresses");
+    if condition(status, kind::PROGRAMMED, generation)["status"] != "True" {
+        explanation.outcome += "; but in the cluster it is not Programmed";
+    }
 }
 
 /// A route with those of its parents that are ours: by what the controller wrote, or by name where it
@@ -148,6 +196,10 @@ fn condition(status: &Value, kind: &str, generation: &Value) -> Value {
 
 fn unknown(why: &str) -> Value {
     json!({"status": "Unknown", "reason": "Pending", "message": why})
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 fn list(value: &Value) -> &[Value] {

@@ -10,7 +10,8 @@ pub(super) const ALL: &[Entry] = &[
         page: "The class that a Gateway names decides which controller serves it. None of the \
                files holds it. `portway run` takes such a Gateway for its own; for a cluster \
                this is a warning, because there only a class with `controllerName: \
-               portway.dev/gateway- controller` makes it Portway's.",
+               portway.dev/gateway-controller` makes it Portway's. Where the cluster was read, too \
+               (`--kube`), it is an error: no controller takes the Gateway.",
     },
     Entry {
         code: Code(302),

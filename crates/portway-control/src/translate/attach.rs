@@ -14,10 +14,11 @@ use super::listener::TCP_ROUTE;
 use super::plan::{GatewayPlan, ListenerPlan, ParentPlan, Refusal, RoutePlan};
 use super::report::{Report, error, left_out, warning};
 use super::words;
-use crate::api::{From, GATEWAY_GROUP, Kind, ParentReference, TcpRoute};
+use crate::api::{From, GATEWAY_GROUP, Gateway, Kind, ParentReference, TcpRoute};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::limits::NAMES_SHOWN_MAX;
 use crate::origin::{Place, Sourced};
+use crate::snapshot::Coverage;
 use crate::status::reason;
 
 /// Judges every parentRef of every route.
@@ -132,8 +133,11 @@ impl Parent<'_> {
         }
         let name = (self.namespace(), reference.name.as_str());
         let gateway = ours.get(&name).copied();
-        if gateway.is_none() && !index.gateways.contains_key(&name) {
-            self.report_missing(index, report);
+        if gateway.is_none() {
+            match index.gateways.get(&name) {
+                None => self.report_missing(index, report),
+                Some(gateway) => self.report_classless(index, gateway, report),
+            }
         }
         gateway
     }
@@ -177,11 +181,26 @@ impl Parent<'_> {
             self.place(".name"),
             format!("there is no Gateway `{namespace}/{name}`"),
         )
-        .label("not in the input")
+        .label(index.absent())
         .effect(effect);
-        let otherwise = "add the Gateway to the files, or remove the reference";
-        found.help = guess.or_else(|| Some(otherwise.to_owned()));
+        found.help = guess.or_else(|| Some(index.help_absent("Gateway")));
         report.add(found);
+    }
+
+    /// Where the Gateway is the cluster's and the route is a file's, nothing else would tell.
+    fn report_classless(&self, index: &Index<'_>, gateway: &Sourced<Gateway>, report: &mut Report) {
+        let class = gateway.object.spec.gateway_class_name.as_str();
+        let is_known = index.classes.contains_key(&("", class));
+        if is_known || index.snapshot.facts.coverage == Coverage::Part {
+            return;
+        }
+        let what = format!("no controller takes {}", gateway.key);
+        report.add(
+            warning(301, self.place(".name"), what)
+                .label(format!("of class `{class}`, which is not there"))
+                .effect("the route gets no connections from it, and no status for it")
+                .help("name a class that is there, in the Gateway"),
+        );
     }
 
     /// The name of a listener, if it names one; the API takes an empty one for none.

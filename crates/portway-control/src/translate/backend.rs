@@ -402,7 +402,7 @@ impl<'a> Resolver<'a, '_> {
             return Problem::invalid(Unresolved::Missing, found);
         }
         let what = format!("there is no Service `{namespace}/{name}`");
-        let mut found = warning(204, reference.place(".name"), what).label("not in the input");
+        let mut found = warning(204, reference.place(".name"), what).label(self.index.absent());
         let guess = self.report.guess(name, self.index.services_in(namespace));
         found.help = guess.or_else(|| {
             let other = self.service_namespaces().get(name)?;
@@ -411,8 +411,8 @@ impl<'a> Resolver<'a, '_> {
                 "there is one in namespace `{other}`: name it in `namespace`; {grant}"
             ))
         });
-        let otherwise = "add the Service to the files, or remove the reference";
-        found.help = found.help.or_else(|| Some(otherwise.to_owned()));
+        let otherwise = || self.index.help_absent("Service");
+        found.help = found.help.or_else(|| Some(otherwise()));
         Problem::invalid(Unresolved::Missing, found)
     }
 

@@ -11,7 +11,7 @@ use super::plan::Refusal;
 use super::report::{Report, error, note, warning};
 use crate::api::{Gateway, GatewayClass};
 use crate::origin::Sourced;
-use crate::snapshot::{Bundle, ClusterFacts, Snapshot, Target};
+use crate::snapshot::{Bundle, ClusterFacts, Coverage, Snapshot, Target};
 use crate::status::SupportedFeature;
 use crate::status::reason::{self, kind};
 use crate::status::{Condition, ConditionStatus, GatewayClassStatus, Status, Statuses};
@@ -109,6 +109,17 @@ pub(super) fn of_gateway(
         None if index.snapshot.target == Target::Standalone => Some(None),
         // All classes of the cluster are known: this one may come yet, and be anybody's.
         None if index.snapshot.facts.cluster.is_some() => None,
+        None if index.snapshot.facts.coverage == Coverage::Whole => {
+            let guess = report.guess(name, classes.keys().copied());
+            let what = format!("there is no GatewayClass `{name}`");
+            report.add(
+                error(301, place(), what)
+                    .label(index.absent())
+                    .effect(format!("no controller takes {}", gateway.key))
+                    .help(guess.unwrap_or_else(|| "name a class that is there".to_owned())),
+            );
+            None
+        }
         None => {
             let guess = report.guess(name, classes.keys().copied());
             let ours = &index.snapshot.controller_name;

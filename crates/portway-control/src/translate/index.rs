@@ -10,7 +10,7 @@ use crate::api::{
     EndpointSlice, Gateway, GatewayClass, GatewayConfig, Namespace, SERVICE_NAME_LABEL, Service,
 };
 use crate::origin::{ObjectKey, Sourced};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Coverage, Snapshot};
 
 /// `namespace`, `name`; the namespace is empty for cluster-scoped kinds.
 pub(super) type Name<'a> = (&'a str, &'a str);
@@ -102,6 +102,22 @@ impl<'a> Index<'a> {
             namespaces: BTreeMap::new(),
             grants: Grants::default(),
             slices: BTreeMap::new(),
+        }
+    }
+
+    /// Where an object is missing, as a label.
+    pub(super) const fn absent(&self) -> &'static str {
+        match self.snapshot.facts.coverage {
+            Coverage::Part => "not in the input",
+            Coverage::Whole => "neither in the files nor in the cluster",
+        }
+    }
+
+    /// What to do about a reference to an object of `kind` that is missing.
+    pub(super) fn help_absent(&self, kind: &str) -> String {
+        match self.snapshot.facts.coverage {
+            Coverage::Part => format!("add the {kind} to the files, or remove the reference"),
+            Coverage::Whole => format!("make the {kind}, or remove the reference"),
         }
     }
 

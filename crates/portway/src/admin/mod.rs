@@ -82,7 +82,7 @@ pub(crate) enum Unexplained {
     /// It has its table from a controller, and no objects.
     #[error(
         "a proxy has a table and no objects: ask the cluster, with \
-         `portway explain SUBJECT --kube --target cluster`"
+         `portway explain SUBJECT --kube`"
     )]
     NoObjects,
     /// It has read none yet.

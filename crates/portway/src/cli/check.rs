@@ -99,7 +99,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     let mut input = args.input.read()?;
     let cluster = args.kube.objects()?;
     let is_beside_cluster = cluster.is_some();
-    input.reading.objects.complete(cluster.unwrap_or_default());
+    input.complete(cluster);
     let translation = input.preview(args.target.target());
     let mut found = translation.diagnostics.clone();
     if is_beside_cluster {

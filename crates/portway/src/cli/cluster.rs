@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result};
 use clap::builder::BoolishValueParser;
-use portway_control::snapshot::{CONTROLLER_NAME, Objects};
+use portway_control::snapshot::{CONTROLLER_NAME, Objects, Target};
 use portway_kube::{Cluster, Lead};
 use tokio::runtime::Runtime;
 
@@ -54,6 +54,14 @@ impl KubeArgs {
         self.kube
     }
 
+    /// Where objects are used: where it was said, else in the cluster that was asked for.
+    pub(super) fn target(&self, said: Option<Target>, otherwise: Target) -> Target {
+        match self.kube {
+            true => said.unwrap_or(Target::Cluster),
+            false => said.unwrap_or(otherwise),
+        }
+    }
+
     /// All objects of the cluster; `None` if none was asked for.
     ///
     /// # Errors
@@ -95,3 +103,6 @@ fn runtime() -> Result<Runtime> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().build().context("start the runtime")
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use portway_control::diagnostic::{Code, catalog};
 use portway_control::snapshot::Target;
-use portway_control::translate::explain::explain;
+use portway_control::translate::explain::{Subject, explain};
 use serde_json::Value;
 
 use super::admin::AskArgs;
@@ -18,6 +18,7 @@ use super::input::{Input, Strictness};
 use crate::admin::{SUBJECT, ask};
 use crate::exit::Exit;
 use crate::render::{self, Paint};
+use crate::stored;
 use crate::subject::Wanted;
 
 /// Say why something is as it is: a route, a Gateway, an address, a connection, a code
@@ -34,7 +35,7 @@ Examples:
   portway explain gateway/team-a/edge -f gateways/ --target cluster
   portway explain 127.0.0.1:8080 -f examples/tcp-routing      what a connection there gets
   portway explain :8080 -f examples/tcp-routing               the same, on any address
-  portway explain tcproute/db --kube --target cluster         with what a cluster has
+  portway explain tcproute/db --kube                          as a cluster has it
   portway explain PW0203                                      the page of a code
 
 Exit codes:
@@ -66,15 +67,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     admin: AskArgs,
 
-    /// Where the objects would be used.
-    #[arg(
-        long,
-        value_enum,
-        default_value = "standalone",
-        env = "PORTWAY_TARGET",
-        hide_env_values = true
-    )]
-    target: TargetArg,
+    /// Where the objects would be used; by default in the cluster with --kube, else standalone.
+    #[arg(long, value_enum, env = "PORTWAY_TARGET", hide_env_values = true)]
+    target: Option<TargetArg>,
 
     /// What to print.
     #[arg(
@@ -195,16 +190,26 @@ fn page(code: Code, output: Output) -> Result<String> {
 fn from_objects(args: &Args, wanted: &Wanted) -> Result<Value> {
     let cluster = args.kube.objects()?;
     let mut input = Input::read(&args.files, Strictness::Usual)?;
-    input.reading.objects.complete(cluster.unwrap_or_default());
-    let snapshot = input.snapshot(args.target.target());
+    input.complete(cluster);
+    let said = args.target.map(TargetArg::target);
+    let snapshot = input.snapshot(args.kube.target(said, Target::Standalone));
     let subject = wanted.subject(&snapshot.objects)?;
-    let explanation = subject.and_then(|subject| explain(&snapshot, &subject));
-    let explanation = explanation.context("there is no such object")?;
+    let subject = subject.context("there is no such object")?;
+    let explanation = explain(&snapshot, &subject);
+    let mut explanation = explanation.context("there is no such object")?;
+    if let Subject::Gateway(key) = &subject
+        && let Some(gateway) = snapshot.objects.gateways.get(key)
+    {
+        stored::tell(gateway, &mut explanation);
+    }
     Ok(render::explain::value(&explanation))
 }
 
 fn from_instance(args: &Args, wanted: &Wanted) -> Result<Value> {
-    if args.target.target() != Target::Standalone {
+    if args
+        .target
+        .is_some_and(|it| it.target() != Target::Standalone)
+    {
         bail!("a running instance is no cluster: give `--kube`, or the files with `-f PATH`");
     }
     let query = query(&[(SUBJECT, &wanted.to_string())]);

@@ -11,7 +11,7 @@ use clap::builder::BoolishValueParser;
 use portway_control::diagnostic::{Diagnostic, Severity};
 use portway_control::manifest::{self, Reading};
 use portway_control::origin::Source;
-use portway_control::snapshot::{CONTROLLER_NAME, Facts, Objects, Snapshot, Target};
+use portway_control::snapshot::{CONTROLLER_NAME, Coverage, Facts, Objects, Snapshot, Target};
 use portway_control::translate::{Translation, translate};
 
 use crate::admin::ADMIN_ADDR;
@@ -61,6 +61,8 @@ pub(crate) struct Input {
     pub(crate) sources: Vec<Source>,
     /// The objects in them, and what reading found.
     pub(crate) reading: Reading,
+    /// Whether a cluster was read, too.
+    coverage: Coverage,
     /// How warnings are taken.
     pub(crate) strictness: Strictness,
 }
@@ -106,8 +108,17 @@ impl Input {
         Ok(Self {
             sources: files.texts,
             reading,
+            coverage: Coverage::Part,
             strictness,
         })
+    }
+
+    /// Adds all that a cluster has, if one was read; what the files hold counts first.
+    pub(crate) fn complete(&mut self, cluster: Option<Objects>) {
+        if let Some(objects) = cluster {
+            self.reading.objects.complete(objects);
+            self.coverage = Coverage::Whole;
+        }
     }
 
     /// The input of a translation for `target`, with nothing known of the world.
@@ -117,6 +128,7 @@ impl Input {
             controller_name: CONTROLLER_NAME.into(),
             objects: self.reading.objects.clone(),
             facts: Facts {
+                coverage: self.coverage,
                 // Where `run` has its admin server unless it is told otherwise.
                 admin: vec![ADMIN_ADDR],
                 ..Facts::default()

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use portway_control::manifest;
-use portway_control::origin::Source;
+use portway_control::origin::{Origin, Source, Sourced};
 use portway_control::snapshot::CONTROLLER_NAME;
+use portway_control::translate::explain::Explanation;
 use portway_kube::Lead;
 
-use super::of;
-use crate::render::Paint;
+use super::{of, tell};
 use crate::render::cluster::{n_problems, show};
 use crate::render::page::Extent;
+use crate::render::{self, Paint};
 
 const CLASS: &str = "\
 apiVersion: gateway.networking.k8s.io/v1
@@ -213,4 +214,61 @@ fn a_cluster_that_no_controller_leads_says_so() {
             cluster: 0 Gateways and 0 routes of portway.dev/gateway-controller, no problems
         "#]],
     );
+}
+
+/// A Gateway of a cluster is explained with what stands in its status.
+#[test]
+fn an_explained_gateway_that_is_not_programmed_says_so() {
+    let pending = condition("Programmed", "False", 2, "AddressNotAssigned");
+    let accepted = condition("Accepted", "True", 2, "Accepted");
+    let waiting = format!("{{{}}}", all(&[accepted, pending]));
+    check_told(
+        &waiting,
+        &expect![[r#"
+            Gateway
+              ✓ in the cluster `Accepted` is True (Accepted): because  status.conditions
+              ✗ in the cluster `Programmed` is False (AddressNotAssigned): because  status.conditions
+              ✗ in the cluster it has no address  status.addresses
+              → all of its listeners listen; but in the cluster it is not Programmed
+        "#]],
+    );
+    check_told(
+        &well(2),
+        &expect![[r#"
+            Gateway
+              ✓ in the cluster `Accepted` is True (Accepted): because  status.conditions
+              ✓ in the cluster `Programmed` is True (Programmed): because  status.conditions
+              ✓ in the cluster its address is `172.30.1.1`  status.addresses
+              → all of its listeners listen
+        "#]],
+    );
+    check_told(
+        &well(1),
+        &expect![[r#"
+            Gateway
+              ✗ in the cluster `Accepted` is Unknown (Pending): the controller has seen generation 1, and the object is at 2  status.conditions
+              ✗ in the cluster `Programmed` is Unknown (Pending): the controller has seen generation 1, and the object is at 2  status.conditions
+              ✓ in the cluster its address is `172.30.1.1`  status.addresses
+              → all of its listeners listen; but in the cluster it is not Programmed
+        "#]],
+    );
+}
+
+fn check_told(status: &str, want: &Expect) {
+    let source = Source {
+        name: "cluster".into(),
+        text: gateway("edge", "portway", status).into(),
+    };
+    let mut objects = manifest::read(&[source]).objects;
+    let (_, gateway) = objects.gateways.pop_first().unwrap();
+    let mut gateway = Sourced::clone(&gateway);
+    gateway.origin = Origin::default();
+    let mut explanation = Explanation {
+        title: "Gateway".to_owned(),
+        steps: Vec::new(),
+        outcome: "all of its listeners listen".to_owned(),
+    };
+    tell(&gateway, &mut explanation);
+    let shown = render::explain::value(&explanation);
+    want.assert_eq(&render::explain::show(&shown, Paint::Plain));
 }

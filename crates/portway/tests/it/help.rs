@@ -247,14 +247,13 @@ fn explain_says_what_can_be_asked() {
                       [env: PORTWAY_ADMIN_SOCKET]
 
                   --target <TARGET>
-                      Where the objects would be used
+                      Where the objects would be used; by default in the cluster with --kube, else standalone
 
                       Possible values:
                       - cluster:    Each Gateway has addresses of its own
                       - standalone: All Gateways share the ports of this host, as with `portway run`
 
                       [env: PORTWAY_TARGET]
-                      [default: standalone]
 
               -o, --output <OUTPUT>
                       What to print
@@ -277,7 +276,7 @@ fn explain_says_what_can_be_asked() {
               portway explain gateway/team-a/edge -f gateways/ --target cluster
               portway explain 127.0.0.1:8080 -f examples/tcp-routing      what a connection there gets
               portway explain :8080 -f examples/tcp-routing               the same, on any address
-              portway explain tcproute/db --kube --target cluster         with what a cluster has
+              portway explain tcproute/db --kube                          as a cluster has it
               portway explain PW0203                                      the page of a code
 
             Exit codes:

@@ -192,7 +192,7 @@ fn a_fed_proxy_explains_connections_and_no_objects() {
     );
     let object = run(&["explain", "tcproute/a", "--admin", &admin]);
     assert_eq!(object.code, 2);
-    let who = "portway explain SUBJECT --kube --target cluster";
+    let who = "portway explain SUBJECT --kube";
     assert!(object.stderr.contains(who), "{}", object.stderr);
 }
 

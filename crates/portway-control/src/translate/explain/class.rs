@@ -3,7 +3,7 @@
 use super::{Story, Verdict};
 use crate::api::Gateway;
 use crate::origin::Sourced;
-use crate::snapshot::Target;
+use crate::snapshot::{Coverage, Target};
 use crate::translate::Decided;
 use crate::translate::class::Class;
 
@@ -24,6 +24,12 @@ pub(super) fn tell_class(
         }
         Some(Class::Foreign(controller)) => {
             let what = format!("its class `{name}` belongs to controller `{controller}`");
+            (Verdict::No, what)
+        }
+        None if decided.index.snapshot.facts.coverage == Coverage::Whole
+            && decided.index.snapshot.target == Target::Cluster =>
+        {
+            let what = format!("there is no GatewayClass `{name}`: no controller takes it");
             (Verdict::No, what)
         }
         None => {

@@ -11,7 +11,11 @@ pub(super) fn explain(decided: &Decided<'_>, key: &ObjectKey) -> Option<Explanat
     let mut story = Story::default();
     class::tell_class(&mut story, 0, decided, source);
     let Some(at) = decided.gateway(key) else {
-        let outcome = "Portway leaves it alone: another controller serves it";
+        let class = source.object.spec.gateway_class_name.as_str();
+        let outcome = match decided.classes.contains_key(class) {
+            true => "Portway leaves it alone: another controller serves it",
+            false => "no controller serves it: proxies that it has keep their last table",
+        };
         return Some(story.end(key.to_string(), outcome));
     };
     let gateway = &decided.gateways[at];
