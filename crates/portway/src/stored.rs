@@ -14,7 +14,8 @@ use portway_control::translate::explain::{Explanation, Step, Verdict};
 use portway_kube::Lead;
 use serde_json::{Value, json};
 
-/// Gateways of the classes of `controller`, with their listeners and routes.
+/// Gateways of the classes of `controller`, with their listeners and routes; and Gateways whose class
+/// is not there, which are nobody's and may have been ours.
 pub(crate) fn of(objects: &Objects, controller: &str, lead: Lead) -> Value {
     let classes = objects.gateway_classes.values();
     let classes = classes.filter(|it| it.object.spec.controller_name == controller);
@@ -28,6 +29,13 @@ pub(crate) fn of(objects: &Objects, controller: &str, lead: Lead) -> Value {
             gateways.push(gateway(key, class, &it.given.json()));
         }
     }
+    let known = objects.gateway_classes.values().map(|it| &*it.key.name);
+    let known: BTreeSet<&str> = known.collect();
+    let classless = objects.gateways.iter().filter_map(|(key, it)| {
+        let class = it.object.spec.gateway_class_name.as_str();
+        let named = json!({"namespace": key.namespace, "name": key.name, "class": class});
+        Some(named).filter(|_| !known.contains(class))
+    });
     let routes = objects.tcp_routes.iter();
     let routes = routes.map(|(key, it)| route(key, &it.given.json(), controller, &ours));
     let routes = routes.filter(|it| it["parents"] != json!([]));
@@ -36,6 +44,7 @@ pub(crate) fn of(objects: &Objects, controller: &str, lead: Lead) -> Value {
         "lead": said_of(lead),
         "classes": classes,
         "gateways": gateways,
+        "classless": classless.collect::<Vec<_>>(),
         "routes": routes.collect::<Vec<_>>(),
     })
 }

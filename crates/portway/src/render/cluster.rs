@@ -50,6 +50,7 @@ pub(crate) fn show(cluster: &Value, extent: Extent, paint: Paint) -> String {
             &format!("no controller leads, {since}: what stands here may be old"),
         );
     }
+    show_classless(&mut page, list(&cluster["classless"]));
     let n = page.rows(gateways.len());
     for it in worst_first(gateways, extent, |it| gateway_problems(it) == 0).take(n) {
         gateway(&mut page, it);
@@ -59,13 +60,39 @@ pub(crate) fn show(cluster: &Value, extent: Extent, paint: Paint) -> String {
     page.text
 }
 
+/// Gateways that nobody serves: their proxies, if they have any, keep the table they have.
+fn show_classless(page: &mut Page, gateways: &[Value]) {
+    if gateways.is_empty() {
+        return;
+    }
+    let n = page.rows(gateways.len());
+    let names = gateways.iter().take(n).map(|it| {
+        let [namespace, name, class] = ["namespace", "name", "class"].map(|field| word(&it[field]));
+        format!("{namespace}/{name} ({class})")
+    });
+    let mut names = names.collect::<Vec<_>>().join(", ");
+    if gateways.len() > n {
+        names += &format!(" and {} more; --all shows them", gateways.len() - n);
+    }
+    let does = match gateways.len() {
+        1 => "names",
+        _ => "name",
+    };
+    let who = count(gateways.len(), "Gateway");
+    page.wrapped(
+        2,
+        &format!("{who} {does} a class that is not there: {names}"),
+    );
+}
+
 /// How many Gateways, listeners and routes are not as they were meant; without a class nothing is.
 pub(crate) fn n_problems(cluster: &Value) -> usize {
     let n_absent = usize::from(list(&cluster["classes"]).is_empty());
     let gateways = list(&cluster["gateways"]).iter().map(gateway_problems);
     let routes = list(&cluster["routes"]).iter();
     let routes = routes.filter(|it| !route_problems(it).is_empty());
-    n_absent + gateways.sum::<usize>() + routes.count()
+    let n_classless = list(&cluster["classless"]).len();
+    n_absent + n_classless + gateways.sum::<usize>() + routes.count()
 }
 
 fn gateway_problems(gateway: &Value) -> usize {

@@ -22,6 +22,14 @@ spec: {controllerName: portway.dev/gateway-controller}
 ---
 ";
 
+const OTHER_CLASS: &str = "\
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: other}
+spec: {controllerName: example.com/other}
+---
+";
+
 /// A Gateway at generation 2 with two listeners; `{}` is its status.
 fn gateway(name: &str, class: &str, status: &str) -> String {
     format!(
@@ -163,6 +171,7 @@ fn other_classes_and_the_entries_of_others_are_left_out() {
     let accepted = condition("Accepted", "True", 1, "Accepted");
     let foreign = attached("example.com/other", "theirs", &[accepted]);
     let text = CLASS.to_owned()
+        + OTHER_CLASS
         + &gateway("theirs", "other", &well(2))
         + &route("theirs", "theirs", &foreign);
     check(
@@ -174,14 +183,44 @@ fn other_classes_and_the_entries_of_others_are_left_out() {
     assert_eq!(n_problems(&stored(&text)), 0);
 }
 
+/// Their class may have been ours: their proxies go on, and nobody tells them anything.
+#[test]
+fn gateways_of_a_class_that_is_not_there_are_named() {
+    let of = |n: usize| {
+        let gateways = (0..n).map(|at| gateway(&format!("edge-{at:02}"), "gone", &well(2)));
+        CLASS.to_owned() + &gateways.collect::<String>()
+    };
+    check(
+        &of(1),
+        &expect![[r#"
+        cluster: 0 Gateways and 0 routes of portway.dev/gateway-controller, 1 problem
+          1 Gateway names a class that is not there: default/edge-00 (gone)
+    "#]],
+    );
+    check(
+        &of(20),
+        &expect![[r#"
+        cluster: 0 Gateways and 0 routes of portway.dev/gateway-controller, 20 problems
+          20 Gateways name a class that is not there: default/edge-00 (gone),
+          default/edge-01 (gone), default/edge-02 (gone), default/edge-03 (gone),
+          default/edge-04 (gone), default/edge-05 (gone), default/edge-06 (gone),
+          default/edge-07 (gone), default/edge-08 (gone), default/edge-09 (gone),
+          default/edge-10 (gone), default/edge-11 (gone) and 8 more; --all shows them
+    "#]],
+    );
+    let all = show(&stored(&of(20)), Extent::All, Paint::Plain);
+    assert!(all.contains("default/edge-19 (gone)"), "{all}");
+}
+
 #[test]
 fn a_cluster_without_a_class_of_ours_says_so() {
     check(
         &gateway("edge", "portway", &well(2)),
         &expect![[r#"
-            cluster: 0 Gateways and 0 routes of portway.dev/gateway-controller, 1 problem
+            cluster: 0 Gateways and 0 routes of portway.dev/gateway-controller, 2 problems
               no GatewayClass names it: is Portway installed, or is its name not
               portway.dev/gateway-controller?
+              1 Gateway names a class that is not there: default/edge (portway)
         "#]],
     );
 }
