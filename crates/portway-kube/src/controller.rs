@@ -189,7 +189,9 @@ impl Controller {
         match done {
             Done::Status(write, outcome) => {
                 if matches!(outcome, Outcome::Written(_)) {
-                    self.tell(events::of_write(&write, &self.controller_name));
+                    let refused = self.provisioner.problem(&write.key);
+                    let events = events::of_write(&write, &self.controller_name, refused);
+                    self.tell(events);
                 }
                 self.writer.done(&write, outcome, now);
             }

@@ -1,6 +1,6 @@
 //! Events: what changed, for people who look at an object.
 //!
-//! In: a status before and after a write. Out: [`Event`]s, fewer than the bounds in
+//! In: a status before and after a write, and what was refused. Out: [`Event`]s, fewer than the bounds in
 //! [`crate::limits`]. Never: an Event for what stays; one for every route of a thousand that are fine,
 //! or for every listener of what their Gateway says.
 //! Spec: core/v1 Event.
@@ -27,10 +27,14 @@ pub(crate) struct Event {
     pub(crate) message: String,
 }
 
-/// The conditions that a write changes, as Events.
-pub(crate) fn of_write(write: &Write, controller_name: &str) -> Vec<Event> {
+/// The reason of an Event for what was refused: the condition's has to be one of the API's, which is
+/// `Pending` for whoever waits, too.
+const NOT_PROVISIONED: &str = "NotProvisioned";
+
+/// The conditions that a write changes, as Events. `refused` is why a Gateway's objects were, if so.
+pub(crate) fn of_write(write: &Write, controller_name: &str, refused: Option<&str>) -> Vec<Event> {
     let events = |before: &Value, after: &Value| -> Vec<Event> {
-        let changed = changed(before, after).into_iter();
+        let changed = changed(before, after, refused).into_iter();
         let events = changed.filter_map(|(condition, was)| event(write, condition, was));
         events.collect()
     };
@@ -45,22 +49,28 @@ pub(crate) fn of_write(write: &Write, controller_name: &str) -> Vec<Event> {
     all
 }
 
-/// Whether a condition was true before.
+/// Whether a condition was true before; if not, whether time alone may make it true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Was {
     True,
     NotTrue,
+    Refused,
 }
 
-/// The conditions of `after` that say something else than before.
-fn changed<'a>(before: &Value, after: &'a Value) -> Vec<(&'a Value, Was)> {
+/// The conditions of `after` that say something else than before. Whoever waited and is refused now
+/// says so in the message only.
+fn changed<'a>(before: &Value, after: &'a Value, refused: Option<&str>) -> Vec<(&'a Value, Was)> {
     let changed = items(after, "conditions").filter_map(|condition| {
         let known = items(before, "conditions").find(|it| it["type"] == condition["type"]);
+        let is_refused = refused.is_some() && condition["message"].as_str() == refused;
         let is_same = |known: &Value| {
-            known["status"] == condition["status"] && known["reason"] == condition["reason"]
+            let is_told = !is_refused || known["message"] == condition["message"];
+            let is_so = known["status"] == condition["status"];
+            is_so && known["reason"] == condition["reason"] && is_told
         };
         let was = match known {
             Some(known) if is_same(known) => return None,
+            _ if is_refused => Was::Refused,
             Some(known) if known["status"] == "True" => Was::True,
             _ => Was::NotTrue,
         };
@@ -82,7 +92,10 @@ fn event(write: &Write, condition: &Value, was: Was) -> Option<Event> {
         } else {
             "Warning"
         },
-        reason: text(condition, "reason").to_owned(),
+        reason: match was {
+            Was::Refused => NOT_PROVISIONED.to_owned(),
+            Was::True | Was::NotTrue => text(condition, "reason").to_owned(),
+        },
         message: words(condition),
     })
 }
@@ -94,7 +107,7 @@ fn of_listeners(write: &Write) -> Vec<Event> {
     for listener in items(&write.after, "listeners") {
         let is_it = |before: &&Value| before["name"] == listener["name"];
         let before = items(&write.before, "listeners").find(is_it);
-        for (condition, was) in changed(before.unwrap_or(&Value::Null), listener) {
+        for (condition, was) in changed(before.unwrap_or(&Value::Null), listener, None) {
             let earlier = items(listener, "conditions").take_while(|it| *it != condition);
             let mut said = items(&write.after, "conditions").chain(earlier);
             let is_said = said.any(|it| !is_fine(it) && it["message"] == condition["message"]);
@@ -147,7 +160,7 @@ fn is_fine(condition: &Value) -> bool {
     (text(condition, "status") == "True") != is_negative
 }
 
-/// What is pending is no cause to worry, unless it was true before.
+/// What is pending is no cause to worry, unless it was true before or was refused.
 fn is_pending(condition: &Value, was: Was) -> bool {
     let is_pending = matches!(text(condition, "reason"), "Pending" | "AddressNotAssigned");
     is_pending && was == Was::NotTrue

@@ -20,7 +20,12 @@ fn of(before: Option<(&str, &str)>, after: (&str, &str)) -> Vec<(&'static str, S
 
 /// The Events of a write, each as kind and message.
 fn told(before: Value, after: Value) -> Vec<(&'static str, String)> {
-    let write = Write {
+    let events = of_write(&write(before, after), "example.com/ours", None).into_iter();
+    events.map(|event| (event.kind, event.message)).collect()
+}
+
+fn write(before: Value, after: Value) -> Write {
+    Write {
         key: ObjectKey {
             kind: Kind::Gateway,
             namespace: "shop".into(),
@@ -31,9 +36,7 @@ fn told(before: Value, after: Value) -> Vec<(&'static str, String)> {
         before,
         after,
         uid: "u-1".into(),
-    };
-    let events = of_write(&write, "example.com/ours").into_iter();
-    events.map(|event| (event.kind, event.message)).collect()
+    }
 }
 
 /// A condition by type, status, reason and message.
@@ -75,6 +78,25 @@ fn a_gateway_that_is_not_there_yet_is_no_warning() {
 fn a_gateway_that_serves_no_more_is_a_warning() {
     let lost = of(Some(("True", "Programmed")), ("False", "Pending"));
     assert_eq!(lost, [("Warning", "Programmed=False: why".to_owned())]);
+}
+
+/// A name that somebody else has does not get free by waiting, and the API refuses again.
+#[test]
+fn a_gateway_that_is_refused_is_a_warning() {
+    let of = |before: &str, after: &str| {
+        let [before, after] = [before, after].map(|why| {
+            let programmed = condition(["Programmed", "False", "Pending", why]);
+            json!({"conditions": [condition(FINE[0]), programmed]})
+        });
+        let events = of_write(&write(before, after), "example.com/ours", Some("taken"));
+        let events = events.into_iter();
+        let shown = events.map(|it| format!("{} {} {}", it.kind, it.reason, it.message));
+        shown.collect::<Vec<String>>()
+    };
+    let refused = ["Warning NotProvisioned Programmed=False: taken"];
+    assert_eq!(of("none is ready yet", "taken"), refused);
+    assert_eq!(of("taken", "taken"), [""; 0]);
+    assert_eq!(of("taken", "none is ready yet"), [""; 0]);
 }
 
 #[test]
