@@ -4,7 +4,6 @@
 //! what objects mean, which is `portway_control`'s.
 #![forbid(unsafe_code)]
 
-mod pace;
 mod run;
 
 mod controller;

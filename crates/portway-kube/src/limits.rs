@@ -12,8 +12,8 @@ pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(45);
 /// What was seen and waits to be looked at; watches wait beyond it.
 pub(crate) const EDITS_MAX: usize = 1024;
 
-/// What changes is acted on at once, as long as that has not taken half of the time for longer than this;
-/// then what changes meanwhile is acted on together, and waits no longer than this.
+/// What changes is acted on at once; what changes while that is done, and as long again but no longer
+/// than this, is acted on together: a stream of changes must not delay the first of them.
 pub(crate) const GATHER_MAX: Duration = Duration::from_millis(20);
 
 /// How long a watch may last before it is begun anew, in seconds: a connection that dies without a

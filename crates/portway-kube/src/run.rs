@@ -18,7 +18,6 @@ use crate::authority::{self, LoadError};
 use crate::controller::Controller;
 use crate::lease::{self, Election, Role};
 use crate::limits::{AUTHORITY_INTERVAL, EDITS_MAX, GATHER_MAX, LEAF_INTERVAL, RETRY_MAX, TICK};
-use crate::pace::Pace;
 use crate::reviewer::{self, Accounts};
 use crate::watch::{Edit, Watches};
 
@@ -149,7 +148,7 @@ impl Turns {
             Watches::of_objects(client, &config.watch_namespaces, &config.namespace, sender);
         watches.add_fleets(&config.watch_namespaces, &config.controller_name);
         let mut is_synced = false;
-        let mut pace = Pace::new(Instant::now());
+        let mut rested = Instant::now();
         loop {
             let is_waiting = is_synced && self.controller.is_waiting();
             tokio::select! {
@@ -157,7 +156,7 @@ impl Turns {
                     let Some(edit) = edit else { return };
                     is_synced |= watches.is_complete(&edit);
                     edit.make(&mut self.controller.store);
-                    is_synced |= self.gather(&mut edits, &mut watches, pace.next()).await;
+                    is_synced |= self.gather(&mut edits, &mut watches, rested).await;
                 }
                 Some(done) = self.controller.next_done() => {
                     self.controller.take_done(done);
@@ -188,27 +187,30 @@ impl Turns {
                 self.controller.become_role(role);
                 let begin = Instant::now();
                 self.controller.act();
-                pace.took(begin, Instant::now());
+                let end = Instant::now();
+                // A turn that took no time does not shorten the rest after one that did.
+                rested = rested.max(end + (end - begin).min(GATHER_MAX));
             }
         }
     }
 
-    /// Takes what has come, and what comes until the next turn may begin. It ends in time whatever goes on
-    /// coming. True if everything has been seen by then.
+    /// Takes what has come, and what comes until the controller has `rested`: a change is acted on at
+    /// once, and between changes without end there is time for others. It ends in time whatever goes
+    /// on coming. True if everything has been seen by then.
     async fn gather(
         &mut self,
         edits: &mut mpsc::Receiver<Edit>,
         watches: &mut Watches,
-        next: Instant,
+        rested: Instant,
     ) -> bool {
         let mut is_synced = false;
         let latest = Instant::now() + GATHER_MAX;
-        let next = next.min(latest);
+        let rested = rested.min(latest);
         loop {
             let edit = match edits.try_recv() {
                 Ok(edit) => edit,
-                Err(_) if Instant::now() >= next => return is_synced,
-                Err(_) => match tokio::time::timeout_at(next.into(), edits.recv()).await {
+                Err(_) if Instant::now() >= rested => return is_synced,
+                Err(_) => match tokio::time::timeout_at(rested.into(), edits.recv()).await {
                     Ok(Some(edit)) => edit,
                     Ok(None) | Err(_) => return is_synced,
                 },
