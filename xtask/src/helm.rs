@@ -95,3 +95,6 @@ fn rendered(interrupt: &Interrupt) -> Result<String> {
         String::from_utf8_lossy(&output.stdout)
     ))
 }
+
+#[cfg(test)]
+mod tests;
