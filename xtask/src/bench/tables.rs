@@ -33,8 +33,9 @@ const CHANGES: u32 = 20;
 /// How long a gateway is left alone to see what it does by itself.
 const REST: Duration = Duration::from_secs(2);
 
-/// How long the words about the last change may take: statuses follow tables within a second.
-const LAST_WORDS: Duration = Duration::from_secs(3);
+/// How long the words about the last change may take, and what follows them: statuses follow tables
+/// within a second, and three seconds later memory is given back.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Its first listener's port.
 const FIRST_PORT: u16 = 2000;
