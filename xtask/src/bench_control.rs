@@ -19,9 +19,9 @@ use crate::cluster::kubectl::Kubectl;
 use crate::cluster::site::Site;
 use crate::cluster::{Channel, ensure_up};
 use crate::interrupt::{self, Interrupt};
-use crate::repo::{self, root};
+use crate::repo::root;
 use crate::tally::say;
-use crate::{golang, image, install};
+use crate::{golang, install};
 
 /// The peer's address, one that no Service gets.
 const PEER_ADDRESS: &str = "172.30.2.1";
@@ -96,11 +96,7 @@ fn install_portway(args: &Args, site: &Site, interrupt: &Interrupt) -> Result<St
     if args.as_installed {
         return Ok("as installed".to_owned());
     }
-    let binary = match args.portway.as_deref() {
-        named @ Some(_) => repo::portway(named)?,
-        None => image::static_binary(interrupt)?,
-    };
-    install::portway(site, Some(&binary), interrupt)?;
+    let binary = install::portway(site, args.portway.as_deref(), interrupt)?;
     Ok(commit_of(&binary))
 }
 

@@ -4,7 +4,7 @@
 //! of yesterday: each build has a tag of its own.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
 
@@ -34,13 +34,19 @@ pub(crate) const RELEASE: &str = "portway";
 /// How long the controller may take to be available; a second or two is usual.
 const AVAILABLE_WAIT: &str = "--timeout=120s";
 
-/// Builds the image, and makes the cluster run it, by the chart as users do.
+/// Makes the cluster run an image, by the chart as users do: of the binary that is named, or else of
+/// one that is built. Gives the binary.
 ///
 /// # Errors
 /// When it does not build, or the controller does not get ready.
-pub(crate) fn portway(site: &Site, binary: Option<&Path>, interrupt: &Interrupt) -> Result<()> {
-    let reference = import(site, binary, interrupt)?;
-    release(site, &reference, interrupt)
+pub(crate) fn portway(site: &Site, named: Option<&Path>, interrupt: &Interrupt) -> Result<PathBuf> {
+    let binary = match named {
+        Some(_) => repo::portway(named)?,
+        None => image::static_binary(interrupt)?,
+    };
+    let reference = import(site, &binary)?;
+    release(site, &reference, interrupt)?;
+    Ok(binary)
 }
 
 /// Makes the cluster run an image that it has.
@@ -87,20 +93,16 @@ pub(crate) fn release(site: &Site, reference: &str, interrupt: &Interrupt) -> Re
     Ok(())
 }
 
-/// Builds the image and puts it into the cluster, and gives its name.
+/// Puts the image of a binary into the cluster, and gives its name.
 ///
 /// # Errors
-/// When it does not build.
-pub(crate) fn import(site: &Site, binary: Option<&Path>, interrupt: &Interrupt) -> Result<String> {
-    let binary = match binary {
-        named @ Some(_) => repo::portway(named)?,
-        None => image::static_binary(interrupt)?,
-    };
-    let bytes = fs::read(&binary).with_context(|| format!("read {}", binary.display()))?;
+/// When it cannot be written, or the cluster does not take it.
+fn import(site: &Site, binary: &Path) -> Result<String> {
+    let bytes = fs::read(binary).with_context(|| format!("read {}", binary.display()))?;
     let tag: String = hex(&Sha256::digest(&bytes)).chars().take(12).collect();
     let reference = format!("localhost/portway:{tag}");
     let archive = site.dir.join("portway.tar");
-    let size = image::write(&reference, &binary, &archive)?;
+    let size = image::write(&reference, binary, &archive)?;
     ensure!(size > 0, "an empty image");
     images::import(site, &archive)?;
     Ok(reference)

@@ -22,7 +22,7 @@ use portway_control::origin::ObjectKey;
 use portway_control::provision::{Fleet, FleetPort, Install, ProvisionKind, names, objects};
 use serde_json::Value;
 
-use self::drift::{holds, stripped};
+use self::drift::{is_as_wanted, stripped};
 use self::handover::must_serve_on;
 use self::ownership::{has_controller_of, owner, uid};
 use crate::call::Place;
@@ -384,8 +384,7 @@ impl Provisioner {
     ) -> bool {
         let is_there = |(key, wanted): (&FleetKey, &Value)| {
             let stored = store.fleet().get(key).filter(|it| !is_ending(it));
-            let is_as_wanted = |it: &Arc<Value>| holds(&stripped(it), &stripped(wanted));
-            !is_watched(key.kind) || stored.is_some_and(is_as_wanted)
+            !is_watched(key.kind) || stored.is_some_and(|it| is_as_wanted(it, wanted))
         };
         !self.in_flight.contains(gateway)
             && !objects.keys().any(|key| self.applied.contains_key(key))
@@ -560,8 +559,7 @@ fn has_drifted(store: &Store, key: &FleetKey, applied: &Applied) -> bool {
     let Some(stored) = store.fleet().get(key).map(Arc::as_ref) else {
         return true;
     };
-    let (stored, wanted) = (stripped(stored), stripped(&applied.wanted));
-    !holds(&stored, &wanted) && stored != applied.answer
+    !is_as_wanted(stored, &applied.wanted) && stripped(stored) != applied.answer
 }
 
 /// Where an object is.

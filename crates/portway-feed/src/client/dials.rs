@@ -28,7 +28,6 @@ pub(super) struct Dials {
     config: Config,
     /// Lookups and dials that are under way.
     steps: JoinSet<Step>,
-    n_lookups: usize,
     looked_up: Instant,
     /// Addresses that are still to be dialled, and those that are being dialled.
     waiting: Vec<Place>,
@@ -63,7 +62,6 @@ impl Dials {
         let mut dials = Self {
             config,
             steps: JoinSet::new(),
-            n_lookups: 0,
             looked_up: Instant::now(),
             waiting: Vec::new(),
             dialling: BTreeSet::new(),
@@ -86,13 +84,10 @@ impl Dials {
                     }
                     return Some(dialled);
                 }
-                Ok(Some(Ok(Step::LookedUp(found)))) => {
-                    self.n_lookups -= 1;
-                    match found {
-                        Ok(found) => self.take(found),
-                        Err(error) => return Some(Err(error)),
-                    }
-                }
+                Ok(Some(Ok(Step::LookedUp(found)))) => match found {
+                    Ok(found) => self.take(found),
+                    Err(error) => return Some(Err(error)),
+                },
                 // A task that panicked is as good as one that failed.
                 Ok(Some(Err(_)) | None) => {}
                 Err(_) => self.go_on(),
@@ -103,7 +98,6 @@ impl Dials {
     /// One of them serves: the others are not needed.
     pub(super) fn stop(&mut self) {
         self.steps = JoinSet::new();
-        self.n_lookups = 0;
         self.waiting.clear();
         self.dialling.clear();
     }
@@ -111,8 +105,11 @@ impl Dials {
     /// Nobody has answered for a while: the next is dialled, and then there may be new ones, or one that
     /// does not lead may do so now.
     fn go_on(&mut self) {
-        let may_look_up = self.n_lookups == 0 && self.looked_up.elapsed() >= LOOKUP_INTERVAL;
-        if !self.dial_next() && may_look_up {
+        if self.dial_next() {
+            return;
+        }
+        let is_looking_up = self.steps.len() > self.dialling.len();
+        if !is_looking_up && self.looked_up.elapsed() >= LOOKUP_INTERVAL {
             self.look_up();
         }
     }
@@ -120,7 +117,6 @@ impl Dials {
     fn look_up(&mut self) {
         self.looked_up = Instant::now();
         for controller in self.config.controllers.clone() {
-            self.n_lookups += 1;
             self.steps
                 .spawn(async move { Step::LookedUp(places(&controller).await) });
         }

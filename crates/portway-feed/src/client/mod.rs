@@ -5,8 +5,8 @@
 //! table it has, and tries again for as long as it runs.
 //!
 //! The life of a link: all addresses of the name, in an order of its own, the next before the last has
-//! answered; the first that serves is followed until it ends. Then again, at once if it had served, else after a wait that doubles and
-//! that no two proxies share.
+//! answered; the first that serves is followed until it ends. Then again, at once if it had served,
+//! else after a wait that doubles and that no two proxies share.
 
 mod backoff;
 mod conversation;

@@ -6,8 +6,13 @@ use serde_json::Value;
 
 use crate::watched::drop_nulls;
 
+/// Whether an object has all that is wanted of it.
+pub(super) fn is_as_wanted(stored: &Value, wanted: &Value) -> bool {
+    holds(&stripped(stored), &stripped(wanted))
+}
+
 /// Whether `stored` has all that is in `wanted`; more is fine, since the API adds defaults.
-pub(super) fn holds(stored: &Value, wanted: &Value) -> bool {
+fn holds(stored: &Value, wanted: &Value) -> bool {
     match (stored, wanted) {
         (Value::Object(stored), Value::Object(wanted)) => {
             let is_empty = |value: &Value| value.as_object().is_some_and(serde_json::Map::is_empty);

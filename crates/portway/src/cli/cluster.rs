@@ -54,11 +54,11 @@ impl KubeArgs {
         self.kube
     }
 
-    /// Where objects are used: where it was said, else in the cluster that was asked for.
-    pub(super) fn target(&self, said: Option<Target>, otherwise: Target) -> Target {
+    /// Where objects are used if nobody says it: in the cluster that is asked.
+    pub(super) const fn target(&self) -> Target {
         match self.kube {
-            true => said.unwrap_or(Target::Cluster),
-            false => said.unwrap_or(otherwise),
+            true => Target::Cluster,
+            false => Target::Standalone,
         }
     }
 

@@ -192,7 +192,7 @@ fn from_objects(args: &Args, wanted: &Wanted) -> Result<Value> {
     let mut input = Input::read(&args.files, Strictness::Usual)?;
     input.complete(cluster);
     let said = args.target.map(TargetArg::target);
-    let snapshot = input.snapshot(args.kube.target(said, Target::Standalone));
+    let snapshot = input.snapshot(said.unwrap_or(args.kube.target()));
     let subject = wanted.subject(&snapshot.objects)?;
     let subject = subject.context("there is no such object")?;
     let explanation = explain(&snapshot, &subject);

@@ -7,12 +7,12 @@ use crate::cli::input::{Input, Strictness};
 
 #[test]
 fn objects_of_a_cluster_are_used_there_unless_it_is_said_otherwise() {
-    let of = |kube, said| {
+    let of = |kube, said: Option<Target>| {
         let args = KubeArgs {
             kube,
             kube_entry: None,
         };
-        args.target(said, Target::Standalone)
+        said.unwrap_or(args.target())
     };
     assert_eq!(of(true, None), Target::Cluster);
     assert_eq!(of(true, Some(Target::Standalone)), Target::Standalone);
